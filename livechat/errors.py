@@ -1,0 +1,44 @@
+"""What can end a conversation or keep it from starting, each with its exit code and its remedy."""
+
+from __future__ import annotations
+
+
+class LivechatError(Exception):
+    """One clear line for the person, a remedy, and the exit code.
+
+    `message` says what is wrong; `hint` what to do about it. Neither may hold a key, a handle or speech.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(LivechatError):
+    """A flag, an argument or a file named by one is wrong."""
+
+    exit_code = 2
+
+
+class ConfigError(LivechatError):
+    """The key, the project or another part of the configuration is missing or refused."""
+
+    exit_code = 3
+
+
+class DeviceError(LivechatError):
+    """A microphone, a speaker or an audio file that stands in for one cannot be used."""
+
+    exit_code = 4
+
+
+class LostError(LivechatError):
+    """The conversation cannot go on: every rung of the ladder failed."""
+
+    exit_code = 5
+
+
+INTERRUPTED = 130  # Ctrl-C, as shells report it
