@@ -1,13 +1,253 @@
 """The vocabulary: what the machine is told, what it asks for, and what a person or a program is shown.
 
-Three families of frozen dataclasses. Inputs and Actions are the session machine's two sides; Outputs are
-what the screen, the plain lines and `--json` are made of. Times are seconds unless the name says ms.
+Four families of frozen dataclasses. Inputs and Actions are the session machine's two sides; Wire is what a
+link hears; Outputs are what the screen, the plain lines and `--json` are made of. Times are seconds unless
+the name says ms.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from livechat.errors import LivechatError
+
+Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
+
+# ----------------------------------------------------------------------------------------------- inputs
+# What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A handle that can be dialled with.
+
+    `covers`: how many answered turns the server holds behind it. `expires`: on the loop's clock, None while
+    the link that issued it lives (validity counts from that link's end).
+    """
+
+    handle: str
+    covers: int
+    expires: float | None = None
+
+    def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
+        return f"Resumption(covers={self.covers}, expires={self.expires})"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Dial the first link. `handles`: newest first, from an earlier run. `turns`: answered turns so far."""
+
+    handles: tuple[Resumption, ...] = ()
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """setupComplete arrived."""
+
+    link: int
+    setup_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A link is gone, or never came to be. Said exactly once for each link.
+
+    `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "bad" where the
+    configuration did not even leave this machine.
+    """
+
+    link: int
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "bad"]
+    code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandleIn:
+    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now."""
+
+    link: int
+    handle: str
+    covers: int = 0
+
+    def __repr__(self) -> str:
+        return f"HandleIn(link={self.link}, resumable={bool(self.handle)}, covers={self.covers})"
+
+
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """The server will end this link; `time_left` seconds, 0 where it did not say."""
+
+    link: int
+    time_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The person started or stopped speaking, by our own ears."""
+
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something typed went into the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replying:
+    """The first of an answer arrived."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The whole answer is here (generationComplete); the server may still count its playback."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """turnComplete or interrupted."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The conversation is to end. `hurry`: at once, without waiting for the last handle."""
+
+    hurry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The machine's deadline has come."""
+
+
+Input = (
+    Begin | Opened | Ended | HandleIn | GoAway | Person | Asked | Replying | Replied | TurnOver | Leave | Tick
+)
+
+# ------------------------------------------------------------------------------------------------- wire
+# What a link hears that does not concern the machine: it goes straight to ear, eye and store.
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Speech of the model: s16le mono at 24 kHz, an even number of bytes."""
+
+    link: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A piece of the transcript of what the person said."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of the transcript of what the model says; pieces run ahead of the sound."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutIn:
+    """The server noticed that the person cut in: what is not played yet must not be."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """usageMetadata."""
+
+    link: int
+    prompt_tokens: int
+    response_tokens: int
+    total_tokens: int
+
+
+Wire = Opened | Ended | HandleIn | GoAway | Replied | TurnOver | Audio | Heard | Said | CutIn | Counted
+
+# ---------------------------------------------------------------------------------------------- actions
+# What the machine asks of the runner.
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open link `n`, with this handle or none."""
+
+    n: int
+    resumption: Resumption | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """From now on nothing is sent: what the person says waits in the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Close link `n`, reading on to its end."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Link `n` takes input: first what the new session lacks, then the outbox, then live speech.
+
+    `covers`: how many answered turns the server knows; those after it are given to it as context, unless
+    `bare`: then neither context nor old speech is sent, because the last link died of it.
+    """
+
+    n: int
+    covers: int
+    bare: bool
+    cause: str  # "" on the first link: not a handover
+    how: Rung
+    gap_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """This is the handle to resume by: put it in the store."""
+
+    resumption: Resumption
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The link of the newest handle ended: its validity counts from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Tell the person."""
+
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The conversation is over. `error` is None where it ended well."""
+
+    error: LivechatError | None
+
+
+Action = Dial | Hold | Hang | Flow | Keep | Expire | Show | Finish
 
 # ---------------------------------------------------------------------------------------------- outputs
 # Each class below with a `type` is one line of `--json`: its fields are that line's keys.
@@ -68,7 +308,7 @@ class Handover:
 
     n: int
     cause: str
-    how: Literal["resumed", "previous", "seeded", "fresh"]
+    how: Rung
     gap_ms: float
     replayed_ms: float
     dropped_ms: float

@@ -1,0 +1,98 @@
+"""What each model family accepts, and the limits of the API, each with its source.
+
+[D] Google's documentation, [M] measured by the source named in LIVE_API.md, section in brackets.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+DEFAULT_MODEL = "gemini-3.8-live"
+
+CONTEXT_WINDOW = 131_072  # tokens, input [D 0.1]
+TRIGGER_RANGE = (5_000, 128_000)  # tokens [D 4]
+TARGET_RANGE = (0, 128_000)  # tokens [D 4]
+DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies where nothing is asked [D 4]
+
+LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later [M 3.1]
+ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway [6.2]
+HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended [D 2.8]
+DEFAULT_HANDLE_TTL_S = 2 * 3600.0
+AUDIO_TOKENS_PER_S = 25  # [D 4]
+
+# The prebuilt voices of Gemini's speech generation documentation [D].
+VOICES = tuple(
+    "Achernar Achird Algenib Algieba Alnilam Aoede Autonoe Callirrhoe Charon Despina Enceladus Erinome Fenrir "
+    "Gacrux Iapetus Kore Laomedeia Leda Orus Puck Pulcherrima Rasalgethi Sadachbia Sadaltager Schedar Sulafat "
+    "Umbriel Vindemiatrix Zephyr Zubenelgenubi".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What differs from one generation of Live models to the next (LIVE_API.md 0.3).
+
+    `thinking_level`: must be sent with setup, or None where any would be refused or none is needed.
+    `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
+    `converses`: False for the special-purpose models, which transcribe or translate and never answer.
+    """
+
+    prefix: str
+    thinking_level: Literal["LOW"] | None = None
+    text: Literal["realtime", "content"] = "realtime"
+    converses: bool = True
+
+
+_FAMILIES = (  # the first whose prefix fits
+    Family("gemini-3.8-live-extended-thinking", thinking_level="LOW"),
+    Family("gemini-3.8-live"),
+    Family("gemini-3.5-transcribe", converses=False),
+    Family("gemini-3.5-live-translate", converses=False),
+    Family("gemini-3.1-flash-live"),
+    Family("gemini-live-2.5-flash", text="content"),
+    Family("gemini-2.5-flash-native-audio", text="content"),
+)
+_GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" [M 0.1]
+_UNKNOWN = Family("")
+
+
+def bare(model: str) -> str:
+    """The model's own name, without `models/` or a Vertex resource path."""
+    return model.rsplit("/", 1)[-1]
+
+
+def family(model: str) -> Family:
+    """The family of a model; for a name not known here, the one that asks for nothing special."""
+    return next((f for f in _FAMILIES if bare(model).startswith(f.prefix)), _UNKNOWN)
+
+
+def is_gone(model: str) -> bool:
+    """Whether this model is known to have been switched off."""
+    return bare(model).startswith(_GONE)
+
+
+def api_version(model: str, *, token: bool = False) -> str:
+    """The version in the URL that serves this model.
+
+    Preview models and `-latest` aliases exist on v1beta alone (0.4); ephemeral tokens on v1alpha (8.1).
+    """
+    if token:
+        return "v1alpha"
+    return "v1beta" if "preview" in model or model.endswith("-latest") else "v1"
+
+
+def voice(name: str) -> tuple[str, str]:
+    """The voice as the API spells it, and the nearest known name where it is not one we know ("" if known)."""
+    known = {v.lower(): v for v in VOICES}
+    if name.lower() in known:
+        return known[name.lower()], ""
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.0)
+    return name, known[near[0]]
+
+
+def compression(trigger: int | None, target: int | None) -> tuple[int, int]:
+    """(trigger, target) in tokens as the server will apply them: 80 % of the window, half of the trigger [D 4]."""
+    used = trigger if trigger is not None else DEFAULT_TRIGGER
+    return used, target if target is not None else used // 2
