@@ -416,6 +416,19 @@ class Speaking:
 
 
 Output = (
-    Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | Interrupted | Turn
-    | Usage | Compression | Warned | Summary | Levels | Speaking
+    Start
+    | LinkState
+    | HandleState
+    | GoAwayNotice
+    | Handover
+    | UserText
+    | ModelText
+    | Interrupted
+    | Turn
+    | Usage
+    | Compression
+    | Warned
+    | Summary
+    | Levels
+    | Speaking
 )

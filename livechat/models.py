@@ -14,7 +14,7 @@ DEFAULT_MODEL = "gemini-3.8-live"
 CONTEXT_WINDOW = 131_072  # tokens, input [D 0.1]
 TRIGGER_RANGE = (5_000, 128_000)  # tokens [D 4]
 TARGET_RANGE = (0, 128_000)  # tokens [D 4]
-DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies where nothing is asked [D 4]
+DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies by itself [D 4]
 
 LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later [M 3.1]
 ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway [6.2]
@@ -24,9 +24,7 @@ AUDIO_TOKENS_PER_S = 25  # [D 4]
 
 # The prebuilt voices of Gemini's speech generation documentation [D].
 VOICES = tuple(
-    "Achernar Achird Algenib Algieba Alnilam Aoede Autonoe Callirrhoe Charon Despina Enceladus Erinome Fenrir "
-    "Gacrux Iapetus Kore Laomedeia Leda Orus Puck Pulcherrima Rasalgethi Sadachbia Sadaltager Schedar Sulafat "
-    "Umbriel Vindemiatrix Zephyr Zubenelgenubi".split()
+    ["Achernar", "Achird", "Algenib", "Algieba", "Alnilam", "Aoede", "Autonoe", "Callirrhoe", "Charon", "Despina", "Enceladus", "Erinome", "Fenrir", "Gacrux", "Iapetus", "Kore", "Laomedeia", "Leda", "Orus", "Puck", "Pulcherrima", "Rasalgethi", "Sadachbia", "Sadaltager", "Schedar", "Sulafat", "Umbriel", "Vindemiatrix", "Zephyr", "Zubenelgenubi"]
 )
 
 

@@ -1,0 +1,331 @@
+"""The composition root: joins settings, devices, display, store, server and session to one conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from livechat import __version__
+from livechat.audio.base import Sink, Source
+from livechat.errors import INTERRUPTED, ConfigError, DeviceError, LivechatError, UsageError
+from livechat.events import Begin, ModelText, Resumption, Start, Summary, UserText, Warned
+from livechat.session.seeding import Exchange
+from livechat.settings import GET_A_KEY, Settings, resolve
+from livechat.store import Book, Kept, Store, state_folder
+from livechat.ui.base import Display, choose, colored
+
+if TYPE_CHECKING:
+    from livechat.server.agent import Agent
+    from livechat.server.serve import Server
+
+# What of a talk's flags a resume begins with; the rest is of the moment.
+_REMEMBERED = ("model", "voice", "system", "trigger_tokens", "target_tokens", "endpoint", "ca_file")
+_SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
+
+
+@dataclass
+class Parts:
+    """What one conversation is joined from. A test brings its own, the program makes them in `main`."""
+
+    settings: Settings
+    display: Display
+    source: Source | None
+    lines: AsyncIterator[str] | None
+    one_at_a_time: bool
+    sink: Sink
+    store: Store
+    resumed: Kept | None = None
+    agent: Agent | None = None  # of the embedded server; None makes the best there is
+    memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
+    notices: tuple[tuple[str, str], ...] = ()
+
+
+def main(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> int:
+    """Hold a conversation at this terminal or pipe. Returns the exit code; raises LivechatError before it begins.
+
+    `flags` are those of `settings.resolve`. `resume`: what to go on with, None for the newest.
+    """
+    logging.captureWarnings(capture=True)  # a library's warning would tear the screen
+    return asyncio.run(_main(flags, resume, resuming=resuming))
+
+
+async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) -> int:
+    notices: list[tuple[str, str]] = []
+    folder = state_folder(os.environ)
+
+    def trouble(message: str, hint: str) -> None:
+        display.show(Warned(message, hint))
+
+    try:
+        store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
+    except LivechatError as error:
+        if resuming and resume is None:
+            raise UsageError(error.message, error.hint) from None
+        notices.append((error.message, error.hint))
+        store = Store(None, on_trouble=trouble)
+    with contextlib.closing(store):
+        kept = _find(store, resume) if resuming else None
+        settings = resolve(os.environ, **{**(kept.options if kept else {}), **flags})
+        kept = _fits(kept, settings) if kept else None
+        notices += settings.warnings
+        display = _display(settings)
+        try:
+            source, lines, sink = _sound(settings, display, notices)
+            parts = Parts(
+                settings=settings,
+                display=display,
+                source=source,
+                lines=lines,
+                one_at_a_time=not sys.stdin.isatty(),
+                sink=sink,
+                store=store,
+                resumed=kept,
+                memory=folder / "offline-server.sqlite3",
+                notices=tuple(notices),
+            )
+            return await converse(parts)
+        finally:
+            display.close()
+
+
+async def converse(parts: Parts) -> int:
+    """One conversation, first line to last. Returns the exit code; errors are shown, not raised."""
+    settings, display, store = parts.settings, parts.display, parts.store
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    display_task = loop.create_task(display.run())
+    runner = None
+    interrupted = False
+    kept = parts.resumed
+    identity = (
+        kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
+    )
+    error: LivechatError | None = None
+    try:
+        turns = kept.turns if kept else []
+        _introduce(parts, identity, turns)
+        async with contextlib.AsyncExitStack() as stack:
+            server = await _embedded(parts, stack) if settings.backend == "offline" else None
+            runner = await _runner(parts, server, identity, turns)
+
+            def leave() -> None:
+                nonlocal interrupted
+                interrupted = True
+                runner.leave(hurry=True)
+
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                with contextlib.suppress(NotImplementedError, AttributeError, RuntimeError):
+                    loop.add_signal_handler(getattr(signal, name), leave)
+            quitting = loop.create_task(_leave_on(display.quit, runner))
+            try:
+                error = await runner.run()
+            finally:
+                quitting.cancel()
+    except LivechatError as e:
+        error = e
+    finally:
+        for part in (parts.source, parts.sink):
+            if part is not None:
+                part.close()
+        code = error.exit_code if error else INTERRUPTED if interrupted else 0
+        if runner is not None:
+            box = runner.outbox
+            display.show(Summary(
+                duration_s=round(loop.time() - began, 1), turns=runner.turns, links=runner.links,
+                captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
+                dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
+                conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
+            ))  # fmt: skip
+        display_task.cancel()
+        await asyncio.gather(display_task, return_exceptions=True)
+        display.close()
+    if error is not None:
+        from livechat.ui.plain import say_error
+
+        say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+    return code
+
+
+async def _leave_on(quit_event: asyncio.Event, runner: Any) -> None:
+    await quit_event.wait()
+    runner.leave(hurry=True)
+
+
+async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
+    """The server in this process, for when no other is configured."""
+    from livechat.server import faults, handles, serve
+    from livechat.server.agent import make_agent
+
+    agent, lacking = (parts.agent, "") if parts.agent else make_agent()
+    if lacking:
+        parts.display.show(
+            Warned(
+                "the offline agent cannot understand speech, so it gives your words back",
+                "pip install 'livechat[offline]'",
+            )
+        )
+    memory = handles.Memory(parts.memory, time.time) if parts.memory else None
+    plan = faults.parse(parts.settings.faults)
+    return await stack.enter_async_context(serve.Server(agent, faults=plan, memory=memory))
+
+
+async def _runner(parts: Parts, server: Server | None, identity: str, turns: list[Exchange]) -> Any:
+    from livechat.session.link import Dialler, load_sdk
+    from livechat.session.runner import Runner
+    from livechat.session.transcript import Transcript
+
+    if "google.genai.live" not in sys.modules:
+        await asyncio.to_thread(load_sdk)
+    settings = parts.settings
+    dialler = Dialler(
+        settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None
+    )
+    from livechat.audio import dsp
+
+    return Runner(
+        begin=Begin(_resumptions(parts.resumed), len(turns)),
+        dial=dialler.dial,
+        source=parts.source,
+        lines=parts.lines,
+        one_at_a_time=parts.one_at_a_time,
+        sink=parts.sink,
+        detector=dsp.SpeechDetector() if parts.source else None,
+        level=dsp.level,
+        ledger=Book(parts.store, identity, settings.handle_ttl_s),
+        show=parts.display.show,
+        transcript=Transcript(turns),
+        random=random.random,
+        ttl=settings.handle_ttl_s,
+    )
+
+
+def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
+    """The first line, which says who is at the other end; what was said before; what is worth a word."""
+    settings, show = parts.settings, parts.display.show
+    applied = settings.applied_compression
+    show(Start(
+        version=__version__, backend=settings.backend, model=settings.model, voice=settings.voice,
+        input=parts.source.name if parts.source else "keyboard", output=parts.sink.name,
+        compression={"trigger_tokens": applied[0], "target_tokens": applied[1]} if applied else None,
+        conversation=identity, restored=len(turns),
+    ))  # fmt: skip
+    for message, hint in parts.notices:
+        show(Warned(message, hint))
+    for turn in turns[-_SHOWN_AGAIN:]:
+        if turn.user:
+            show(UserText(turn.user, final=True, source="restored"))
+        if turn.model:
+            show(ModelText(turn.model, final=True, restored=True))
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """What a resume of this conversation begins with."""
+    made = {name: getattr(settings, name) for name in _REMEMBERED if getattr(settings, name) is not None}
+    if settings.backend == "offline":
+        made["offline"] = True
+    if not settings.compression:
+        made["no_compression"] = True
+    return made
+
+
+def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
+    """The kept handles on the loop's clock instead of the wall's."""
+    if kept is None:
+        return ()
+    shift = asyncio.get_running_loop().time() - time.time()
+    return tuple(Resumption(handle, covers, expires + shift) for handle, covers, expires in kept.handles)
+
+
+def _find(store: Store, wanted: str | None) -> Kept:
+    """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
+    kept = store.find(wanted)
+    if kept is not None:
+        return kept
+    if wanted is None:
+        raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
+    if len(wanted) < 16 or not wanted.isprintable() or not wanted.isascii():
+        raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
+    return Kept("", "", "", {}, [], [(wanted, 0, time.time() + 24 * 3600.0)])
+
+
+def _fits(kept: Kept, settings: Settings) -> Kept:
+    """`kept` as far as this server can use it: a handle belongs to one backend and one model."""
+    if not kept.id or (kept.backend, kept.model) == (settings.backend, settings.model):
+        return kept
+    if kept.backend != settings.backend and settings.backend == "offline" and "offline" not in kept.options:
+        raise ConfigError(
+            f"this conversation was held with {kept.backend}, which is not configured now",
+            f"set GEMINI_API_KEY (a key: {GET_A_KEY}), or begin another with `livechat talk`",
+        )
+    return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
+
+
+def _display(settings: Settings) -> Display:
+    from livechat.ui.plain import Json, Plain
+
+    keyboard = None if settings.input else sys.stdin.buffer
+    kind = choose(
+        json=settings.json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ
+    )
+    if kind == "json":
+        return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
+    if kind == "plain":
+        color = colored(os.environ, tty=sys.stderr.isatty())
+        return Plain(sys.stdout, sys.stderr, color=color, stdin=keyboard)
+    from livechat.ui.screen import Screen
+
+    return Screen(clock=time.monotonic, typing=settings.input is None)
+
+
+def _sound(
+    settings: Settings, display: Display, notices: list[tuple[str, str]]
+) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
+    """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
+    from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
+
+    sink: Sink | None = WavSink(settings.output) if settings.output else None
+    if settings.input == "-":
+        return RawSource(sys.stdin.buffer), None, sink or NullSink()
+    if settings.input:
+        return WavSource(settings.input), None, sink or _speaker(settings, display, notices) or NullSink()
+    piped = not sys.stdin.isatty() and not settings.mic
+    if settings.text or piped:
+        return None, display.lines(), sink or NullSink()
+    try:
+        from livechat.audio.device import Card
+        from livechat.audio.microphone import Microphone
+        from livechat.audio.speaker import Speaker
+
+        card = Card(lambda message, hint: display.show(Warned(message, hint)))
+        source: Source | None = Microphone(card, settings.mic)
+        sink = sink or Speaker(card, settings.speaker)
+    except DeviceError as error:
+        if settings.mic or settings.speaker:
+            raise
+        notices.append((f"{error.message}: type instead, and read the answers", error.hint))
+        source = None
+    return source, display.lines(), sink or NullSink()
+
+
+def _speaker(settings: Settings, display: Display, notices: list[tuple[str, str]]) -> Sink | None:
+    from livechat.audio.device import Card
+    from livechat.audio.speaker import Speaker
+
+    try:
+        card = Card(lambda message, hint: display.show(Warned(message, hint)))
+        return Speaker(card, settings.speaker)
+    except DeviceError as error:
+        if settings.speaker:
+            raise
+        notices.append((f"{error.message}: the answers are shown only", error.hint))
+        return None

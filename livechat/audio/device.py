@@ -1,0 +1,292 @@
+"""PortAudio: the list of devices, and streams that come back when their device does.
+
+The only file that imports sounddevice. PortAudio is not safe to call from two threads, and it hangs when the
+sound server does: so all calls go through one worker thread that nobody waits for without a limit. The
+callbacks, on threads of PortAudio's own, copy, count and return.
+
+A device that was unplugged, or whose server died, is seen again only by a PortAudio that was ended and begun
+anew, which ends every stream: so the Card reopens all together. What losing a device looks like: AUDIO.md A2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from livechat.audio.base import FRAME_MS
+from livechat.audio.choose import WORD, Device, Kind, choose
+from livechat.audio.quiet import quiet_stderr
+from livechat.audio.worker import Worker
+from livechat.errors import DeviceError, LivechatError
+
+_POLL_S = 0.1  # how often the watchdog looks
+_STALLED_POLLS = 6  # over 0.5 s without a callback is a loss. In polls: a busy loop must not look like one
+_STARTING_POLLS = 40  # the first callback may take longer: Bluetooth changes its mode first
+_RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
+_OPEN_LIMIT_S = 10.0
+_CLOSE_LIMIT_S = 2.0
+
+Notice = Callable[[str, str], None]
+
+
+def _portaudio() -> Any:
+    try:
+        with quiet_stderr():
+            import sounddevice  # fails without PortAudio, and takes 100 ms
+    except OSError as error:
+        raise DeviceError(
+            "PortAudio, the sound library, is not installed",
+            "apt install libportaudio2, dnf install portaudio, pacman -S portaudio or brew install portaudio,"
+            " whichever your system has; or do without sound: --text",
+        ) from error
+    return sounddevice
+
+
+def list_devices() -> list[Device]:
+    """All sound devices, as they were when PortAudio last began. Raises DeviceError if it is missing."""
+    sd = _portaudio()
+    hosts = sd.query_hostapis()
+    default_input, default_output = sd.default.device
+    return [
+        Device(
+            index=index,
+            name=found["name"],
+            host=hosts[found["hostapi"]]["name"],
+            input_channels=found["max_input_channels"],
+            output_channels=found["max_output_channels"],
+            rate=int(found["default_samplerate"]),
+            default_input=index == default_input,
+            default_output=index == default_output,
+        )
+        for index, found in enumerate(sd.query_devices())
+    ]
+
+
+class Card:
+    """PortAudio and the streams opened on it. A microphone and a speaker used together share one.
+
+    `on_notice(message, hint)` is told on the event loop when a device goes, when it is back, and the like.
+    Raises DeviceError if PortAudio is missing or does not answer.
+    """
+
+    def __init__(self, on_notice: Notice) -> None:
+        self.notice = on_notice
+        self.worker = Worker("portaudio")
+        self._streams: list[Stream] = []
+        self._watcher: asyncio.Task[None] | None = None
+        self._stuck = False
+        self._sd: Any = None
+        self._sd = self._within_limit(_portaudio)
+        self.error: type[Exception] = self._sd.PortAudioError
+
+    def open(self, stream: Stream) -> None:
+        """Open a stream for the first time. Raises DeviceError or UsageError."""
+        try:
+            self._within_limit(lambda: stream.open(self._sd))
+        except self.error as error:
+            raise DeviceError(
+                f"the {WORD[stream.kind]} cannot be opened: {error}",
+                "another program may hold it; `livechat devices` lists the others",
+            ) from error
+        self._streams.append(stream)
+
+    def _within_limit(self, call: Callable[[], Any]) -> Any:
+        try:
+            return self.worker.submit(call).result(_OPEN_LIMIT_S)
+        except TimeoutError:
+            self._abandon()
+            message, hint = "the sound system does not answer", "restart it, or do without sound: --text"
+            raise DeviceError(message, hint) from None
+
+    def watch(self) -> None:
+        """Look after the streams from now on, as a task of the running loop. Safe to call twice."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_S)
+            lost = [WORD[stream.kind] for stream in self._streams if stream.stalled()]
+            if lost:
+                self.notice(
+                    f"the {' and the '.join(lost)} went away",
+                    "the conversation goes on, and sound as soon as the device is back",
+                )
+                await self._recover()
+                self.notice("sound is back", "")
+
+    async def _recover(self) -> None:
+        pause, longest = _RETRY_S
+        while not await asyncio.wrap_future(self.worker.submit(self._reopen)):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+            # Another attempt would cut off what is playing.
+            while any(stream.busy() and not stream.stalled() for stream in self._streams):  # noqa: ASYNC110
+                await asyncio.sleep(_POLL_S)
+
+    def _reopen(self) -> bool:
+        """Begin PortAudio anew and open every stream again; True if all are. On the worker's thread."""
+        streams = [*self._streams]
+        for stream in streams:
+            stream.discard()
+        with contextlib.suppress(self.error):  # it did not begin the last time
+            self._sd._terminate()
+        with contextlib.suppress(self.error):
+            self._sd._initialize()
+        opened = 0
+        for stream in streams:
+            with contextlib.suppress(self.error, LivechatError):
+                stream.open(self._sd)
+                stream.begin()
+                opened += 1
+        return opened == len(streams)
+
+    def close(self, stream: Stream) -> None:
+        """Close a stream for good, within two seconds, whether PortAudio answers or not."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+            closing = self.worker.submit(stream.discard)
+            if not self._stuck:
+                try:
+                    closing.result(_CLOSE_LIMIT_S)
+                except TimeoutError:
+                    self._abandon()
+        if not self._streams and self._watcher:
+            self._watcher.cancel()
+
+    def _abandon(self) -> None:
+        """Leave PortAudio behind: at exit it would be ended, and hang as the call before it."""
+        self._stuck = True
+        if self._sd:
+            atexit.unregister(self._sd._exit_handler)
+
+
+class Stream(ABC):
+    """What microphone and speaker share: one PortAudio stream that is opened, begun, ended, and opened again.
+
+    `running` is what the event loop wants, `lost` what it has to do without; `_on` says whether the callback
+    may act, and so whether an end of the stream was asked for.
+    """
+
+    kind: ClassVar[Kind]
+    wire_rate: ClassVar[int]  # Hz
+    latency: ClassVar[float | str]  # PortAudio's, in seconds or in words
+
+    def __init__(self, card: Card, wanted: str | None = None) -> None:
+        self._card = card
+        self._wanted = wanted
+        self._stream: Any = None
+        self._on = False
+        self._ended = False  # by PortAudio, and not because we asked for it
+        self._calls = 0  # of the callback so far
+        self._calls_seen = 0  # when the watchdog last looked
+        self._quiet_polls = 0
+        self._polls_allowed = 0
+        self.running = False
+        self.lost = False
+        self.name = ""
+        card.open(self)
+
+    @abstractmethod
+    def _prepare(self, rate: int, channels: int) -> None:
+        """The stream is about to open in this format."""
+
+    @abstractmethod
+    def _callback(self, data: Any, frames: int, clock: Any, status: Any) -> None:
+        """PortAudio's callback, see sounddevice.RawInputStream. On PortAudio's thread."""
+
+    # ------------------------------------------------------------------------------- on the worker's thread
+
+    def open(self, sd: Any) -> None:
+        """Choose the device and open it. Raises UsageError, DeviceError or PortAudioError."""
+        device = choose(list_devices(), self._wanted, self.kind)
+        rate, channels = self._format(sd, device)
+        self._prepare(rate, channels)
+        stream_type = sd.RawInputStream if self.kind == "input" else sd.RawOutputStream
+        self._stream = stream_type(
+            samplerate=rate,
+            blocksize=rate * FRAME_MS // 1000,
+            device=device.index,
+            channels=channels,
+            dtype="int16",
+            latency=self.latency,
+            callback=self._callback,
+            finished_callback=self._finished,
+        )
+        self.lost = False
+        self.name = device.name
+        if self._wanted is not None:
+            self._wanted = device.name  # its number may be another one when it comes back
+
+    def _format(self, sd: Any, device: Device) -> tuple[int, int]:
+        """Rate and channels: the wire's if the device takes them, else its own."""
+        check = sd.check_input_settings if self.kind == "input" else sd.check_output_settings
+        for rate, channels in ((self.wire_rate, 1), (device.rate, 1), (device.rate, 2)):
+            with contextlib.suppress(sd.PortAudioError):
+                check(device=device.index, channels=channels, dtype="int16", samplerate=rate)
+                return rate, channels
+        return device.rate, device.channels(self.kind)
+
+    def begin(self) -> None:
+        """Start the stream if it is wanted and open."""
+        if self.running and self._stream:
+            self._ended = False
+            self._quiet_polls, self._polls_allowed = 0, _STARTING_POLLS
+            self._on = True
+            self._stream.start()
+
+    def _try_begin(self) -> None:
+        try:
+            self.begin()
+        except self._card.error:
+            self._ended = True  # the watchdog sees to it
+
+    def _end(self) -> None:
+        self._on = False
+        if self._stream:
+            self._stream.abort()
+
+    def discard(self) -> None:
+        """Close the stream, whatever state it is in."""
+        self.lost = True
+        self._end()
+        if self._stream:
+            self._stream.close()
+            self._stream = None
+
+    def _finished(self) -> None:
+        self._ended = self._on  # on PortAudio's thread
+
+    # ------------------------------------------------------------------------------------ on the event loop
+
+    def _start(self) -> None:
+        self.running = True
+        self._card.worker.submit(self._try_begin)
+
+    def _stop(self) -> None:
+        self.running = False
+        self._on = False  # at once: the worker may be late
+        self._card.worker.submit(self._end)
+
+    def stalled(self) -> bool:
+        """Has the device gone? To be asked every _POLL_S."""
+        if not self.running or self._calls != self._calls_seen:
+            self._calls_seen, self._quiet_polls = self._calls, 0
+            self._polls_allowed = _STALLED_POLLS
+        self._quiet_polls += 1
+        if self.running and (self._ended or self._quiet_polls > self._polls_allowed):
+            self.lost = True
+        return self.lost
+
+    def busy(self) -> bool:
+        """Would reopening cut something off?"""
+        return False
+
+    def close(self) -> None:
+        """Give the device back, within two seconds. Safe to call twice."""
+        self.running = False
+        self._card.close(self)

@@ -1,0 +1,90 @@
+"""The person's voice, from a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
+from livechat.audio.device import Card, Stream
+from livechat.audio.dsp import Framer
+
+_BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s
+_HICCUPS = 5  # overflows that are not worth a word: 100 ms
+_LOOK_S = 0.1  # how soon it is noticed that the microphone went away
+_MUTE_FRAMES = 250  # 5 s of exact zeros from a microphone just opened
+
+
+class Microphone(Stream):
+    """A Source: the default microphone, or the one named by a number or part of its name.
+
+    A microphone that is lost while in use gives silence until it is back, and never an error.
+    Raises DeviceError or UsageError if it cannot be opened at first.
+    """
+
+    kind = "input"
+    wire_rate = INPUT_RATE
+    latency = "low"  # two blocks; the block decides, AUDIO.md A2
+
+    def __init__(self, card: Card, wanted: str | None = None) -> None:
+        self._blocks: deque[tuple[Framer, bytes]] = deque(maxlen=_BACKLOG)
+        self._arrived = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._overflows = 0
+        self._zeros = 0  # frames since opening, until one is not all zeros
+        super().__init__(card, wanted)
+
+    def _prepare(self, rate: int, channels: int) -> None:
+        self._framer = Framer(rate, channels)
+        self._zeros = 0
+
+    def _callback(self, data: Any, frames: int, clock: Any, status: Any) -> None:  # noqa: ARG002
+        self._calls += 1
+        if status.input_overflow or len(self._blocks) == _BACKLOG:
+            self._overflows += 1
+        self._blocks.append((self._framer, bytes(data)))  # with what knows this block's format
+        if self._loop:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._arrived.set)
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """Frames as the device gives them, silence while it is away. See Source.frames."""
+        self._loop = asyncio.get_running_loop()
+        self._card.watch()
+        self._start()
+        warned = False
+        while self.running:
+            self._arrived.clear()
+            while self._blocks:
+                framer, block = self._blocks.popleft()
+                for frame in framer.feed(block):
+                    self._notice_mute(frame)
+                    yield frame
+            if self._overflows > _HICCUPS and not warned:
+                warned = True
+                self._card.notice("parts of what you say are lost", "this computer is too busy to listen")
+            try:
+                async with asyncio.timeout(FRAME_MS / 1000 if self.lost else _LOOK_S):
+                    await self._arrived.wait()
+            except TimeoutError:
+                if self.lost:
+                    yield bytes(FRAME_BYTES)
+
+    def _notice_mute(self, frame: bytes) -> None:
+        """Tell the person about a microphone that never gave anything but exact zeros."""
+        if self._zeros < 0:
+            return
+        self._zeros = self._zeros + 1 if not any(frame) else -1
+        if self._zeros == _MUTE_FRAMES:
+            self._card.notice(
+                "the microphone gives nothing but digital silence",
+                "it may be muted, or this terminal not allowed to use it: see the system's privacy settings",
+            )
+
+    def close(self) -> None:
+        """Give the device back; frames() ends. Safe to call twice."""
+        super().close()
+        self._arrived.set()

@@ -1,0 +1,35 @@
+"""Keeps what C libraries print on standard error off the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """While held, file descriptor 2 leads nowhere, and Python's sys.stderr still to where it led before.
+
+    PortAudio, ALSA and JACK print to descriptor 2 whenever a device is looked for or lost. May be nested.
+    """
+    before, stream = sys.stderr, None
+    saved = os.dup(2)
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # no stream, or one without a file
+        if before.fileno() == 2:
+            before.flush()
+            stream = os.fdopen(os.dup(2), "w", buffering=1, encoding=before.encoding, errors=before.errors)
+            sys.stderr = stream
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        if stream:
+            sys.stderr = before
+            stream.close()

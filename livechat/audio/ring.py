@@ -1,0 +1,68 @@
+"""The playback buffer between the event loop, which writes, and PortAudio's callback thread, which reads.
+
+No locks: each counter has one owner. The writer owns `written`, `dropped` and the flush mark; the reader owns
+`read`. Either side may see the other's counter a moment late, and both mistakes are harmless: the writer sees
+less room than there is, the reader less sound. Sound that has not been read is never overwritten.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.int16]
+
+
+class Ring:
+    """Mono int16 samples, first in first out, for one writer and one reader in different threads.
+
+    The counters count samples since the beginning and never go back. `capacity` is in samples; its memory is
+    handed out by the operating system as it is first used, and stays the same from then on.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._buffer: Samples = np.zeros(capacity, np.int16)
+        self._flushed = 0
+        self.written = 0
+        self.read = 0
+        self.dropped = 0  # samples refused because the ring was full
+
+    @property
+    def pending(self) -> int:
+        """Samples written and neither read nor flushed."""
+        return max(0, self.written - max(self.read, self._flushed))
+
+    # ------------------------------------------------------------------------------------ the writer's side
+
+    def write(self, samples: Samples) -> int:
+        """Queue what fits and return how many that was; the rest, the newest, is counted in `dropped`."""
+        # Flushed sound still takes room until the reader has let go of it: it may be copying it just now.
+        room = len(self._buffer) - (self.written - self.read)
+        taken = min(len(samples), room)
+        at = self.written % len(self._buffer)
+        first = min(taken, len(self._buffer) - at)
+        self._buffer[at : at + first] = samples[:first]
+        self._buffer[: taken - first] = samples[first:taken]
+        self.written += taken  # last: the reader may use the samples from here on
+        self.dropped += len(samples) - taken
+        return taken
+
+    def flush(self) -> int:
+        """Forget all that is queued, from the reader's next call on. Returns how many samples that was."""
+        forgotten = self.pending
+        self._flushed = self.written
+        return forgotten
+
+    # ------------------------------------------------------------------------------------ the reader's side
+
+    def read_into(self, out: Samples) -> int:
+        """Fill `out` with the oldest samples, then zeros. Returns how many were samples."""
+        start = max(self.read, self._flushed)
+        taken = min(len(out), self.written - start)
+        at = start % len(self._buffer)
+        first = min(taken, len(self._buffer) - at)
+        out[:first] = self._buffer[at : at + first]
+        out[first:taken] = self._buffer[: taken - first]
+        out[taken:] = 0
+        self.read = start + taken  # last: the writer may reuse the room from here on
+        return taken

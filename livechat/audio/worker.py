@@ -1,0 +1,48 @@
+"""Blocking calls on a thread that nobody ever has to wait for."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Worker:
+    """Runs calls one after the other on one daemon thread.
+
+    A ThreadPoolExecutor would do, but Python joins its threads at exit: a read of a pipe that stays silent,
+    or a PortAudio call that hangs with the sound server, would keep the process from ending.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `function` after all that was submitted before. Its result or exception is the future's."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    result = function(*args, **kwargs)
+                except Exception as error:  # noqa: BLE001 - handed on to whoever waits for the result
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+
+        self._jobs.put(job)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        return future
+
+    def _run(self) -> None:
+        while True:
+            self._jobs.get()()

@@ -1,0 +1,250 @@
+"""The commands: they parse, call and exit. What they do is in app.py and server/serve.py.
+
+Typer with plain help, and everything else imported inside the commands: `livechat --help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, NoReturn, Optional
+
+import typer
+
+from livechat import __version__
+from livechat.errors import INTERRUPTED, LivechatError
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="A voice chat with the Gemini Live API whose line does not drop.",
+)
+
+Text = Optional[str]  # noqa: UP045, typer reads this at run time
+Number = Optional[int]  # noqa: UP045
+
+_Input = Annotated[
+    Text,
+    typer.Option(
+        "--input",
+        metavar="FILE|-",
+        help="A sound file instead of the microphone; - is raw 16 kHz s16le on stdin.",
+    ),
+]
+_Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV file instead of the speaker.")]
+_TextOnly = Annotated[bool, typer.Option("--text", help="Type and read: neither microphone nor speaker.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+_Offline = Annotated[
+    bool, typer.Option("--offline", help="Talk to the server inside livechat, without network or key.")
+]
+_Endpoint = Annotated[
+    Text, typer.Option("--endpoint", metavar="URL", help="Another Live server, as https://HOST:PORT.")
+]
+_CaFile = Annotated[
+    Text, typer.Option("--ca-file", metavar="PEM", help="The certificate to trust for --endpoint.")
+]
+_Model = Annotated[
+    Text, typer.Option("--model", metavar="NAME", help="The Live model (default: gemini-3.8-live).")
+]
+_Voice = Annotated[
+    Text, typer.Option("--voice", metavar="NAME", help="One of the model's voices, such as Puck or Kore.")
+]
+_System = Annotated[Text, typer.Option("--system", metavar="TEXT|@FILE", help="How the model is to behave.")]
+_Trigger = Annotated[
+    Number,
+    typer.Option(
+        "--trigger-tokens",
+        metavar="N",
+        help="Compress the context when it reaches N tokens (5000 to 128000).",
+    ),
+]
+_Target = Annotated[
+    Number,
+    typer.Option(
+        "--target-tokens", metavar="N", help="Compress it down to N tokens (0 to 128000, below the trigger)."
+    ),
+]
+_NoCompression = Annotated[
+    bool, typer.Option("--no-compression", help="Let the session end when its context is full.")
+]
+_Mic = Annotated[
+    Text, typer.Option("--mic", metavar="NAME|ID", help="The microphone, by part of its name or number.")
+]
+_Speaker = Annotated[
+    Text, typer.Option("--speaker", metavar="NAME|ID", help="The speaker, by part of its name or number.")
+]
+_LogFile = Annotated[
+    Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
+]
+_Faults = Annotated[
+    Text,
+    typer.Option(
+        "--faults", metavar="PLAN", help="Break the embedded server's connections, as in 'drop@12s'."
+    ),
+]
+
+
+@app.command()
+def talk(
+    input: _Input = None,  # noqa: A002, the flag's name
+    output: _Output = None,
+    text: _TextOnly = False,
+    json: _Json = False,
+    offline: _Offline = False,
+    endpoint: _Endpoint = None,
+    ca_file: _CaFile = None,
+    model: _Model = None,
+    voice: _Voice = None,
+    system: _System = None,
+    trigger_tokens: _Trigger = None,
+    target_tokens: _Target = None,
+    no_compression: _NoCompression = False,
+    mic: _Mic = None,
+    speaker: _Speaker = None,
+    log_file: _LogFile = None,
+    faults: _Faults = None,
+) -> None:
+    """Talk: speak and hear the answer, for as long as you like."""
+    _converse(locals())
+
+
+@app.command()
+def resume(
+    conversation: Annotated[
+        Text, typer.Argument(metavar="[HANDLE|CONVERSATION]", help="What to go on with; nothing: the newest.")
+    ] = None,
+    input: _Input = None,  # noqa: A002
+    output: _Output = None,
+    text: _TextOnly = False,
+    json: _Json = False,
+    offline: _Offline = False,
+    endpoint: _Endpoint = None,
+    ca_file: _CaFile = None,
+    model: _Model = None,
+    voice: _Voice = None,
+    system: _System = None,
+    trigger_tokens: _Trigger = None,
+    target_tokens: _Target = None,
+    no_compression: _NoCompression = False,
+    mic: _Mic = None,
+    speaker: _Speaker = None,
+    log_file: _LogFile = None,
+    faults: _Faults = None,
+) -> None:
+    """Go on with an earlier conversation."""
+    flags = locals()
+    _converse(flags, resume=flags.pop("conversation"), resuming=True)
+
+
+@app.command()
+def serve(
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", help="Listen on 127.0.0.1:N; 0 takes a free port.")
+    ] = 0,
+    no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
+    ca_out: Annotated[
+        Text, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
+    ] = None,
+    as_model: Annotated[
+        Text, typer.Option("--as", metavar="MODEL", help="Behave as this model, whatever is asked for.")
+    ] = None,
+    lifetime: Annotated[
+        str, typer.Option("--lifetime", metavar="TIME", help="End each connection after this time.")
+    ] = "590s",
+    goaway: Annotated[str, typer.Option("--goaway", metavar="TIME", help="Say so this long before.")] = "50s",
+    handle_ttl: Annotated[
+        str,
+        typer.Option("--handle-ttl", metavar="TIME", help="Forget a session this long after its last link."),
+    ] = "2h",
+    faults: Annotated[
+        str,
+        typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'."),
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    log_file: _LogFile = None,
+) -> None:
+    """Run the embedded Live API server for other programs."""
+
+    def run() -> int:
+        import asyncio
+
+        from livechat.server.faults import duration, parse
+        from livechat.server.serve import run_serve
+
+        _log_to(log_file)
+        return asyncio.run(run_serve(
+            port=port, tls=not no_tls, ca_out=ca_out, as_model=as_model, lifetime=duration(lifetime),
+            notice=duration(goaway), handle_ttl=duration(handle_ttl), faults=parse(faults), json_lines=json,
+        ))  # fmt: skip
+
+    _exit(run)
+
+
+def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
+    log_file = flags.pop("log_file")
+    given = {name: value for name, value in flags.items() if value not in (None, False)}
+
+    def run() -> int:
+        from livechat import app as conversation
+
+        _log_to(log_file)
+        return conversation.main(given, resume=resume, resuming=resuming)
+
+    _exit(run)
+
+
+def _exit(run: Any) -> NoReturn:
+    """Run, and turn every end into its exit code and, where it went wrong, one line and a hint."""
+    try:
+        code = run()
+    except LivechatError as error:
+        import os
+
+        from livechat.ui.base import colored
+        from livechat.ui.plain import say_error
+
+        say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    raise SystemExit(code)
+
+
+def _log_to(path: str | None) -> None:
+    if path is None:
+        return
+    import logging
+
+    from livechat.errors import UsageError
+
+    try:
+        logging.basicConfig(
+            filename=path, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+    except OSError as e:
+        raise UsageError(
+            f"cannot write the log {path}: {e.strerror}", "--log-file takes a file that can be written"
+        ) from None
+    for chatty in ("websockets", "google_genai", "httpx", "asyncio"):
+        # They log frames and headers: speech and keys, which never reach a log.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"livechat {__version__}")  # noqa: T201, it is what was asked for
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The program's entry point."""
+    app()

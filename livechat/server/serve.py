@@ -1,0 +1,268 @@
+"""The server: listens, sorts addresses, and keeps the links. The only file but link.py that imports websockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import http
+import json
+import logging
+import re
+import signal
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.asyncio.server import Server as Listener
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from livechat.errors import UsageError
+
+from . import model, tls
+from .agent import Agent, make_agent
+from .faults import Plan
+from .handles import Memory
+from .history import Turn
+from .link import CLOSE_S, Link, LinkRecord
+from .setup import MODELS, VERTEX_MODELS, Route
+
+HOST = "127.0.0.1"
+FRAME_BYTES = 16 << 20  # the largest frame taken; a client's largest seen was 129 kB
+RECORDS = 1_000  # links and sessions remembered for `links` and `sessions`
+
+_GEMINI = re.compile(
+    r"/+ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService[./]"
+    r"BidiGenerateContent(?:Constrained)?/?"
+)
+_VERTEX = re.compile(r"/+ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent/?")
+
+# What goes wrong in strangers' handshakes is not for our log.
+_quiet = logging.getLogger("livechat.server.websockets")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+def route(path: str) -> Route | None:
+    """What `path`, without its query, leads to; None for nothing."""
+    if match := _GEMINI.fullmatch(path):
+        return Route(match[1], vertex=False)
+    if match := _VERTEX.fullmatch(path):
+        return Route(match[1], vertex=True)
+    return None
+
+
+def key_of(request: Request) -> str:
+    """What `request` shows as an API key or token, "" for nothing."""
+    query = parse_qs(urlsplit(request.path).query)
+    shown = query.get("key", []) + query.get("access_token", [])
+    shown += request.headers.get_all("x-goog-api-key") + request.headers.get_all("Authorization")
+    return next(filter(None, shown), "")
+
+
+class Server:
+    """A Live API server on 127.0.0.1, as an async context manager. All seconds are the loop's.
+
+    `port` 0 takes a free one. `as_model`: take any model's name and behave as this one. `memory` None: RAM
+    for the life of this object. `lifetime`, `notice`: a link is told `notice` seconds before it is closed
+    at `lifetime`. `on_event` gets one dict for everything that happens, `on_audio` each link's number and
+    sound as received. Raises UsageError for a model it does not know, and when the port is taken.
+
+    `links` are the records of the newest links, `sessions` the histories of the newest sessions by id.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        *,
+        port: int = 0,
+        tls: bool = True,
+        lifetime: float = 590.0,
+        notice: float = 50.0,
+        idle: float = 150.0,
+        handle_ttl: float = 7200.0,
+        faults: Plan | None = None,
+        memory: Memory | None = None,
+        as_model: str | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        on_audio: Callable[[int, bytes], None] | None = None,
+    ) -> None:
+        if as_model is not None and as_model not in {**MODELS, **VERTEX_MODELS}:
+            raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(MODELS)))
+        self.agent = agent
+        self.times = model.Times(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
+        self.as_model = as_model
+        self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
+        self.sessions: dict[str, tuple[Turn, ...]] = {}
+        self.port = port
+        self.ca_pem = b""
+        self._tls = tls
+        self._ttl = handle_ttl
+        self._faults = faults or Plan()
+        self._given = memory
+        self._on_event = on_event
+        self._on_audio = on_audio
+        self._count = 0
+        self._listener: Listener | None = None
+        self._loading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Server:
+        self.memory = self._given or Memory(None, asyncio.get_running_loop().time, self._ttl)
+        context = None
+        if self._tls:
+            context, self.ca_pem = tls.server_context()
+        try:
+            self._listener = await serve(
+                self._handle,
+                HOST,
+                self.port,
+                ssl=context,
+                process_request=self._process_request,
+                compression=None,
+                max_size=FRAME_BYTES,
+                ping_interval=None,  # the real service sends no pings
+                close_timeout=CLOSE_S,
+                logger=_quiet,
+            )
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            taken = f"port {self.port} cannot be used: {error.strerror}"
+            raise UsageError(taken, "try another --port, or 0") from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+        self._loading = asyncio.create_task(self.agent.start())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._listener:
+            self._listener.close()
+            await self._listener.wait_closed()
+        if self._loading:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await self.agent.close()
+        if self._given is None:
+            self.memory.close()
+
+    @property
+    def url(self) -> str:
+        """What an SDK takes as base URL."""
+        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
+
+    # ------------------------------------------------------------------------------- what links need
+
+    def event(self, **event: Any) -> None:
+        """Pass `event` on to whoever watches."""
+        if self._on_event:
+            self._on_event(event)
+
+    def audio(self, n: int, pcm: bytes) -> None:
+        """Pass sound received on link `n` on."""
+        if self._on_audio:
+            self._on_audio(n, pcm)
+
+    def remembers(self, session: str, live: model.Live) -> None:
+        """Note the history of `session`."""
+        self.sessions[session] = tuple(live.history)
+        if len(self.sessions) > RECORDS:
+            del self.sessions[next(iter(self.sessions))]
+
+    # ------------------------------------------------------------------------------------ connections
+
+    def _process_request(self, ws: ServerConnection, request: Request) -> Response | None:
+        if route(urlsplit(request.path).path) is None:
+            return ws.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
+        return None
+
+    async def _handle(self, ws: ServerConnection) -> None:
+        request = ws.request
+        to = route(urlsplit(request.path).path) if request else None
+        if request is None or to is None:  # _process_request turned those away
+            return
+        self._count += 1
+        record = LinkRecord(self._count)
+        self.links.append(record)
+        self.event(type="link", n=record.n, vertex=to.vertex)
+        faults = self._faults.of_link(record.n)
+        await Link(ws, self, record, route=to, key=key_of(request), faults=faults).run()
+        end = {"code": record.code, "reason": record.reason, "audio_bytes": record.audio_bytes}
+        self.event(type="close", n=record.n, **end)
+
+
+async def run_serve(
+    *,
+    port: int = 0,
+    tls: bool = True,
+    ca_out: Path | None = None,
+    as_model: str | None = None,
+    lifetime: float = 590.0,
+    notice: float = 50.0,
+    handle_ttl: float = 7200.0,
+    faults: Plan | None = None,
+    json_lines: bool = False,
+) -> int:
+    """`livechat serve`: serve until SIGINT or SIGTERM; returns the exit code.
+
+    Says on stderr where it listens and how to point an SDK there; with `json_lines` every event is one
+    object a line on stdout. The CA certificate goes to `ca_out`, or to a new file in the temporary directory
+    that is removed at the end. Raises UsageError.
+    """
+    agent, lacking = make_agent()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
+            loop.add_signal_handler(name, stop.set)
+    server = Server(
+        agent,
+        port=port,
+        tls=tls,
+        lifetime=lifetime,
+        notice=notice,
+        handle_ttl=handle_ttl,
+        faults=faults,
+        as_model=as_model,
+        on_event=_print_json if json_lines else None,
+    )
+    async with server:
+        with contextlib.ExitStack() as files:
+            if tls and ca_out is None:
+                folder = files.enter_context(tempfile.TemporaryDirectory(prefix="livechat-"))
+                ca_out = Path(folder, "ca.pem")
+            if tls and ca_out is not None:
+                try:
+                    ca_out.write_bytes(server.ca_pem)
+                except OSError as error:
+                    raise UsageError(f"cannot write {ca_out}: {error.strerror}", "choose another --ca-out") from None
+            _say(server, agent, lacking, ca_out)
+            await stop.wait()
+    return 0
+
+
+def _say(server: Server, agent: Agent, lacking: str, ca: Path | None) -> None:
+    lines = [
+        f"Live API server at {server.url} ({agent.name}). Ctrl-C ends it.",
+        "Point an SDK at it with:",
+        f"  export GOOGLE_GEMINI_BASE_URL={server.url}",
+        "  export GEMINI_API_KEY=any",
+    ]
+    if ca:
+        lines.append(f"  export SSL_CERT_FILE={ca}")
+    if lacking:
+        lines.append(f"Note: {lacking}")
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
+
+
+def _print_json(event: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,250 @@
+"""The JSON of the wire: what clients send, read; what the server sends, built. Pure.
+
+Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are taken at
+every level. Servers answer in binary frames of pretty JSON without proto3 defaults (LIVE_API 1.2 to 1.4).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+INVALID = "Request contains an invalid argument."
+REASON_BYTES = 123  # what a close frame holds beside its code
+
+Json = dict[str, Any]
+
+
+class Rejected(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
+    """The server ends the link with close `code` and `reason`."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message. `body` has camelCase keys and is not checked yet."""
+
+    body: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
+
+    pcm: bytes
+    rate: int
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """An image, which this server does not look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Typed by the person, to be answered."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The client's own voice detection: speech began or ended."""
+
+    began: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The microphone was closed; what was said so far is all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Turns (role, text) for the history; `complete` asks for an answer."""
+
+    turns: tuple[tuple[str, str], ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContextUpdate:
+    """A new system instruction, or None to leave it."""
+
+    system: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResponse:
+    """Answers to calls, of which this server makes none."""
+
+
+Message = Setup | Audio | Video | Text | Activity | StreamEnd | Content | ContextUpdate | ToolResponse
+
+# Below these keys the names are the client's own data.
+_OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}
+
+
+def camel(key: str) -> str:
+    """`snake_case` as `snakeCase`; anything else unchanged."""
+    return re.sub(r"(?<=[a-z0-9])_+([a-z0-9])", lambda m: m[1].upper(), key)
+
+
+def snake(key: str) -> str:
+    """`camelCase` as `camel_case`, as Google names paths in its errors."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), key)
+
+
+def _camel_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {camel(k): v if camel(k) in _OPAQUE else _camel_keys(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_camel_keys(v) for v in value]
+    return value
+
+
+def unknown(name: str, path: str) -> Rejected:
+    """Google's answer to a field that does not exist at `path` ("" for the message itself)."""
+    where = f" at '{path}'" if path else ""
+    return Rejected(1007, f'Invalid JSON payload received. Unknown name "{name}"{where}: Cannot find field.')
+
+
+def parse(frame: str | bytes) -> list[Message]:
+    """The messages in one client frame: usually one, more when a realtimeInput bundles several.
+
+    Raises Rejected(1007) for anything the real server's parser would refuse.
+    """
+    try:
+        raw = json.loads(frame)
+        body = _camel_keys(raw)
+    except (ValueError, RecursionError):
+        raise Rejected(1007, "Invalid JSON payload received. Unexpected token.") from None
+    if not isinstance(body, dict) or len(body) != 1:
+        raise Rejected(1007, INVALID)
+    ((name, value),) = body.items()
+    if name not in _READERS:
+        raise unknown(next(iter(raw)), "")
+    if not isinstance(value, dict):
+        raise Rejected(1007, INVALID)
+    return _READERS[name](value)
+
+
+def text_of(content: Any) -> str:
+    """The text parts of a Content ({"parts": [{"text": …}]}) or of a plain string, joined by spaces."""
+    if isinstance(content, str):
+        return content
+    parts = content.get("parts") if isinstance(content, dict) else None
+    found = parts if isinstance(parts, list) else []
+    texts = [part.get("text") for part in found if isinstance(part, dict)]
+    return " ".join(t.strip() for t in texts if isinstance(t, str) and t.strip())
+
+
+def _audio(blob: Any, legacy: bool = False) -> Audio | Video:
+    mime = blob.get("mimeType", "") if isinstance(blob, dict) else None
+    if not isinstance(mime, str):
+        raise Rejected(1007, INVALID)
+    if legacy and mime.startswith("image/"):
+        return Video()
+    match = re.fullmatch(r"audio/pcm(?:;\s*rate=(\d{4,5}))?", mime)
+    rate = int(match[1] or 16_000) if match else 0
+    data = blob.get("data", "")
+    if not 8_000 <= rate <= 48_000 or not isinstance(data, str):
+        raise Rejected(1007, INVALID)
+    standard = data.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        pcm = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        reason = "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed"
+        raise Rejected(1007, reason) from None
+    return Audio(pcm[: len(pcm) // 2 * 2], rate, legacy)
+
+
+def _realtime(value: Json) -> list[Message]:
+    messages: list[Message] = []
+    for name, field in value.items():
+        if name == "audio":
+            messages.append(_audio(field))
+        elif name == "mediaChunks" and isinstance(field, list):
+            messages += [_audio(chunk, legacy=True) for chunk in field]
+        elif name == "text" and isinstance(field, str):
+            messages += [Text(field)] if field.strip() else []
+        elif name in ("activityStart", "activityEnd"):
+            messages.append(Activity(name == "activityStart"))
+        elif name == "audioStreamEnd":
+            messages += [StreamEnd()] if field is True else []
+        elif name == "video":
+            messages.append(Video())
+        elif name in ("mediaChunks", "text"):
+            raise Rejected(1007, INVALID)
+        else:
+            raise unknown(snake(name), "realtime_input")
+    return messages
+
+
+def _content(value: Json) -> list[Message]:
+    for name in value:
+        if name not in ("turns", "turnComplete"):
+            raise unknown(snake(name), "client_content")
+    turns = value.get("turns") or []
+    if isinstance(turns, dict):
+        turns = [turns]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise Rejected(1007, INVALID)
+    if any(turn.get("role", "user") not in ("user", "model", "system") for turn in turns):
+        raise Rejected(1007, INVALID)
+    said = tuple((turn.get("role", "user"), text_of(turn)) for turn in turns)
+    return [Content(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
+
+
+def _context(value: Json) -> list[Message]:
+    system = value.get("systemInstruction")
+    return [ContextUpdate(None if system is None else text_of(system))]
+
+
+_READERS: dict[str, Callable[[Json], list[Message]]] = {
+    "setup": lambda value: [Setup(value)],
+    "realtimeInput": _realtime,
+    "clientContent": _content,
+    "contextUpdate": _context,
+    "toolResponse": lambda _: [ToolResponse()],
+}
+
+
+def encode(frame: Json) -> bytes:
+    """A server frame as sent: UTF-8, two-space indent, a final newline, proto3 defaults left out."""
+    return (json.dumps(_bare(frame), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _bare(v) for k, v in value.items() if isinstance(v, dict) or v}
+    if isinstance(value, list):
+        return [_bare(v) for v in value]
+    return value
+
+
+def sound(pcm: bytes, vertex: bool) -> Json:
+    """A modelTurn holding `pcm`, s16le mono at 24 kHz. Vertex names no rate, and the role."""
+    mime = "audio/pcm" if vertex else "audio/pcm;rate=24000"
+    part = {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
+    return {"role": "model" if vertex else None, "parts": [part]}
+
+
+def seconds(value: float) -> str:
+    """A protobuf Duration: "50s", "0.440s"."""
+    return f"{value:.0f}s" if value == round(value) else f"{value:.3f}s"
+
+
+def cut_reason(reason: str) -> str:
+    """`reason` as a close frame can hold it: at most 123 bytes of UTF-8, whole characters."""
+    return reason.encode()[:REASON_BYTES].decode(errors="ignore")

@@ -1,0 +1,302 @@
+"""One WebSocket connection to a Live API server, through google-genai: the only file that imports it.
+
+What the SDK does that a caller must know, each seen in its 3.4.0 source or run on loopback (LIVE_API.md 6.5):
+ - `receive()` ends after each turn, and messages between turns wait for the next call: it is looped here
+ - it waits for setupComplete for ever: there is a limit here
+ - a message of unknown fields alone raises TypeError or ValueError and leaves the socket usable
+ - a close becomes APIError with the close code; a send after it raises websockets' own ConnectionClosed
+ - its default ping timeout kills healthy links, since the server's pongs come up to 30 s late
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from livechat.audio.base import INPUT_RATE
+from livechat.errors import ConfigError, UsageError
+from livechat.events import (
+    Audio,
+    Counted,
+    CutIn,
+    Ended,
+    GoAway,
+    HandleIn,
+    Heard,
+    Opened,
+    Replied,
+    Said,
+    TurnOver,
+    Wire,
+)
+from livechat.models import family
+from livechat.session.seeding import Content
+
+if TYPE_CHECKING:
+    from google.genai import Client, types
+    from google.genai.live import AsyncSession
+
+    from livechat.settings import Settings
+
+SETUP_S = 10.0  # from dialling to setupComplete; 0.25 to 0.5 s is usual (1.1)
+CLOSE_S = 2.0  # the close handshake with a peer that may be dead
+PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (6.4)
+MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
+_AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
+
+
+def load_sdk() -> None:
+    """Import google-genai, half a second of work. The collector finds nothing in it but costs half of that."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        import google.genai.live
+        import google.genai.types  # noqa: F401
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class Dialler:
+    """Opens links to one backend with one configuration."""
+
+    def __init__(self, settings: Settings, *, url: str | None = None, ca_pem: str | None = None) -> None:
+        """`url` and `ca_pem`: the embedded server's, in place of the settings' endpoint.
+
+        Raises ConfigError where the SDK refuses the environment, UsageError for an unreadable CA file.
+        """
+        load_sdk()
+        self._settings = settings
+        self._client = _client(settings, url or settings.endpoint, ca_pem)
+
+    def dial(self, n: int, handle: str | None, post: Callable[[Wire], None]) -> Link:
+        """A new link, to be `run`. Everything it hears goes to `post`, on the loop."""
+        return Link(n, self._client, self._settings, handle, post)
+
+
+class Link:
+    """One connection: `run` it once; it says Opened at most once and Ended exactly once."""
+
+    def __init__(
+        self, n: int, client: Client, settings: Settings, handle: str | None, post: Callable[[Wire], None]
+    ) -> None:
+        self.n = n
+        self._client = client
+        self._settings = settings
+        self._handle = handle
+        self._post = post
+        self._session: AsyncSession | None = None
+        self._open = False
+        self._closing = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connect, listen until the end, say why it ended. Raises nothing but CancelledError."""
+        from google.genai import errors
+        from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+
+        end = Ended(self.n, "network")
+        try:
+            await self._talk()
+        except errors.APIError as e:
+            end = _close_event(self.n, e)
+        except InvalidStatus as e:
+            end = Ended(self.n, "http", e.response.status_code)
+        except TimeoutError:
+            end = Ended(self.n, "timeout")
+        except socket.gaierror as e:
+            end = Ended(self.n, "dns", reason=e.strerror or "")
+        except ssl.SSLError as e:
+            verify = getattr(e, "verify_message", "") or e.reason or "TLS"
+            end = Ended(self.n, "tls", reason=str(verify))
+        except (OSError, InvalidHandshake, WebSocketException) as e:
+            end = Ended(self.n, "network", reason=getattr(e, "strerror", None) or "")
+        except (ValueError, TypeError) as e:  # the SDK's own checks of the configuration
+            end = Ended(self.n, "bad", reason=str(e).splitlines()[0])
+        except Exception as e:  # google.auth raises many kinds, none of which may end in a traceback
+            if type(e).__module__.split(".")[0] != "google":
+                raise
+            end = Ended(self.n, "bad", reason=str(e).splitlines()[0])
+        finally:
+            self._session = None
+        self._post(end)
+
+    async def _talk(self) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.timeout(SETUP_S):
+                connecting = self._client.aio.live.connect(
+                    model=self._settings.model, config=_config(self._settings, self._handle)
+                )
+                session = await stack.enter_async_context(connecting)
+            if self._closing.is_set():
+                return
+            self._session, self._open = session, True
+            self._post(Opened(self.n, (loop.time() - began) * 1000))
+            while True:
+                try:
+                    async for message in session.receive():
+                        self._hear(message)
+                except (TypeError, ValueError):
+                    # A message the SDK cannot read. It holds nothing we know; the next may.
+                    continue
+
+    async def close(self) -> None:
+        """Close, within CLOSE_S even of a dead peer. `run` reads on to the end and says Ended."""
+        self._closing.set()
+        if self._session is not None:
+            with contextlib.suppress(Exception):  # it is being closed: any fault of closing is its end
+                await self._session.close()
+
+    async def send_audio(self, frame: bytes) -> None:
+        """One frame of s16le mono at 16 kHz. A link that is gone swallows it: the outbox still has it."""
+        from google.genai import types
+
+        await self._send(audio=types.Blob(data=frame, mime_type=_AUDIO_IN))
+
+    async def send_text(self, text: str) -> None:
+        """One typed message, which asks for an answer."""
+        if family(self._settings.model).text == "content":
+            await self._send_content([Content("user", text)], complete=True)
+        else:
+            await self._send(text=text)
+
+    async def send_context(self, contents: list[Content]) -> None:
+        """Turns to remember, which ask for no answer (turn_complete false never interrupts: LIVE_API.md 0.3)."""
+        await self._send_content(contents, complete=False)
+
+    async def _send(self, **kinds: Any) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        if self._session is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._session.send_realtime_input(**kinds)
+
+    async def _send_content(self, contents: list[Content], *, complete: bool) -> None:
+        from google.genai import types
+        from websockets.exceptions import ConnectionClosed
+
+        turns = [types.Content(role=c.role, parts=[types.Part(text=c.text)]) for c in contents]
+        if self._session is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._session.send_client_content(turns=list(turns), turn_complete=complete)
+
+    def _hear(self, message: types.LiveServerMessage) -> None:
+        """One server message may carry several things: each field of each is looked at (1.4)."""
+        n, post = self.n, self._post
+        if content := message.server_content:
+            if content.input_transcription and content.input_transcription.text:
+                post(Heard(n, content.input_transcription.text))
+            if content.output_transcription and content.output_transcription.text:
+                post(Said(n, content.output_transcription.text))
+            for part in (content.model_turn.parts if content.model_turn else None) or ():
+                blob = part.inline_data  # text parts are thoughts: never spoken, printed or stored (11)
+                if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
+                    post(Audio(n, blob.data[: len(blob.data) // 2 * 2]))
+            if content.interrupted:
+                post(CutIn(n))
+            if content.generation_complete:
+                post(Replied(n))
+        if usage := message.usage_metadata:
+            prompt, response = usage.prompt_token_count or 0, usage.response_token_count or 0
+            if prompt:
+                post(Counted(n, prompt, response, usage.total_token_count or prompt + response))
+        if content and content.turn_complete:
+            post(TurnOver(n))
+        if update := message.session_resumption_update:
+            post(HandleIn(n, (update.new_handle or "") if update.resumable else ""))
+        if message.go_away:
+            post(GoAway(n, _seconds(message.go_away.time_left)))
+
+
+def _seconds(duration: str | None) -> float:
+    """A protobuf Duration such as "9.5s"; 0 where it is missing or strange, which means: act now (3.1)."""
+    found = _DURATION.fullmatch(duration or "")
+    return float(found[1]) if found else 0.0
+
+
+def _close_event(n: int, error: Any) -> Ended:
+    """The close frame where there was one; the SDK says 1006 for a connection that broke without."""
+    cause = error.__context__
+    received = getattr(cause, "rcvd", None)
+    if received is not None:
+        return Ended(n, "close", received.code, received.reason)
+    if cause is None and error.code not in (None, 1006):
+        return Ended(n, "close", error.code, str(error.message or ""))
+    sent = getattr(cause, "sent", None)
+    return Ended(n, "network", error.code, sent.reason if sent is not None else "")
+
+
+def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
+    from google import genai
+    from google.genai import types
+
+    args: dict[str, Any] = {
+        "ping_interval": PING_S,
+        "ping_timeout": None,
+        "close_timeout": CLOSE_S,
+        "max_size": MAX_MESSAGE,
+    }
+    if ca_pem or settings.ca_file:
+        try:
+            args["ssl"] = ssl.create_default_context(
+                cadata=ca_pem, cafile=None if ca_pem else settings.ca_file
+            )
+        except (OSError, ssl.SSLError) as e:
+            raise UsageError(
+                f"cannot read the certificate {settings.ca_file}: {e.strerror or e}",
+                "--ca-file takes the PEM that `livechat serve --ca-out` wrote",
+            ) from None
+    options = types.HttpOptions(base_url=url, api_version=settings.api_version, async_client_args=args)
+    try:
+        if settings.backend == "vertex":
+            return genai.Client(
+                vertexai=True, project=settings.project, location=settings.location, http_options=options
+            )
+        return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
+    except (ValueError, OSError) as e:
+        raise ConfigError(
+            f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
+        ) from None
+    except Exception as e:
+        if type(e).__module__.split(".")[0] != "google":
+            raise
+        raise ConfigError(
+            f"no credentials for Vertex AI: {str(e).splitlines()[0]}",
+            "run `gcloud auth application-default login`",
+        ) from None
+
+
+def _config(settings: Settings, handle: str | None) -> types.LiveConnectConfig:
+    """The setup this model family accepts (models.py). A first link asks for handles with an empty config."""
+    from google.genai import types
+
+    config = types.LiveConnectConfig(
+        response_modalities=[types.Modality.AUDIO],
+        session_resumption=types.SessionResumptionConfig(handle=handle),
+        input_audio_transcription=types.AudioTranscriptionConfig(),
+        output_audio_transcription=types.AudioTranscriptionConfig(),
+    )
+    if settings.voice:
+        config.speech_config = types.SpeechConfig(
+            voice_config=types.VoiceConfig(
+                prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=settings.voice)
+            )
+        )
+    if settings.system:
+        config.system_instruction = types.Content(role="user", parts=[types.Part(text=settings.system)])
+    if settings.compression:
+        config.context_window_compression = types.ContextWindowCompressionConfig(
+            trigger_tokens=settings.trigger_tokens,
+            sliding_window=types.SlidingWindow(target_tokens=settings.target_tokens),
+        )
+    if level := family(settings.model).thinking_level:
+        config.thinking_config = types.ThinkingConfig(thinking_level=types.ThinkingLevel(level))
+    return config

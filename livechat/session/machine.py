@@ -1,0 +1,416 @@
+"""The unbroken line, as a pure machine: told what happened and when, it answers with what to do.
+
+    machine = Machine(random=random.random, ttl=7200.0)
+    actions = machine.handle(event, now)      # the only way to change it
+    machine.deadline()                        # when it wants a Tick, or None
+
+Rules
+ 1. TABLE holds every transition. An input that has no row in the current state is a bug and raises.
+ 2. An input of a link that is not the current one is stale and ignored. So is everything once OVER.
+ 3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
+    refuses a handle whose link is still open.
+ 4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice.
+ 5. "Open" proves nothing, since quota errors come after it: only STABLE_S of life or the model's own
+    output resets the count of failures.
+ 6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
+    A handle that is refused, or that fails twice, is dropped; nothing is retried for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any
+
+from livechat.errors import ConfigError, LivechatError, LostError
+from livechat.events import (
+    Action,
+    Asked,
+    Begin,
+    Dial,
+    Ended,
+    Expire,
+    Finish,
+    Flow,
+    GoAway,
+    GoAwayNotice,
+    HandleIn,
+    Hang,
+    Hold,
+    Input,
+    Keep,
+    Leave,
+    LinkState,
+    Opened,
+    Person,
+    Replied,
+    Replying,
+    Resumption,
+    Rung,
+    Show,
+    Tick,
+    TurnOver,
+    Warned,
+)
+from livechat.models import ROTATE_AFTER_S
+from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
+
+BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first retry is at once (6.2)
+MARGIN_S = (1.5, 10.0)  # leave a third of the notice before its end, within these bounds (6.2)
+ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, none is expected
+LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
+HANDLE_STRIKES = 2  # short-lived links on one handle before it counts as poisoned (2.6)
+FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
+
+
+class State(Enum):
+    """Where the conversation stands."""
+
+    NEW = auto()
+    DIALING = auto()  # a link is being opened
+    LIVE = auto()  # it takes input
+    MOVING = auto()  # it is being closed for the next
+    WAITING = auto()  # none is; the next dial comes at `_retry_at`
+    LEAVING = auto()  # the last one reads on for its last handle, or is being closed
+    OVER = auto()
+
+
+class Machine:
+    """States, handovers, back-off and the ladder. Times are seconds on the caller's clock."""
+
+    def __init__(self, *, random: Callable[[], float], ttl: float) -> None:
+        """`random` gives numbers in [0, 1) for the back-off's jitter; `ttl`: seconds a handle outlives its link."""
+        self.state = State.NEW
+        self._random = random
+        self._ttl = ttl
+        self._link = 0
+        self._handles: list[Resumption] = []  # newest first, at most two
+        self._dialled: Resumption | None = None
+        self._stepped_down = False  # the newest handle was dropped and none has come since
+        self._turns = 0  # answered, by all links
+        self._opened_at = 0.0
+        self._ever_open = False
+        self._lost_at: float | None = None  # when input stopped flowing: the gap's beginning
+        self._cause = ""
+        self._failures = 0
+        self._strikes = 0
+        self._retry_at = 0.0
+        self._bare = False
+        self._gave_old = False  # this link was given old speech or context
+        self._leave_at: float | None = None  # the latest moment to move, or to end
+        self._want_move = ""  # the cause of a planned handover, once there is one
+        self._speaking = False
+        self._asked_until: float | None = None  # an answer may still begin until then
+        self._turn_open = False
+        self._turn_over_at = 0.0
+        self._handle_at: float | None = None  # when the newest handle of this link came
+        self._hung_up = False
+
+    # ------------------------------------------------------------------------------------------ outside
+
+    def handle(self, event: Input, now: float) -> list[Action]:
+        """Take one input. Raises KeyError for one that cannot happen in this state."""
+        if self.state is State.OVER:
+            return []
+        link = getattr(event, "link", self._link)
+        if link != self._link:
+            return []
+        return TABLE[self.state, type(event)](self, event, now)
+
+    def deadline(self) -> float | None:
+        """The absolute time of the next Tick this state needs, or None."""
+        if self.state is State.WAITING:
+            return self._retry_at
+        if self.state is State.LEAVING:
+            return self._leave_at
+        if self.state is not State.LIVE:
+            return None
+        times = [t for t in (self._leave_at, self._asked_until) if t is not None]
+        if not self._want_move:
+            times.append(self._opened_at + ROTATE_AFTER_S)
+        return min(times, default=None)
+
+    # ------------------------------------------------------------------------------------------ dialling
+
+    def _begin(self, event: Begin, now: float) -> list[Action]:
+        self._handles = list(event.handles)[:2]
+        self._turns = event.turns
+        return self._dial(now)
+
+    def _dial(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        while self._handles and (self._handles[0].expires or now) < now:
+            self._drop_handle()
+            actions.append(Show(Warned("the session's handle has expired", self._next_rung())))
+        self._link += 1
+        self._dialled = self._handles[0] if self._handles else None
+        self.state = State.DIALING
+        actions.append(Show(LinkState(self._link, "connecting", resumed=self._dialled is not None)))
+        actions.append(Dial(self._link, self._dialled))
+        return actions
+
+    def _opened(self, event: Opened, now: float) -> list[Action]:
+        self.state = State.LIVE
+        self._opened_at = now
+        self._want_move = ""
+        self._leave_at = None
+        self._handle_at = None
+        self._turn_open = False
+        covers = self._dialled.covers if self._dialled else 0
+        gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
+        flow = Flow(self._link, covers, self._bare, self._cause, self._rung(), gap_ms)
+        self._bare = False
+        self._ever_open = True
+        self._lost_at = None
+        if self._asked_until is not None:
+            self._asked_until = now + ANSWER_S
+        shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
+        return [Show(shown), flow]
+
+    def _rung(self) -> Rung:
+        if self._dialled is not None:
+            return "previous" if self._stepped_down else "resumed"
+        return "seeded" if self._turns and not self._bare else "fresh"
+
+    def _next_rung(self) -> str:
+        if self._handles:
+            return "trying the one before it"
+        return "opening a new session that is told the transcript" if self._turns else "opening a new session"
+
+    def _refused(self, event: Ended, now: float) -> list[Action]:
+        return self._after(judge(event, setting_up=True, age_s=0.0), event, now)
+
+    def _dropped(self, event: Ended, now: float) -> list[Action]:
+        age = now - self._opened_at
+        verdict = judge(event, setting_up=False, age_s=age)
+        self._lost_at = now
+        self._cause = verdict.why
+        if age >= STABLE_S:
+            self._failures = self._strikes = 0
+        elif self._gave_old and event.code in (1007, 1008):
+            self._bare = True  # it may have died of what it was given: once more without
+            verdict = replace(verdict, kind=Kind.RESUME)
+        return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
+
+    def _expire(self, now: float) -> list[Action]:
+        if not self._handles or self._handles[0].expires is not None:
+            return []
+        self._handles = [replace(h, expires=h.expires or now + self._ttl) for h in self._handles]
+        return [Expire()]
+
+    def _after(self, verdict: Verdict, event: Ended, now: float) -> list[Action]:
+        closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=verdict.why)
+        actions: list[Action] = [Show(closed)]
+        if verdict.kind is Kind.FATAL:
+            return [*actions, *self._finish(_error(verdict))]
+        if event.how == "close":
+            self._strikes += 1
+        dead = bool(self._handles) and (verdict.kind is Kind.FRESH or self._strikes >= HANDLE_STRIKES)
+        if dead:
+            self._drop_handle()
+            actions.append(Show(Warned(verdict.why, self._next_rung())))
+        if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
+            return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
+        self._failures += 1
+        delay = 0.0 if dead else self._delay(slow=verdict.kind is Kind.SLOW)
+        if delay == 0.0:
+            return [*actions, *self._dial(now)]
+        self.state = State.WAITING
+        self._retry_at = now + delay
+        waiting = LinkState(self._link, "waiting", why=verdict.why, retry_in_s=round(delay, 1))
+        if verdict.hint and self._failures == (1 if verdict.kind is Kind.SLOW else 2):
+            actions.append(Show(Warned(verdict.why, verdict.hint)))
+        return [*actions, Show(waiting)]
+
+    def _drop_handle(self) -> None:
+        self._handles.pop(0)
+        self._stepped_down = bool(self._handles)
+        self._strikes = 0
+
+    def _delay(self, *, slow: bool) -> float:
+        """Full jitter on the upper half: it spreads callers and keeps the order of magnitude promised."""
+        first, longest = SLOW_S if slow else BACKOFF_S
+        doublings = self._failures - (1 if slow else 2)
+        if doublings < 0:
+            return 0.0
+        return min(longest, first * 2.0 ** min(doublings, 16)) * (
+            0.5 + self._random() / 2 if not slow else 1.0
+        )
+
+    def _redial(self, _: Tick, now: float) -> list[Action]:
+        return self._dial(now)
+
+    # ------------------------------------------------------------------------------------------ live
+
+    def _handle_in(self, event: HandleIn, now: float) -> list[Action]:
+        if not event.handle:
+            return []
+        newest = Resumption(event.handle, event.covers)
+        self._handles = [newest, *(h for h in self._handles if h.handle != event.handle)][:2]
+        self._stepped_down = False
+        self._handle_at = now
+        return [Keep(newest), *self._move_if_quiet(now)]
+
+    def _go_away(self, event: GoAway, now: float) -> list[Action]:
+        margin = min(max(event.time_left / 3, MARGIN_S[0]), MARGIN_S[1])
+        self._leave_at = now + max(0.0, event.time_left - margin)
+        self._want_move = "the server's time limit for one connection"
+        return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
+
+    def _tick_live(self, _: Tick, now: float) -> list[Action]:
+        if self._asked_until is not None and now >= self._asked_until:
+            self._asked_until = None
+        if self._leave_at is not None and now >= self._leave_at:
+            return self._move(now)
+        if not self._want_move and now >= self._opened_at + ROTATE_AFTER_S:
+            self._want_move = "our own time limit for one connection"
+        return self._move_if_quiet(now)
+
+    def _quiet(self) -> bool:
+        """Nobody speaks, nothing is asked, no answer is on its way, and a handle covers all of it.
+
+        A server that gave this link no handle by the time it says GoAway will give none: no use in waiting.
+        """
+        busy = self._speaking or self._asked_until is not None or self._turn_open
+        return not busy and (self._covered() if self._handle_at is not None else self._leave_at is not None)
+
+    def _covered(self) -> bool:
+        return self._handle_at is not None and self._handle_at >= self._turn_over_at
+
+    def _move_if_quiet(self, now: float) -> list[Action]:
+        return self._move(now) if self.state is State.LIVE and self._want_move and self._quiet() else []
+
+    def _move(self, now: float) -> list[Action]:
+        self.state = State.MOVING
+        self._lost_at = now
+        self._cause = self._want_move
+        return [Hold(), Show(LinkState(self._link, "closing", why=self._cause)), Hang(self._link)]
+
+    def _moved(self, event: Ended, now: float) -> list[Action]:
+        self._failures = self._strikes = 0
+        closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause)
+        return [*self._expire(now), Show(closed), *self._dial(now)]
+
+    def _person(self, event: Person, now: float) -> list[Action]:
+        self._speaking = event.speaking
+        self._asked_until = None if event.speaking else now + ANSWER_S
+        return []
+
+    def _asked(self, _: Asked, now: float) -> list[Action]:
+        self._asked_until = now + ANSWER_S
+        return []
+
+    def _replying(self, _: Replying, __: float) -> list[Action]:
+        self._failures = self._strikes = 0
+        self._asked_until = None
+        self._turn_open = True
+        return []
+
+    def _replied(self, _: Replied, now: float) -> list[Action]:
+        self._turns += 1
+        self._turn_over_at = now  # all of it is here: from now on a handle may cover it
+        return []
+
+    def _turn_over(self, _: TurnOver, now: float) -> list[Action]:
+        self._turn_open = False
+        return self._move_if_quiet(now)
+
+    # ------------------------------------------------------------------------------------------ leaving
+
+    def _leave(self, event: Leave, now: float) -> list[Action]:
+        self.state = State.LEAVING
+        if event.hurry or self._covered():
+            return self._hang_up(now)
+        self._leave_at = now + LAST_HANDLE_S
+        return []
+
+    def _hang_up(self, now: float) -> list[Action]:
+        self._leave_at = now + LAST_HANDLE_S  # the close handshake's limit is shorter; this is the belt
+        self._hung_up = True
+        return [Hold(), Hang(self._link)]
+
+    def _last_handle(self, event: HandleIn, now: float) -> list[Action]:
+        kept = self._handle_in(event, now)
+        if kept and not self._hung_up:
+            kept += self._hang_up(now)
+        return kept
+
+    def _leaving_tick(self, _: Tick, now: float) -> list[Action]:
+        return self._gone(None, now) if self._hung_up else self._hang_up(now)
+
+    def _leave_faster(self, event: Leave, now: float) -> list[Action]:
+        return self._hang_up(now) if event.hurry and not self._hung_up else []
+
+    def _gone(self, _: Ended | None, now: float) -> list[Action]:
+        return [*self._expire(now), *self._finish(None)]
+
+    def _leave_unlinked(self, _: Leave, now: float) -> list[Action]:
+        """No link is open: nothing to wait for. One being opened is hung up on."""
+        hang: list[Action] = [Hang(self._link)] if self.state is State.DIALING else []
+        return [*hang, *self._expire(now), *self._finish(None)]
+
+    def _finish(self, error: LivechatError | None) -> list[Action]:
+        self.state = State.OVER
+        return [Finish(error)]
+
+    def _ignore(self, _: Input, __: float) -> list[Action]:
+        return []
+
+
+def _error(verdict: Verdict) -> LivechatError:
+    kind = ConfigError if verdict.exit_code == ConfigError.exit_code else LostError
+    return kind(verdict.why, verdict.hint)
+
+
+_S, _M = State, Machine
+TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] = {
+    (_S.NEW, Begin): _M._begin,
+    (_S.NEW, Person): _M._ignore,
+    (_S.NEW, Asked): _M._asked,
+    # a link is being opened
+    (_S.DIALING, Opened): _M._opened,
+    (_S.DIALING, Ended): _M._refused,
+    (_S.DIALING, Person): _M._person,
+    (_S.DIALING, Asked): _M._asked,
+    (_S.DIALING, Leave): _M._leave_unlinked,
+    (_S.DIALING, Tick): _M._ignore,
+    # it takes input
+    (_S.LIVE, Ended): _M._dropped,
+    (_S.LIVE, HandleIn): _M._handle_in,
+    (_S.LIVE, GoAway): _M._go_away,
+    (_S.LIVE, Person): _M._person,
+    (_S.LIVE, Asked): _M._asked,
+    (_S.LIVE, Replying): _M._replying,
+    (_S.LIVE, Replied): _M._replied,
+    (_S.LIVE, TurnOver): _M._turn_over,
+    (_S.LIVE, Leave): _M._leave,
+    (_S.LIVE, Tick): _M._tick_live,
+    # it is being closed for the next: its last words still count, its state no longer matters
+    (_S.MOVING, Ended): _M._moved,
+    (_S.MOVING, HandleIn): _M._handle_in,
+    (_S.MOVING, GoAway): _M._ignore,
+    (_S.MOVING, Person): _M._person,
+    (_S.MOVING, Asked): _M._asked,
+    (_S.MOVING, Replying): _M._ignore,
+    (_S.MOVING, Replied): _M._replied,
+    (_S.MOVING, TurnOver): _M._ignore,
+    (_S.MOVING, Leave): _M._leave_unlinked,
+    (_S.MOVING, Tick): _M._ignore,
+    # no link; the next dial comes by itself
+    (_S.WAITING, Tick): _M._redial,
+    (_S.WAITING, Person): _M._person,
+    (_S.WAITING, Asked): _M._asked,
+    (_S.WAITING, Leave): _M._leave_unlinked,
+    # the last link reads on for its last handle, then is closed
+    (_S.LEAVING, Ended): _M._gone,
+    (_S.LEAVING, HandleIn): _M._last_handle,
+    (_S.LEAVING, GoAway): _M._ignore,
+    (_S.LEAVING, Person): _M._ignore,
+    (_S.LEAVING, Asked): _M._ignore,
+    (_S.LEAVING, Replying): _M._ignore,
+    (_S.LEAVING, Replied): _M._replied,
+    (_S.LEAVING, TurnOver): _M._ignore,
+    (_S.LEAVING, Leave): _M._leave_faster,
+    (_S.LEAVING, Tick): _M._leaving_tick,
+}

@@ -1,0 +1,154 @@
+"""What the person said or typed that is not yet answered: nothing of it is lost with a link.
+
+Everything is queued first and sent from here. An item stays after it was sent, until the question it
+belongs to is answered; a new link therefore starts by sending again what still waits for an answer
+(`rewind`). Answered turns are never sent again as sound: the runner gives them to the next session as text
+where its handle does not cover them. Speech is kept and silence is not: of silence only the moment before
+and after speech is replayed, so that no first syllable is clipped.
+
+Invariants, true after each method:
+ - indices grow; speech and text leave `_items` only by `answered`, or by the bound, counted in `dropped_ms`
+ - silence stays only while it is unsent on a working link, or is one of the newest LEAD frames
+ - while held, nothing is listed as unsent: `rewind` makes the list anew
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from livechat.audio.base import FRAME_MS
+
+LEAD = 8  # frames of silence kept before speech: 160 ms, more than voice detection needs to make up its mind
+BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
+
+
+@dataclass(slots=True)
+class Item:
+    """One 20 ms frame (`audio`) or one typed message (`text`)."""
+
+    index: int
+    audio: bytes
+    text: str
+    speech: bool
+    sent: bool = False  # on some link, at least once
+
+    @property
+    def kept(self) -> bool:
+        """Whether a later link must be given it too."""
+        return self.speech or bool(self.text)
+
+
+class Outbox:
+    """Ordered, replayable, bounded; held until the first `rewind`. All durations in ms."""
+
+    def __init__(self, bound_ms: int = BOUND_MS) -> None:
+        self._bound = bound_ms
+        self._items: dict[int, Item] = {}  # in order of index
+        self._unsent: deque[int] = deque()  # may name items that have left meanwhile
+        self._lead: deque[int] = (
+            deque()
+        )  # the newest silence, at most LEAD frames, that no speech has claimed
+        self._held = True
+        self._next = 0
+        self._last_sent = -1
+        self._speech_from: int | None = None  # first index of the speech going on now
+        self._waiting_ms = 0  # speech in `_items`
+        self.captured_ms = 0
+        self.sent_ms = 0
+        self.replayed_ms = 0
+        self.dropped_ms = 0
+
+    def add_audio(self, frame: bytes, *, speech: bool) -> None:
+        """Queue one frame of FRAME_BYTES."""
+        self.captured_ms += FRAME_MS
+        if speech:
+            if self._speech_from is None:
+                self._speech_from = self._lead[0] if self._lead else self._next
+            for index in self._lead:
+                self._items[index].speech = True
+            self._waiting_ms += FRAME_MS * (1 + len(self._lead))
+            self._lead.clear()
+        else:
+            self._speech_from = None
+            self._lead.append(self._next)
+            if len(self._lead) > LEAD:
+                oldest = self._lead.popleft()
+                if self._held or self._items[oldest].sent:
+                    del self._items[oldest]
+        self._put(Item(self._next, frame, "", speech))
+        self._enforce_bound()
+
+    def add_text(self, text: str) -> None:
+        """Queue one typed message."""
+        self._put(Item(self._next, b"", text, speech=False))
+
+    def next(self) -> Item | None:
+        """The next item to send, now counted as sent; None when nothing is to be sent."""
+        while self._unsent:
+            item = self._items.get(self._unsent.popleft())
+            if item is None:
+                continue
+            if item.audio and not item.sent:
+                self.sent_ms += FRAME_MS
+            item.sent = True
+            self._last_sent = max(self._last_sent, item.index)
+            if not item.kept and item.index not in self._lead:
+                del self._items[item.index]
+            return item
+        return None
+
+    def sent_mark(self) -> int:
+        """The index up to which an answer that begins now can be about: not the speech still going on."""
+        if self._speech_from is not None:
+            return min(self._last_sent, self._speech_from - 1)
+        return self._last_sent
+
+    def answered(self, mark: int) -> None:
+        """The question up to and including `mark` has its answer: it is never sent again."""
+        for index in [i for i, item in self._items.items() if i <= mark and item.sent and item.kept]:
+            self._remove(index)
+
+    def waiting(self) -> bool:
+        """Whether anything said or typed has no answer yet."""
+        return any(item.kept for item in self._items.values())
+
+    def hold(self) -> None:
+        """No link: nothing is to be sent, and silence need not wait for one."""
+        self._held = True
+        self._unsent.clear()
+        for index in [i for i, item in self._items.items() if not item.kept and i not in self._lead]:
+            del self._items[index]
+
+    def rewind(self, *, bare: bool = False) -> int:
+        """A new link: queue, in order, what waits for an answer. Returns its ms of speech.
+
+        `bare`: speech that an earlier link was given is given up, and counted, because a link died of it.
+        """
+        if not self._held:
+            self.hold()
+        if bare:
+            for index in [i for i, item in self._items.items() if item.speech and item.sent]:
+                self._drop(index)
+        self._held = False
+        self._unsent = deque(self._items)
+        self.replayed_ms += self._waiting_ms
+        return self._waiting_ms
+
+    def _put(self, item: Item) -> None:
+        self._items[item.index] = item
+        self._next += 1
+        if not self._held:
+            self._unsent.append(item.index)
+
+    def _remove(self, index: int) -> None:
+        if self._items.pop(index).speech:
+            self._waiting_ms -= FRAME_MS
+
+    def _drop(self, index: int) -> None:
+        self._remove(index)
+        self.dropped_ms += FRAME_MS
+
+    def _enforce_bound(self) -> None:
+        while self._waiting_ms > self._bound:
+            self._drop(next(i for i, item in self._items.items() if item.speech))

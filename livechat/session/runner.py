@@ -1,0 +1,488 @@
+"""Runs one conversation: one inbox, one machine, and the sound and text that pass the machine by.
+
+The runner waits for an input or the machine's deadline, feeds the machine, performs its actions. Speech
+goes source -> outbox -> link, and back link -> sink; what is said goes to the display and the store. What
+the link says is handled in the order it came, one at a time; nothing here decides about links.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE, Sink, Source
+from livechat.errors import LivechatError
+from livechat.events import (
+    Action,
+    Asked,
+    Audio,
+    Begin,
+    Compression,
+    Counted,
+    CutIn,
+    Dial,
+    Expire,
+    Finish,
+    Flow,
+    HandleIn,
+    HandleState,
+    Handover,
+    Hang,
+    Heard,
+    Hold,
+    Input,
+    Interrupted,
+    Keep,
+    Leave,
+    Levels,
+    ModelText,
+    Output,
+    Person,
+    Replied,
+    Replying,
+    Resumption,
+    Said,
+    Show,
+    Speaking,
+    Tick,
+    Turn,
+    TurnOver,
+    Usage,
+    UserText,
+    Warned,
+    Wire,
+)
+from livechat.session.machine import Machine, State
+from livechat.session.outbox import Outbox
+from livechat.session.seeding import Content, seed
+from livechat.session.transcript import Transcript
+
+SILENCE = bytes(FRAME_BYTES)
+METER_S = 0.1  # levels on the screen: ten a second
+TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
+LAST_ANSWER_S = 12.0  # after the input's end: how long a question may stay without an answer
+LAST_WORDS_S = 1.0  # after the input's end: how long an answer may take to begin where nothing seems asked
+
+_log = logging.getLogger(__name__)
+
+
+class Linklike(Protocol):
+    """What the runner needs of a link (session/link.py has the real one)."""
+
+    n: int
+
+    async def run(self) -> None: ...
+    async def close(self) -> None: ...
+    async def send_audio(self, frame: bytes) -> None: ...
+    async def send_text(self, text: str) -> None: ...
+    async def send_context(self, contents: list[Content]) -> None: ...
+
+
+class Ledger(Protocol):
+    """Where the conversation is kept as it happens (store.py has the real one)."""
+
+    def turn(self, number: int, user: str, model: str) -> None:
+        """Exchange `number`, counted from 0 in the whole conversation, as far as it has come."""
+
+    def keep(self, resumption: Resumption) -> None:
+        """The newest handle."""
+
+    def expire(self) -> None:
+        """The link of the newest handle ended."""
+
+
+class Detector(Protocol):
+    """Hears whether the person speaks (audio/dsp.py has the real one)."""
+
+    hangover_ms: int
+
+    def feed(self, frame: bytes) -> bool: ...
+
+
+class Runner:
+    """One conversation, from the first dial to its end."""
+
+    def __init__(
+        self,
+        *,
+        begin: Begin,
+        dial: Callable[[int, str | None, Callable[[Wire], None]], Linklike],
+        source: Source | None,
+        lines: AsyncIterator[str] | None,
+        one_at_a_time: bool,
+        sink: Sink,
+        detector: Detector | None,
+        level: Callable[[bytes], float],
+        ledger: Ledger,
+        show: Callable[[Output], None],
+        transcript: Transcript,
+        random: Callable[[], float],
+        ttl: float,
+    ) -> None:
+        """`source` and `lines` are what the person says and types, either may be None.
+
+        The conversation ends by itself when both have ended and the last answer is complete.
+        `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
+        """
+        self._begin, self._dial_link = begin, dial
+        self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
+        self._sink, self._detector, self._level = sink, detector, level
+        self._ledger, self._show, self._ttl = ledger, show, ttl
+        self._machine = Machine(random=random, ttl=ttl)
+        self._transcript = transcript
+        self.outbox = Outbox()
+        self.turns = 0  # answered in this run
+        self.links = 0
+        self.longest_gap_ms = 0.0
+        self._inbox: asyncio.Queue[Input | Wire] = asyncio.Queue()
+        self._link: Linklike | None = None
+        self._links: list[asyncio.Task[None]] = []  # the one that lives, and any that is still closing
+        self._flow: Flow | None = None  # a link that is open and has not been given its context yet
+        self._flowing = False
+        self._wake = asyncio.Event()
+        self._free = asyncio.Event()  # no question is open
+        self._free.set()
+        self._error: LivechatError | None = None
+        self._reply_mark: int | None = None  # an answer is coming in; what it answers
+        self._replied = False  # all of it is here, its turn is not over
+        self._reply_ms: float | None = None
+        self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
+        self._late = False  # what comes until the turn is over belongs to an answer that was cut into
+        self._speaking = False
+        self._asked_at: float | None = None  # when the person fell silent or typed
+        self._mic_level = -90.0
+        self._context = 0  # tokens, by the last count
+        self._inputs = (source is not None) + (lines is not None)  # not ended yet
+        self._ended_at: float | None = None  # when the last of them ended
+
+    async def run(self) -> LivechatError | None:
+        """Talk until it ends. Returns what it ended of, None if well. Cancel it to end it without a word."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                helpers = [
+                    group.create_task(work)
+                    for work in (self._capture(), self._type(), self._pump(), self._meter(), self._sink.run())
+                ]
+                self._feed(self._begin)
+                while self._machine.state is not State.OVER:
+                    self._take(await self._next())
+                if self._link is not None:
+                    await self._link.close()
+                for task in (*helpers, *self._links):
+                    task.cancel()
+        except BaseExceptionGroup as group_error:
+            raise _first(group_error) from None
+        return self._error
+
+    def leave(self, *, hurry: bool = False) -> None:
+        """End the conversation: once its last handle is here, or at once. From the loop's thread."""
+        self._inbox.put_nowait(Leave(hurry))
+
+    async def _next(self) -> Input | Wire:
+        deadline = self._machine.deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._inbox.get()
+        except TimeoutError:
+            return Tick()
+
+    # ---------------------------------------------------------------------------------- machine's actions
+
+    def _feed(self, event: Input) -> None:
+        now = asyncio.get_running_loop().time()
+        _log.debug("%s: %s", self._machine.state.name, event)
+        for action in self._machine.handle(event, now):
+            self._perform(action)
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Dial(n, resumption):
+                self.links += 1
+                self._link = self._dial_link(
+                    n, resumption.handle if resumption else None, self._inbox.put_nowait
+                )
+                self._links = [task for task in self._links if not task.done()]
+                self._links.append(self._group.create_task(self._link.run()))
+            case Hold():
+                self._hold()
+            case Hang():
+                if self._link is not None:
+                    self._group.create_task(self._link.close())
+            case Flow():
+                self._flow = action
+                self._wake.set()
+            case Keep(resumption):
+                self._ledger.keep(resumption)
+                self._show(HandleState(digest(resumption.handle), resumable=True, expires_in_s=self._ttl))
+            case Expire():
+                self._ledger.expire()
+            case Show(output):
+                self._show(output)
+            case Finish(error):
+                self._error = error
+
+    def _hold(self) -> None:
+        self._flowing = False
+        self._flow = None
+        self.outbox.hold()
+        if self._reply_mark is not None and not self._replied:
+            if text := self._transcript.model.strip():
+                self._show(ModelText(text, final=True, cut=True))
+        elif self._reply_mark is not None:
+            self._turn_over()
+            self._check_free()
+        self._reply_mark = None
+        self._replied = self._late = False
+        self._transcript.lost()
+
+    # ---------------------------------------------------------------------------------- what the link says
+
+    def _take(self, event: Input | Wire) -> None:
+        link = getattr(event, "link", None)
+        if link is not None and (self._link is None or link != self._link.n):
+            return
+        match event:
+            case Audio(_, pcm):
+                if self._reply():
+                    self._sink.play(pcm)
+                    self._play_until += len(pcm) / (2 * OUTPUT_RATE)
+            case Said(_, text):
+                if self._reply():
+                    self._transcript.said(text)
+                    self._show(ModelText(self._transcript.model.strip(), final=False))
+                    self._record()
+            case Heard(_, text):
+                self._hear(text)
+            case CutIn():
+                self._cut_in()
+            case Replied():
+                if self._reply_mark is not None:
+                    self._complete()
+            case TurnOver():
+                self._turn_over()
+                self._feed(event)
+            case Counted():
+                self._count(event)
+            case HandleIn(link=n, handle=handle):
+                if not handle:
+                    self._show(HandleState("", resumable=False, expires_in_s=0.0))
+                self._feed(HandleIn(n, handle, covers=self._answered()))
+            case _:
+                self._feed(event)
+
+    def _answered(self) -> int:
+        """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
+        return len(self._transcript.turns) + (1 if self._replied else 0)
+
+    def _reply(self) -> bool:
+        """Something of an answer came; False if it belongs to one that was cut into."""
+        if self._late:
+            return False
+        if self._reply_mark is None or self._replied:
+            self._turn_over()  # a server may leave turnComplete out (C2)
+            self._reply_mark = self.outbox.sent_mark()
+            self._show_question()
+            if self._asked_at is not None:
+                self._reply_ms = (self._now() - self._asked_at) * 1000
+                self._asked_at = None
+            else:
+                self._reply_ms = None
+            self._play_until = self._now() + TURN_END_S
+            self._feed(Replying(self._number()))
+        return True
+
+    def _complete(self, *, cut: bool = False) -> None:
+        """All of the answer is here, or all that will come: its question need never be asked again."""
+        if self._reply_mark is None or self._replied:
+            return
+        self.outbox.answered(self._reply_mark)
+        self._replied = True
+        self.turns += 1
+        if text := self._transcript.model.strip():
+            self._show(ModelText(text, final=True, cut=cut))
+        self._show(Turn(self.turns, self._reply_ms))
+        self._record()
+        self._feed(Replied(self._number()))
+
+    def _turn_over(self, *, cut: bool = False) -> None:
+        self._late = False
+        if self._reply_mark is None:
+            return
+        self._complete(cut=cut)
+        self._transcript.close()
+        self._reply_mark = None
+        self._replied = False
+        self._check_free()
+
+    def _cut_in(self) -> None:
+        unplayed = self._sink.flush()
+        if self._reply_mark is None and unplayed == 0:
+            return  # a stray one, with nothing in flight
+        self._show(Interrupted(round(unplayed, 1)))
+        self._turn_over(cut=True)
+        self._late = True
+        self._feed(TurnOver(self._number()))
+
+    def _hear(self, text: str) -> None:
+        if not self._transcript.heard(text):
+            return
+        fresh = self._transcript.fresh()
+        if self._reply_mark is not None:
+            self._show_question()  # it came after the answer began: there is nothing to wait for
+        elif fresh:
+            self._show(UserText(fresh, final=False, source="speech"))
+        self._record()
+
+    def _show_question(self) -> None:
+        if fresh := self._transcript.fresh():
+            self._show(UserText(fresh, final=True, source="speech"))
+            self._transcript.shown()
+
+    def _record(self) -> None:
+        self._ledger.turn(len(self._transcript.turns), self._transcript.user, self._transcript.model.strip())
+
+    def _count(self, event: Counted) -> None:
+        self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))
+        if event.prompt_tokens < self._context:
+            self._show(Compression(self._context, event.prompt_tokens))
+        self._context = event.prompt_tokens
+
+    # ---------------------------------------------------------------------------------- what the person says
+
+    async def _capture(self) -> None:
+        """Hear the person; after the input's end keep the line busy with silence, so that turns still end."""
+        if self._source is None:
+            return
+        async for frame in self._source.frames():
+            self._speak(frame)
+        self._input_ended()
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            self._speak(SILENCE)
+            due += FRAME_MS / 1000
+            await asyncio.sleep(due - loop.time())
+
+    def _speak(self, frame: bytes) -> None:
+        self._mic_level = self._level(frame)
+        self.outbox.add_audio(frame, speech=self._detect(frame))
+        self._wake.set()
+
+    def _detect(self, frame: bytes) -> bool:
+        if self._detector is None:
+            return False
+        speaking = self._detector.feed(frame)
+        if speaking != self._speaking:
+            self._speaking = speaking
+            if not speaking:
+                self._asked_at = self._now() - self._detector.hangover_ms / 1000
+            self._inbox.put_nowait(Person(speaking))
+            self._check_free()
+        return speaking
+
+    async def _type(self) -> None:
+        if self._lines is None:
+            return
+        async for line in self._lines:
+            if self._one_at_a_time:
+                await self._free.wait()
+                self._free.clear()
+            self._transcript.typed(line)
+            self._show(UserText(line, final=True, source="text"))
+            self._record()
+            self.outbox.add_text(line)
+            self._asked_at = self._now()
+            self._wake.set()
+            self._inbox.put_nowait(Asked())
+        self._input_ended()
+
+    def _input_ended(self) -> None:
+        self._inputs -= 1
+        if self._inputs == 0:
+            self._ended_at = self._now()
+
+    async def _pump(self) -> None:
+        """Send: on a new link first its context and the old questions, then whatever comes."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._flow is not None:
+                await self._start(self._flow)
+            while self._flowing and self._link is not None and (item := self.outbox.next()) is not None:
+                if item.audio:
+                    await self._link.send_audio(item.audio)
+                else:
+                    await self._link.send_text(item.text)
+
+    async def _start(self, flow: Flow) -> None:
+        link = self._link
+        contents = [] if flow.bare else seed(self._transcript.turns[flow.covers :])
+        if contents and link is not None:
+            await link.send_context(contents)
+        if self._flow is not flow:
+            return  # that link is gone already
+        self._flow = None
+        before = self.outbox.dropped_ms
+        replayed = self.outbox.rewind(bare=flow.bare)
+        self._flowing = True
+        if flow.how not in ("resumed", "previous"):
+            self._context = 0
+        if flow.cause:
+            self.longest_gap_ms = max(self.longest_gap_ms, flow.gap_ms)
+            dropped = self.outbox.dropped_ms - before
+            self._show(Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed, dropped))
+
+    # ---------------------------------------------------------------------------------- the clock
+
+    def _number(self) -> int:
+        return self._link.n if self._link is not None else 0
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _check_free(self) -> None:
+        if not self._speaking and not self.outbox.waiting() and self._reply_mark is None:
+            self._free.set()
+
+    async def _meter(self) -> None:
+        """Levels and who speaks, ten times a second; and whether all is said."""
+        spoke = Speaking(person=False, model=False)
+        while True:
+            await asyncio.sleep(METER_S)
+            speaking = Speaking(self._speaking, self._sink.pending_ms() > 0)
+            if speaking != spoke:
+                self._show(spoke := speaking)
+            self._show(Levels(self._mic_level, self._sink.level()))
+            if self._replied and self._now() > self._play_until and self._link is not None:
+                self._inbox.put_nowait(TurnOver(self._link.n))
+            if self._ended_at is not None and self._all_said(self._now() - self._ended_at):
+                self._ended_at = None
+                self.leave()
+
+    def _all_said(self, since_s: float) -> bool:
+        if self._reply_mark is not None and not self._replied:
+            return False
+        if self._sink.pending_ms() > 0 or not self._flowing:
+            return False
+        if not self.outbox.waiting():
+            return since_s > LAST_WORDS_S or self._source is None
+        if since_s < LAST_ANSWER_S:
+            return False
+        self._show(Warned("no answer came to the last words", "they may have been too short, or not speech"))
+        return True
+
+
+def digest(handle: str) -> str:
+    """A handle's name for people and programs: eight hex digits that say nothing of it."""
+    return hashlib.sha256(handle.encode()).hexdigest()[:8]
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

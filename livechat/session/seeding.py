@@ -1,0 +1,48 @@
+"""What a session that does not remember is told about the conversation so far.
+
+A few turns are given as turns with their roles, many as one message that sums up: both ways are Google's
+own advice for restoring a context (Firebase AI Logic, "incremental content updates").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_TURNS = 40
+MAX_CHARS = 12_000  # about 3,000 tokens: under the smallest trigger a person can ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question and its answer, as text. Either may be empty: a greeting, or an answer cut before a word."""
+
+    user: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One turn of context for the server."""
+
+    role: Literal["user", "model"]
+    text: str
+
+
+def seed(turns: list[Exchange]) -> list[Content]:
+    """The context that stands for `turns`, oldest first; empty for none. It asks for no answer."""
+    if len(turns) <= MAX_TURNS and sum(len(t.user) + len(t.model) for t in turns) <= MAX_CHARS:
+        contents: list[Content] = []
+        for turn in turns:
+            if turn.user:
+                contents.append(Content("user", turn.user))
+            if turn.model:
+                contents.append(Content("model", turn.model))
+        return contents
+    lines = [
+        line for t in turns for line in (f"User: {t.user}", f"You: {t.model}") if not line.endswith(": ")
+    ]
+    text = "\n".join(lines)
+    if len(text) > MAX_CHARS:
+        text = "…" + text[-MAX_CHARS:]
+    return [Content("user", f"For your memory, our conversation so far, oldest first:\n{text}")]

@@ -1,0 +1,72 @@
+"""Who said what: pieces of transcript as they come, put together to exchanges of a question and its answer.
+
+Pure. The wire promises no order between the transcript of the person and the answer to it (LIVE_API.md
+1.4), so the rule is one of time: a piece belongs to the question being answered until that answer is over
+or cut into; what comes after belongs to the next.
+"""
+
+from __future__ import annotations
+
+from livechat.session.seeding import Exchange
+
+
+class Transcript:
+    """`turns`: every exchange that was answered, oldest first; `user` and `model`: the one going on."""
+
+    def __init__(self, turns: list[Exchange] | None = None) -> None:
+        self.turns: list[Exchange] = list(turns or ())
+        self.model = ""
+        self._heard = ""
+        self._typed: list[str] = []
+        self._echo: list[str] = []  # typed texts that some models send back as if heard (5)
+        self._known = ""  # heard once already, on a link that was lost before the answer came
+
+    @property
+    def user(self) -> str:
+        """The question so far: what was typed, then what was heard."""
+        return "\n".join(part for part in (*self._typed, self.heard_text) if part)
+
+    @property
+    def heard_text(self) -> str:
+        """What was heard of the question so far."""
+        return self._heard.strip()
+
+    def heard(self, piece: str) -> bool:
+        """A piece of what the person said. False where it only echoes what was typed."""
+        if piece.strip() in self._echo:
+            self._echo.remove(piece.strip())
+            return False
+        self._heard += piece
+        return True
+
+    def typed(self, text: str) -> None:
+        """The person typed a message."""
+        self._typed.append(text)
+        self._echo.append(text.strip())
+
+    def said(self, piece: str) -> None:
+        """A piece of the answer."""
+        self.model += piece
+
+    def fresh(self) -> str:
+        """What was heard of the question and not shown as final yet: not what a new link hears again."""
+        text = self.heard_text
+        return "" if self._known.startswith(text) else text.removeprefix(self._known).strip()
+
+    def shown(self) -> None:
+        """All of the question that was heard so far has been shown as final."""
+        if self.fresh():
+            self._known = self.heard_text
+
+    def lost(self) -> None:
+        """The link went before the answer was complete: speech will be heard, and answered, once more."""
+        self._heard = self.model = ""
+
+    def close(self) -> Exchange:
+        """The question has its answer."""
+        done = Exchange(self.user, self.model.strip())
+        self.turns.append(done)
+        self._heard = self.model = self._known = ""
+        self._typed.clear()
+        self._echo.clear()
+        return done

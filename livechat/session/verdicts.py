@@ -1,0 +1,164 @@
+"""Why a link ended, in plain words, and what follows from it.
+
+The reason's text decides, the code is only a tie-breaker: the same code means a wrong key, a dead handle
+and a passing fault (LIVE_API.md 6.1, where each text below was seen). Reasons are cut at 123 bytes on the
+wire, so the texts are beginnings or middles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from livechat.events import Ended
+
+STABLE_S = 8.0  # a link that lived this long, or that brought model output, was a good one (6.1)
+SLOW_S = (65.0, 300.0)  # quota: the first wait and the longest (6.1)
+
+
+class Kind(Enum):
+    """What the next dial is."""
+
+    RESUME = "resume"  # the same session, at once and then with back-off
+    FRESH = "fresh"  # this handle is dead: one rung down the ladder, at once
+    SLOW = "slow"  # the server wants to be left alone for a while
+    FATAL = "fatal"  # no dial will help
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL."""
+
+    kind: Kind
+    why: str
+    hint: str = ""
+    exit_code: int = 5
+
+
+_KEY = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY, or add --offline"
+_REPORT = "change the option it names; please report it if you set none"
+
+# (text in the reason, verdict). The first that fits counts.
+_TEXTS: tuple[tuple[str, Verdict], ...] = (
+    ("api key not valid", Verdict(Kind.FATAL, "the server does not know this API key", _KEY, 3)),
+    ("api key expired", Verdict(Kind.FATAL, "the API key has expired", _KEY, 3)),
+    ("unregistered callers", Verdict(Kind.FATAL, "no API key reached the server", _KEY, 3)),
+    (
+        "is not found for api version",
+        Verdict(
+            Kind.FATAL,
+            "the server has no such Live model",
+            "choose another with --model, such as gemini-3.8-live",
+            3,
+        ),
+    ),
+    ("session not found", Verdict(Kind.FRESH, "the server no longer has this session")),
+    ("requested entity was not found", Verdict(Kind.FRESH, "the server no longer has this session")),
+    ("invalid session handle", Verdict(Kind.FRESH, "the server no longer accepts this handle")),
+    ("goaway", Verdict(Kind.RESUME, "the server's time limit for one connection")),
+    ("the operation was aborted", Verdict(Kind.RESUME, "the server closed an idle connection")),
+    (
+        "spending cap",
+        Verdict(
+            Kind.FATAL,
+            "the project's monthly spending cap is reached",
+            "raise it at https://ai.studio/spend, or add --offline",
+            3,
+        ),
+    ),
+    (
+        "exceeded your current quota",
+        Verdict(
+            Kind.SLOW,
+            "the project's quota is used up",
+            "wait, or see https://ai.google.dev/gemini-api/docs/rate-limits",
+        ),
+    ),
+    ("resource_exhausted", Verdict(Kind.SLOW, "the project has too many sessions open", "end another one")),
+    ("resource has been exhausted", Verdict(Kind.SLOW, "the project's quota is used up", "wait a little")),
+    (
+        "user location is not supported",
+        Verdict(
+            Kind.FATAL,
+            "the Live API is not offered where you are",
+            "use Vertex AI in a region that has it, or add --offline",
+            3,
+        ),
+    ),
+    (
+        "explicit activity control",
+        Verdict(Kind.FATAL, "the server refused a manual activity signal", _REPORT, 3),
+    ),
+    ("unknown name", Verdict(Kind.FATAL, "the server does not know an option of the setup", _REPORT, 3)),
+    (
+        "thinking level",
+        Verdict(Kind.FATAL, "this model and its thinking level do not fit", "choose another --model", 3),
+    ),
+    ("response modalities", Verdict(Kind.FATAL, "this model does not speak", "choose another --model", 3)),
+    ("cannot extract voices", Verdict(Kind.FATAL, "this model does not speak", "choose another --model", 3)),
+    (
+        "no matching speaker voice",
+        Verdict(Kind.FATAL, "this model has no such voice", "choose another --voice", 3),
+    ),
+    (
+        "unsupported language code",
+        Verdict(Kind.FATAL, "this model does not take a language code", _REPORT, 3),
+    ),
+    ("blocking function calls", Verdict(Kind.FATAL, "this model takes no blocking tools", _REPORT, 3)),
+    ("deadline expired", Verdict(Kind.RESUME, "the server's time limit for one connection")),
+    ("currently unavailable", Verdict(Kind.RESUME, "the service is unavailable just now")),
+    ("internal error", Verdict(Kind.RESUME, "an error inside the server")),
+    ("keepalive ping timeout", Verdict(Kind.RESUME, "the connection went silent")),
+)
+
+_HTTP = {
+    401: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3),
+    403: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3),
+    429: Verdict(Kind.SLOW, "the server is turning connections away", "wait a little"),
+}
+
+
+def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
+    """What a link's end means. `setting_up`: it never opened; `age_s`: for how long it was open."""
+    if end.how == "bad":
+        return Verdict(Kind.FATAL, end.reason, "check the options and the environment", 3)
+    if end.how == "http":
+        return _http(end.code or 0)
+    if end.how == "timeout":
+        return Verdict(Kind.RESUME, "the server did not answer in time")
+    if end.how == "dns":
+        return Verdict(Kind.RESUME, "the server's name cannot be looked up", "check the network")
+    if end.how == "tls":
+        why = f"the server's certificate is not trusted ({end.reason})"
+        return Verdict(Kind.FATAL if setting_up else Kind.RESUME, why, "give its CA with --ca-file", 3)
+    if end.how == "network":
+        return Verdict(
+            Kind.RESUME,
+            f"the network is down ({end.reason})" if end.reason else "the network is down",
+            "check the network",
+        )
+    return _close(end.code, end.reason.lower(), setting_up=setting_up, age_s=age_s)
+
+
+def _http(status: int) -> Verdict:
+    if status in _HTTP:
+        return _HTTP[status]
+    if 400 <= status < 500:
+        return Verdict(
+            Kind.FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint", 3
+        )
+    return Verdict(Kind.RESUME, f"the service is unavailable just now (HTTP {status})")
+
+
+def _close(code: int | None, reason: str, *, setting_up: bool, age_s: float) -> Verdict:
+    # Both texts are said of a wrong setup, and of a session that ran well until then: only the age tells.
+    if "invalid argument" in reason or "precondition check failed" in reason or "not implemented" in reason:
+        if setting_up or age_s < STABLE_S:
+            return Verdict(Kind.FATAL, "the server refused the setup of this conversation", _REPORT, 3)
+        return Verdict(Kind.FRESH, "the server gave up this session")
+    for text, verdict in _TEXTS:
+        if text in reason:
+            return verdict
+    if code in (1007, 1008) and setting_up:
+        return Verdict(Kind.FATAL, f"the server refused the conversation: {reason or code}", _REPORT, 3)
+    return Verdict(Kind.RESUME, "the connection was cut")

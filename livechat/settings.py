@@ -1,0 +1,210 @@
+"""What one conversation is made with: a flag wins over the environment, the environment over the default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from livechat import models
+from livechat.errors import ConfigError, UsageError
+
+Backend = Literal["gemini", "vertex", "endpoint", "offline"]
+GET_A_KEY = "https://aistudio.google.com/apikey"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked and complete: nothing here can still be refused by our own rules.
+
+    `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
+    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a WAV file, or
+    None for the speaker. `text`: neither microphone nor speaker.
+    """
+
+    backend: Backend = "offline"
+    model: str = models.DEFAULT_MODEL
+    voice: str | None = None
+    system: str | None = None
+    compression: bool = True
+    trigger_tokens: int | None = None
+    target_tokens: int | None = None
+    input: str | None = None
+    output: str | None = None
+    text: bool = False
+    json: bool = False
+    mic: str | None = None
+    speaker: str | None = None
+    endpoint: str | None = None
+    ca_file: str | None = None
+    key: str = field(default="", repr=False)
+    api_version: str | None = None
+    project: str | None = None
+    location: str | None = None
+    faults: str = ""
+    warnings: tuple[tuple[str, str], ...] = ()  # (message, hint): worth a word, not worth refusing
+
+    @property
+    def applied_compression(self) -> tuple[int, int] | None:
+        """(trigger, target) in tokens as the server applies them; None where compression is off."""
+        return models.compression(self.trigger_tokens, self.target_tokens) if self.compression else None
+
+    @property
+    def handle_ttl_s(self) -> float:
+        """How long a handle outlives its link on this backend, in seconds."""
+        return models.HANDLE_TTL_S.get(self.backend, models.DEFAULT_HANDLE_TTL_S)
+
+
+def resolve(
+    environ: Mapping[str, str],
+    *,
+    model: str | None = None,
+    voice: str | None = None,
+    system: str | None = None,
+    trigger_tokens: int | None = None,
+    target_tokens: int | None = None,
+    no_compression: bool = False,
+    input: str | None = None,  # noqa: A002, the flag's name
+    output: str | None = None,
+    text: bool = False,
+    json: bool = False,
+    mic: str | None = None,
+    speaker: str | None = None,
+    offline: bool = False,
+    endpoint: str | None = None,
+    ca_file: str | None = None,
+    faults: str | None = None,
+) -> Settings:
+    """Settings from flags (None or False where not given) and the environment.
+
+    Raises UsageError for flags that are wrong or do not go together, ConfigError for the environment.
+    """
+    _check_compression(trigger_tokens, target_tokens, off=no_compression)
+    if text and (input or mic):
+        raise UsageError("--text does not go with --input or --mic", "leave one of them out")
+    if offline and endpoint:
+        raise UsageError("--offline does not go with --endpoint", "leave one of them out")
+    if ca_file and not Path(ca_file).is_file():
+        raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
+    backend, url, key = _backend(environ, offline=offline, endpoint=endpoint)
+    if faults and backend != "offline":
+        raise UsageError(
+            "--faults breaks the embedded server only", "add --offline, or use `livechat serve --faults`"
+        )
+    notes: list[tuple[str, str]] = []
+    chosen = model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
+    _check_model(chosen)
+    if voice:
+        voice, near = models.voice(voice)
+        if near:
+            notes.append((f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
+    return Settings(
+        backend=backend,
+        model=chosen,
+        voice=voice,
+        system=_system(system),
+        compression=not no_compression,
+        trigger_tokens=trigger_tokens,
+        target_tokens=target_tokens,
+        input=input,
+        output=output,
+        text=text,
+        json=json,
+        mic=mic,
+        speaker=speaker,
+        endpoint=url,
+        ca_file=ca_file,
+        key=key,
+        api_version=_api_version(environ, backend, chosen, key),
+        project=environ.get("GOOGLE_CLOUD_PROJECT"),
+        location=environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
+        faults=faults or "",
+        warnings=tuple(notes),
+    )
+
+
+def _backend(
+    environ: Mapping[str, str], *, offline: bool, endpoint: str | None
+) -> tuple[Backend, str | None, str]:
+    """Which server, its URL where it is not the SDK's own, and the key. GOOGLE_API_KEY wins, as in the SDK."""
+    key = environ.get("GOOGLE_API_KEY") or environ.get("GEMINI_API_KEY") or ""
+    if not key.isascii() or key != key.strip() or any(c.isspace() for c in key):
+        raise ConfigError("the API key holds a character that no key has", f"copy it again from {GET_A_KEY}")
+    url = endpoint or environ.get("GOOGLE_GEMINI_BASE_URL")
+    if offline:
+        return "offline", None, "offline"
+    if url:
+        return "endpoint", _checked_url(url), key or "local"
+    if any(_true(environ.get(name)) for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")):
+        if not environ.get("GOOGLE_CLOUD_PROJECT"):
+            raise ConfigError("Vertex AI is asked for, but no project", "set GOOGLE_CLOUD_PROJECT")
+        return "vertex", None, ""
+    if key:
+        return "gemini", None, key
+    return "offline", None, "offline"
+
+
+def _api_version(environ: Mapping[str, str], backend: Backend, model: str, key: str) -> str | None:
+    """None leaves it to the SDK, which knows Vertex's and reads the variable itself."""
+    if backend == "vertex" or environ.get("GOOGLE_GENAI_API_VERSION"):
+        return None
+    return models.api_version(model, token=key.startswith("auth_tokens/"))
+
+
+def _true(value: str | None) -> bool:
+    return (value or "").strip().lower() in ("1", "true")
+
+
+def _checked_url(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        fine = (
+            parts.scheme in ("https", "wss")
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        fine = False
+    if not fine:
+        raise UsageError(f"{url} is not the address of a Live server", "give it as https://HOST:PORT")
+    return url
+
+
+def _system(text: str | None) -> str | None:
+    if text is None or not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        reason = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read {text[1:]}: {reason}", "--system takes a text, or @FILE") from None
+
+
+def _check_model(model: str) -> None:
+    if not model.isascii() or any(c.isspace() for c in model):
+        raise UsageError(f"{model!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}")
+    if models.is_gone(model):
+        raise UsageError(f"{model} has been switched off", f"use --model {models.DEFAULT_MODEL}")
+    if not models.family(model).converses:
+        raise UsageError(f"{model} does not hold conversations", f"use --model {models.DEFAULT_MODEL}")
+
+
+def _check_compression(trigger: int | None, target: int | None, *, off: bool) -> None:
+    if off and (trigger is not None or target is not None):
+        raise UsageError(
+            "--no-compression does not go with --trigger-tokens or --target-tokens", "leave one out"
+        )
+    (low, high), (_, most) = models.TRIGGER_RANGE, models.TARGET_RANGE
+    if trigger is not None and not low <= trigger <= high:
+        raise UsageError(f"--trigger-tokens {trigger} is out of range", f"give {low} to {high}")
+    if target is not None and not 0 <= target <= most:
+        raise UsageError(f"--target-tokens {target} is out of range", f"give 0 to {most}")
+    applied = models.compression(trigger, target)
+    if applied[1] >= applied[0]:
+        raise UsageError(
+            f"--target-tokens {applied[1]} is not below the trigger of {applied[0]}",
+            "the context is cut down to the target when it reaches the trigger",
+        )

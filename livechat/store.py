@@ -1,0 +1,219 @@
+"""Conversations on disk, as they happen: SQLite, so that a process killed at any moment loses nothing said.
+
+A database nobody else may read (mode 0600): it holds speech as text, and handles, which are as good as
+passwords for as long as they last. A disk that cannot be written to costs the memory, never the call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from livechat.errors import LivechatError, UsageError
+from livechat.events import Resumption
+from livechat.session.seeding import Exchange
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id TEXT PRIMARY KEY, started REAL NOT NULL, seen REAL NOT NULL,
+    backend TEXT NOT NULL, model TEXT NOT NULL, options TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS handles (
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    handle TEXT NOT NULL, covers INTEGER NOT NULL, issued REAL NOT NULL, expires REAL NOT NULL,
+    PRIMARY KEY (conversation, handle)
+);
+CREATE TABLE IF NOT EXISTS turns (
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    number INTEGER NOT NULL, user TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (conversation, number)
+);
+"""
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
+ID_LENGTH = 6
+_FULL = "free some disk space: this conversation goes on, but cannot be resumed from what is not written"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A conversation as the store has it.
+
+    `options`: what it was made with, as `settings.resolve` takes it. `handles`: newest first, at most two,
+    each with the number of turns it covers and its expiry in seconds since the epoch.
+    """
+
+    id: str
+    backend: str
+    model: str
+    options: dict[str, Any]
+    turns: list[Exchange]
+    handles: list[tuple[str, int, float]]
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """The folder of everything livechat keeps: LIVECHAT_STATE, or the platform's for application state."""
+    from platformdirs import user_state_path
+
+    chosen = environ.get("LIVECHAT_STATE")
+    return Path(chosen) if chosen else user_state_path("livechat", appauthor=False)
+
+
+class Store:
+    """The conversations of one person. Raises nothing after it was opened: `on_trouble` is told, once."""
+
+    def __init__(self, path: Path | None, *, on_trouble: Callable[[str, str], None]) -> None:
+        """`path` may lie in a folder that does not exist yet; None keeps everything in memory alone.
+
+        Raises LivechatError if the path cannot be used.
+        """
+        self._on_trouble = on_trouble
+        self.on_disk = path is not None  # and so there for a later run
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                os.close(
+                    os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                )  # SQLite's side files get the same mode
+            # Autocommit: each statement is on disk before the next word is spoken.
+            self._db: sqlite3.Connection | None = sqlite3.connect(
+                path or ":memory:", isolation_level=None, timeout=2.0
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as e:
+            why = e.strerror if isinstance(e, OSError) else str(e)
+            raise LivechatError(
+                f"conversations cannot be kept in {path.parent if path else 'memory'}: {why}",
+                "set LIVECHAT_STATE to a folder that can be written to; until then none can be resumed later",
+            ) from None
+
+    def close(self) -> None:
+        """Write the side files back. Safe to call twice."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def begin(self, backend: str, model: str, options: dict[str, Any]) -> str:
+        """A new conversation. Returns its id."""
+        now = time.time()
+        identity = "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH))
+        values = (identity, now, now, backend, model, json.dumps(options))
+        self._write("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?)", *values)
+        return identity
+
+    def find(self, wanted: str | None) -> Kept | None:
+        """The conversation with this id, or with this handle; the newest for None. None if there is none.
+
+        Raises UsageError if the database cannot be read.
+        """
+        if wanted is None:
+            rows = self._read(
+                "SELECT id, backend, model, options FROM conversations ORDER BY seen DESC LIMIT 1"
+            )
+        else:
+            rows = self._read(
+                "SELECT id, backend, model, options FROM conversations WHERE id = ?"
+                " OR id IN (SELECT conversation FROM handles WHERE handle = ?)",
+                wanted,
+                wanted,
+            )
+        if not rows:
+            return None
+        identity, backend, model, options = rows[0]
+        turns = self._read("SELECT user, model FROM turns WHERE conversation = ? ORDER BY number", identity)
+        handles = self._read(
+            "SELECT handle, covers, expires FROM handles WHERE conversation = ? ORDER BY issued DESC LIMIT 2",
+            identity,
+        )
+        said = [Exchange(*turn) for turn in turns]
+        return Kept(identity, backend, model, json.loads(options), said, [(h, c, e) for h, c, e in handles])
+
+    def turn(self, conversation: str, number: int, user: str, model: str) -> None:
+        """Exchange `number` (from 0) as far as it has come."""
+        self._write(
+            "INSERT INTO turns VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET user = excluded.user, model = excluded.model, at = excluded.at",
+            conversation,
+            number,
+            user,
+            model,
+            time.time(),
+        )
+
+    def keep(self, conversation: str, resumption: Resumption, ttl_s: float) -> None:
+        """The newest handle; all but the one before it are forgotten.
+
+        Its validity counts from the end of its link, which a killed process cannot write down: until
+        `expire` does, it is counted from the handle's arrival, which is never too long.
+        """
+        now = time.time()
+        self._write(
+            "INSERT OR REPLACE INTO handles VALUES (?, ?, ?, ?, ?)",
+            conversation,
+            resumption.handle,
+            resumption.covers,
+            now,
+            now + ttl_s,
+        )
+        self._write(
+            "DELETE FROM handles WHERE conversation = ?1 AND handle NOT IN"
+            " (SELECT handle FROM handles WHERE conversation = ?1 ORDER BY issued DESC LIMIT 2)",
+            conversation,
+        )
+        self._write("UPDATE conversations SET seen = ? WHERE id = ?", now, conversation)
+
+    def expire(self, conversation: str, ttl_s: float) -> None:
+        """The link of this conversation's handles has just ended."""
+        self._write(
+            "UPDATE handles SET expires = ? WHERE conversation = ?", time.time() + ttl_s, conversation
+        )
+
+    def _write(self, sql: str, *values: object) -> None:
+        if self._db is None:
+            return
+        try:
+            self._db.execute(sql, values)
+        except sqlite3.Error as e:
+            self.close()
+            self.on_disk = False
+            self._on_trouble(f"this conversation is no longer being kept: {e}", _FULL)
+
+    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        if self._db is None:
+            return []
+        try:
+            with closing(self._db.execute(sql, values)) as cursor:
+                return cursor.fetchall()
+        except sqlite3.Error as e:
+            raise UsageError(
+                f"the kept conversations cannot be read: {e}", "set LIVECHAT_STATE to another folder"
+            ) from None
+
+
+class Book:
+    """The runner's ledger: one conversation of a store."""
+
+    def __init__(self, store: Store, conversation: str, ttl_s: float) -> None:
+        self._store, self._conversation, self._ttl = store, conversation, ttl_s
+
+    def turn(self, number: int, user: str, model: str) -> None:
+        """Exchange `number` (from 0) as far as it has come."""
+        self._store.turn(self._conversation, number, user, model)
+
+    def keep(self, resumption: Resumption) -> None:
+        """The newest handle."""
+        self._store.keep(self._conversation, resumption, self._ttl)
+
+    def expire(self) -> None:
+        """The link of the newest handle ended."""
+        self._store.expire(self._conversation, self._ttl)

@@ -1,0 +1,126 @@
+"""PURE. The status bar as coloured parts for a given width, and what gives way where that is too little.
+
+GoAway countdown, handle age and compression are there at every width from 50 columns up: the bold ones.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from livechat.ui.text import gauge
+from livechat.ui.view import SIGNS, Status
+
+Role = Literal["quiet", "plain", "state", "strong", "full", "empty", "good", "late"]
+Part = tuple[str, Role]
+Parts = list[Part]
+
+STATE_WIDTH = 14  # most state words with their sign: the bar stands still while they change
+
+# Each name makes its segment one form shorter; what is missed least comes first.
+_GIVE_WAY = (
+    "link", "compression", "handle", "link", "compression", "state", "time",
+    "compression", "handle", "goaway", "lost", "state", "compression",
+)  # fmt: skip
+
+
+def bar(status: Status, width: int) -> Parts:
+    """The status line in at most `width` cells; every character of it is one cell wide."""
+    forms: dict[str, list[Parts]] = {
+        "state": _state(status),
+        "time": [[(status.time, "plain")], []],
+        "link": _link(status),
+        "goaway": _goaway(status),
+        "handle": _handle(status),
+        "compression": _compression(status),
+        "lost": [[(f"! {status.lost}", "late")], []] if status.lost else [],
+    }
+    for name in [None, *_GIVE_WAY]:
+        if name is not None and len(forms[name]) > 1:
+            del forms[name][0]
+        parts = _join([segment[0] for segment in forms.values() if segment])
+        if _width(parts) <= width:
+            return parts
+    return _crop(parts, width)
+
+
+def foot(status: Status, width: int) -> Parts:
+    """Levels and the last reply's delay in at most `width` cells, for the end of the line above the bar."""
+    reply: Parts = [("reply ", "quiet"), (status.reply, "plain")] if status.reply else []
+    forms = (
+        [reply, _level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
+        [_level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
+        [_level("mic", status.mic, 3), _level("spk", status.speaker, 3)],
+    )
+    return next((parts for parts in map(_join, forms) if _width(parts) <= width), [])
+
+
+# Each of the following gives the forms of one segment, the longest first.
+
+
+def _state(status: Status) -> list[Parts]:
+    late = status.state in ("handing over", "waiting to retry") or bool(status.notice)
+    words = f"{SIGNS[status.state]} {status.state}"
+    role: Role = "late" if late else "state"
+    return [[(words.ljust(STATE_WIDTH), role)], [(words, role)], [(" ".join(words.split()[:2]), role)]]
+
+
+def _link(status: Status) -> list[Parts]:
+    if not status.link:
+        return []
+    number: Parts = [("link ", "quiet"), (status.link, "plain")]
+    return [[*number, (f" {status.link_age}".rstrip(), "quiet")], number, []]
+
+
+def _goaway(status: Status) -> list[Parts]:
+    left: Part = (f"{status.goaway} !", "late") if status.urgent else (status.goaway or "–", "strong")
+    return [[("GoAway ", "quiet"), left], [("away ", "quiet"), left]]
+
+
+def _handle(status: Status) -> list[Parts]:
+    value: Parts = [(status.handle, "strong")]
+    long: Parts = []
+    if status.valid == "expired":
+        value.append((" expired !", "late"))
+    elif status.valid:
+        value.append((" ✓", "good") if status.resumable else (" …", "quiet"))
+        long = [(f" valid {status.valid}", "quiet")]
+    return [[("handle ", "quiet"), *value, *long], [("handle ", "quiet"), *value], [("h ", "quiet"), *value]]
+
+
+def _compression(status: Status) -> list[Parts]:
+    context: Parts = [("context ", "quiet"), (f"{status.context}  ", "plain")] if status.context else []
+    if status.filled is None:
+        off: Parts = [("compression ", "quiet"), ("off", "strong")]
+        return [[*context, *off], off, [("compr. ", "quiet"), off[1]]]
+    setting: Part = (status.compression, "strong")
+    short: list[Parts] = [[*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4)]
+    label: Part = ("compress ", "quiet")
+    return [[*context, label, *short[0]], [label, *short[1]], short[1], short[2], [setting]]
+
+
+def _level(name: str, level: float, width: int) -> Parts:
+    return [(f"{name} ", "quiet"), *_rule(level, width)]
+
+
+def _rule(share: float, width: int) -> Parts:
+    full, empty = gauge(share, width)
+    return [(full, "full"), (empty, "empty")]
+
+
+def _join(segments: list[Parts]) -> Parts:
+    joined: Parts = []
+    for segment in filter(None, segments):
+        joined += [("  ", "quiet"), *segment] if joined else segment
+    return joined
+
+
+def _crop(parts: Parts, width: int) -> Parts:
+    kept: Parts = []
+    for text, role in parts:
+        kept.append((text[: max(0, width)], role))
+        width -= len(text)
+    return kept
+
+
+def _width(parts: Parts) -> int:
+    return sum(len(text) for text, _ in parts)

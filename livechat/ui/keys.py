@@ -1,0 +1,88 @@
+"""I/O. The line a person types, on prompt_toolkit's key decoder and editing buffer.
+
+Keys: printable characters and pastes go into the line; Enter sends it; the usual editing keys (arrows, Home,
+End, Backspace, Delete, Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line.
+Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
+
+from livechat.ui.text import clean
+
+LONGEST = 8_000  # characters in one line: about what a Live turn takes without being a document
+
+
+def _word_back(line: Buffer) -> None:
+    line.delete_before_cursor(-(line.document.find_start_of_previous_word(WORD=True) or 0))
+
+
+def _to(where: Callable[[Buffer], int]) -> Callable[[Buffer], None]:
+    def move(line: Buffer) -> None:
+        line.cursor_position = where(line)
+
+    return move
+
+
+_EDITS: dict[str, Callable[[Buffer], object]] = {
+    Keys.Backspace: Buffer.delete_before_cursor,
+    Keys.Delete: Buffer.delete,
+    Keys.ControlD: Buffer.delete,
+    Keys.ControlW: _word_back,
+    Keys.ControlU: lambda line: line.delete_before_cursor(line.cursor_position),
+    Keys.ControlK: lambda line: line.delete(len(line.text) - line.cursor_position),
+    Keys.Left: Buffer.cursor_left,
+    Keys.Right: Buffer.cursor_right,
+    Keys.Home: _to(lambda _: 0),
+    Keys.ControlA: _to(lambda _: 0),
+    Keys.End: _to(lambda line: len(line.text)),
+    Keys.ControlE: _to(lambda line: len(line.text)),
+}
+
+
+class TypedLine:
+    """Edits one line at a time and says when it is sent, and when the person wants to leave."""
+
+    def __init__(
+        self, *, send: Callable[[str], object], leave: Callable[[], object], typing: bool = True
+    ) -> None:
+        """`send` gets each finished line, `leave` hears each wish to. Without `typing` there is no text."""
+        self._buffer = Buffer(multiline=False)
+        self._send = send
+        self._leave = leave
+        self._typing = typing
+
+    def parts(self) -> tuple[str, str]:
+        """What stands before the cursor and what stands after it."""
+        return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
+
+    def press(self, presses: Sequence[KeyPress]) -> None:
+        """Take in what was typed since the last call."""
+        before = None
+        for press in presses:
+            self._one(press, after_escape=before == Keys.Escape)
+            before = press.key
+
+    def _one(self, press: KeyPress, *, after_escape: bool) -> None:
+        line, key = self._buffer, press.key
+        if key == Keys.ControlC or (key == Keys.ControlD and not line.text):
+            self._leave()
+        elif key in (Keys.Enter, Keys.ControlJ):
+            if text := line.text.strip():
+                self._send(text)
+            line.reset()
+        elif edit := _EDITS.get(key):
+            edit(line)
+        elif key == Keys.BracketedPaste:
+            self._insert(press.data)
+        elif not isinstance(key, Keys) and not after_escape:  # Alt with a letter is no text
+            self._insert(key)
+
+    def _insert(self, text: str) -> None:
+        if self._typing:
+            self._buffer.insert_text(clean(text)[: LONGEST - len(self._buffer.text)])

@@ -1,0 +1,160 @@
+"""I/O. For pipes and programs: what was said as lines, or every event as a line of JSON.
+
+Data goes to stdout and talk to stderr. A reader that goes away (`livechat talk | head -1`) sets `quit`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO, TextIO
+
+from livechat.errors import LivechatError
+from livechat.events import Levels, Output, Speaking, Summary
+from livechat.ui.base import tolerant
+from livechat.ui.text import clean
+from livechat.ui.transcript import Line, closing, lines
+
+LONGEST = 8_000  # characters of one piped line; what is longer comes as several
+_AHEAD = 64  # lines read before somebody wants them
+_PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "note": "\x1b[2m"}
+
+
+class _Writer:
+    """What both displays share: no screen to keep alive, and a reader that may go away."""
+
+    def __init__(self, out: TextIO, stdin: BinaryIO | None) -> None:
+        self.quit = asyncio.Event()
+        self._out = out
+        tolerant(out)
+        self._stdin = stdin
+
+    async def run(self) -> None:
+        """Wait to be cancelled: everything is written as it is shown."""
+        await asyncio.Event().wait()
+
+    async def lines(self) -> AsyncIterator[str]:
+        """The lines of `stdin`, or none."""
+        if self._stdin is not None:
+            async for line in piped_lines(self._stdin):
+                yield line
+
+    def close(self) -> None:
+        """Nothing is left to do: every line was flushed."""
+
+    def _write(self, line: str) -> None:
+        if self.quit.is_set():
+            return
+        try:
+            self._out.write(line + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            self.quit.set()
+            # The interpreter flushes stdout once more at its end, which must not fail again.
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+
+class Plain(_Writer):
+    """The Display for pipes: `you: …` and `model: …` on `out`, notes and warnings on `err`."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, color: bool, stdin: BinaryIO | None = None) -> None:
+        """`color` is for the talk on `err`; data is never coloured. `stdin` holds lines to say, if any."""
+        super().__init__(out, stdin)
+        self._err = err
+        tolerant(err)
+        self._color = color
+
+    def show(self, event: Output) -> None:
+        """Write what `event` adds."""
+        for line in lines(event):
+            if line.kind in ("you", "model") and not line.restored:
+                self._write(_utterance(line))
+            elif line.kind in ("you", "model"):
+                self._talk("note", _utterance(line))
+            else:
+                self._talk(line.kind, line.text)
+        if isinstance(event, Summary):
+            for text in closing(event):
+                self._talk("", text)
+
+    def _talk(self, kind: str, text: str) -> None:
+        _say(self._err, kind, text, color=self._color)
+
+
+class Json(_Writer):
+    """The Display for programs: one object a line, flushed, with `t` in seconds since this was made."""
+
+    def __init__(self, out: TextIO, *, clock: Callable[[], float], stdin: BinaryIO | None = None) -> None:
+        """`clock` is monotonic seconds."""
+        super().__init__(out, stdin)
+        self._clock = clock
+        self._began = clock()
+
+    def show(self, event: Output) -> None:
+        """Write `event`: its `type` first, then `t`, then its fields. Levels and Speaking are left out."""
+        if isinstance(event, Levels | Speaking):
+            return
+        elapsed = round(self._clock() - self._began, 3)
+        self._write(json.dumps({"type": event.type, "t": elapsed} | dataclasses.asdict(event)))
+
+
+def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
+    """Write `error: …` and, with a remedy, `hint: …` to `err`."""
+    tolerant(err)
+    _say(err, "error", clean(error.message), color=color)
+    if error.hint:
+        _say(err, "hint", clean(error.hint), color=color)
+
+
+async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
+    """The lines of `stream` (pipe, file, device), without line ends, until it ends; no blank ones.
+
+    Bytes that are no UTF-8 become �. A thread reads the descriptor itself, ahead of any buffer, so that
+    neither the loop nor the end of the program ever waits for a writer that says nothing.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[str | None] = asyncio.Queue(_AHEAD)
+
+    def put(line: str | None) -> None:
+        asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
+
+    def read() -> None:
+        # RuntimeError: the loop has closed, nobody wants more. OSError: the writer's end broke.
+        with contextlib.suppress(RuntimeError):
+            rest = b""
+            with contextlib.suppress(OSError):
+                while chunk := os.read(stream.fileno(), 65_536):
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        put_pieces(line)
+                    if len(rest) > LONGEST * 4:
+                        put_pieces(rest)
+                        rest = b""
+            put_pieces(rest)
+            put(None)
+
+    def put_pieces(line: bytes) -> None:
+        text = line.decode("utf-8", "replace").strip()
+        for start in range(0, len(text), LONGEST):
+            put(text[start : start + LONGEST])
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    while (line := await queue.get()) is not None:
+        yield line
+
+
+def _utterance(line: Line) -> str:
+    return f"{line.kind}: {line.text}{' —' if line.cut else ''}"
+
+
+def _say(err: TextIO, kind: str, text: str, *, color: bool) -> None:
+    label = f"{kind}: " if kind in ("warning", "error", "hint") else ""
+    on, off = (_PAINT[kind], "\x1b[0m") if color and kind in _PAINT else ("", "")
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{on}{label}{off}{text}" if label else f"{on}{text}{off}", file=err, flush=True)

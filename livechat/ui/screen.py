@@ -1,0 +1,223 @@
+"""I/O. The terminal: Rich's Live keeps the status bar below a transcript that scrolls away as usual.
+
+Finished lines are printed once and are the terminal's from then on. Below them, redrawn in place: what is
+being said, the line being typed, the status bar. One asyncio task draws, ten times a second at most, and
+only what has changed. Import this only where there is a terminal: it loads Rich and prompt_toolkit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from prompt_toolkit.input import Input, create_input
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.control import Control
+from rich.live import Live
+from rich.segment import ControlType
+from rich.text import Text
+
+from livechat.events import LinkState, ModelText, Output, Summary, UserText
+from livechat.ui import paint
+from livechat.ui.base import tolerant
+from livechat.ui.keys import TypedLine
+from livechat.ui.transcript import Line, closing, lines, said
+from livechat.ui.view import ViewState
+
+FRAME_S = 0.1
+ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
+
+
+class _Region:
+    """What is redrawn in place. Live holds this one object, so that printing above it draws the newest rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[Text] = []
+
+    def __rich__(self) -> Group:
+        return Group(*self.rows)
+
+
+class Screen:
+    """The Display for a person at a terminal."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        console: Console | None = None,
+        keyboard: Input | None = None,
+        lifetime_s: float = 590.0,
+        typing: bool = True,
+    ) -> None:
+        """`clock` is monotonic seconds. `lifetime_s` is how long a link lasts, for the countdown.
+
+        Without `typing` the person may leave, but has nothing to write to.
+        """
+        self.quit = asyncio.Event()
+        self._clock = clock
+        self._console = console or Console(highlight=False)
+        tolerant(self._console.file)
+        self._keyboard = keyboard
+        self._key_at: float | None = None
+        self._typing = typing
+        self._typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self._line = TypedLine(send=self._typed.put_nowait, leave=self._leave, typing=typing)
+        self._view = ViewState(lifetime_s=lifetime_s)
+        self._region = _Region()
+        self._live = Live(
+            self._region,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            vertical_overflow="visible",
+        )
+        self._terminal = contextlib.ExitStack()
+        self._finals: list[Line] = []  # to be printed with the next refresh
+        self._partials: dict[str, Line] = {}  # by speaker
+        self._summary: Summary | None = None
+        self._size = self._console.size
+        self._closed = False
+
+    def show(self, event: Output) -> None:
+        """Show `event` with the next refresh; once closed, at once."""
+        self._view.apply(event, self._clock())
+        if isinstance(event, UserText | ModelText):
+            line = said(event, newlines=True)
+            self._partials.pop(line.kind, None)
+            if not event.final:
+                self._partials[line.kind] = line
+        if not isinstance(event, LinkState):  # the bar tells that
+            self._finals += lines(event, newlines=True)
+        if isinstance(event, Summary):
+            self._summary = event
+        if self._closed:
+            self._last_words()
+
+    async def run(self) -> None:
+        """Draw and read keys until cancelled; the terminal is as it was before when this ends."""
+        try:
+            self._open(self._keyboard or create_input())
+            while True:
+                self._draw()
+                await asyncio.sleep(FRAME_S)
+        except OSError:
+            self._end()  # the terminal has gone
+        finally:
+            self.close()
+
+    async def lines(self) -> AsyncIterator[str]:
+        """What the person typed, until they leave."""
+        while (line := await self._typed.get()) is not None:
+            yield line
+
+    def close(self) -> None:
+        """Take the bar away, give the terminal back, say the last words."""
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(OSError):
+                self._terminal.close()
+            self._last_words()
+
+    def _last_words(self) -> None:
+        self._finals += self._partials.values()
+        self._partials.clear()
+        summary, self._summary = self._summary, None
+        with contextlib.suppress(OSError):
+            for text in self._take_finals():
+                self._console.print(text)
+            if summary:
+                *head, last = closing(summary)
+                words = Text.assemble(("\n" + "\n".join(head) + "\n", "dim"), (last, "bold"))
+                # Each on one line however narrow the terminal is, so that the command can be copied.
+                self._console.print(words, soft_wrap=True)
+
+    def _leave(self) -> None:
+        if self.quit.is_set():
+            signal.raise_signal(signal.SIGINT)  # asked twice; raw mode has swallowed the terminal's own
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self.quit.set()
+        self._typed.put_nowait(None)
+
+    # ------------------------------------------------------------------------------------- the terminal
+
+    def _open(self, keyboard: Input) -> None:
+        def read() -> None:
+            self._key_at = self._clock()
+            self._line.press(keyboard.read_keys())
+            if keyboard.closed:
+                self._end()
+
+        self._keyboard = keyboard
+        self._terminal.enter_context(keyboard.raw_mode())
+        self._terminal.enter_context(keyboard.attach(read))
+        if sys.platform != "win32":
+            self._terminal.callback(self._write, "\x1b[?2004l")
+            self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
+        self._terminal.callback(self._live.stop)
+        self._terminal.callback(self._region.rows.clear)
+        self._live.start()
+
+    def _write(self, sequence: str) -> None:
+        self._console.file.write(sequence)
+        self._console.file.flush()
+
+    # ------------------------------------------------------------------------------------------ drawing
+
+    def _draw(self) -> None:
+        now = self._clock()
+        if self._keyboard and self._key_at is not None and now - self._key_at > ESCAPE_S:
+            self._key_at = None
+            self._line.press(self._keyboard.flush_keys())
+        size = self._console.size
+        rows = self._rows(now, size.width - 1, size.height)
+        finals = self._take_finals()
+        if rows == self._region.rows and size == self._size and not finals:
+            return
+        if size.width < self._size.width and reflows(os.environ):
+            self._follow_reflow(size.width)
+        self._region.rows, self._size = rows, size
+        if finals:
+            self._console.print(Group(*finals))  # in one write with the rows below it
+        else:
+            self._live.refresh()
+
+    def _rows(self, now: float, width: int, height: int) -> list[Text]:
+        """What is redrawn in place, never more than the screen holds: of long speech, its end."""
+        status = self._view.status(now)
+        before, after = self._line.parts()
+        rows = [paint.status_line(status, width)]
+        if before or after:
+            rows.insert(0, paint.typed(before, after, width))
+        if status.notice:
+            rows.insert(0, paint.notice(status, width))
+        elif len(rows) == 1:
+            rows.insert(0, paint.prompt(status, width, hint=paint.HINT if self._typing else paint.LEAVE))
+        spoken = [text for line in self._partials.values() for text in paint.entry(line, width)]
+        room = max(0, height - len(rows) - 1)
+        return [*spoken[max(0, len(spoken) - room) :], Text(), *rows]
+
+    def _take_finals(self) -> list[Text]:
+        taken, self._finals = self._finals, []
+        return [text for line in taken for text in paint.entry(line, self._console.width - 1)]
+
+    def _follow_reflow(self, width: int) -> None:
+        """Clear the rows a narrower terminal has broken ours into; Live knows only of its own number."""
+        more = sum(max(0, -(-cell_len(text.plain) // width) - 1) for text in self._region.rows)
+        for _ in range(more):
+            self._console.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
+
+
+def reflows(env: Mapping[str, str]) -> bool:
+    """Whether the terminal breaks long lines anew as it gets narrower: nearly all but xterm and screen do."""
+    if "TMUX" in env:
+        return True
+    return "XTERM_VERSION" not in env and not env.get("TERM", "").startswith(("screen", "linux"))

@@ -1,0 +1,218 @@
+"""Lines for pipes, JSON for programs, lines from a pipe, and the choice of display."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from livechat import events as ev
+from livechat.errors import ConfigError
+from livechat.ui.base import choose, colored
+from livechat.ui.plain import Json, Plain, piped_lines, say_error
+from livechat.ui.transcript import closing
+
+START = ev.Start("0.1", "offline", "gemini-3.8-live", "Kore", "a.wav", "b.wav", None, "k3f9", 0)
+SUMMARY = ev.Summary(724, 14, 2, 1, 1, 1200, 140, 5300, "k3f9", "livechat resume k3f9", 0)
+
+
+def shown(*events: ev.Output, color: bool = False) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    plain = Plain(out, err, color=color)
+    for event in events:
+        plain.show(event)
+    plain.close()
+    return out.getvalue(), err.getvalue()
+
+
+def test_data_goes_to_stdout_and_talk_to_stderr() -> None:
+    out, err = shown(
+        START,
+        ev.LinkState(1, "open"),
+        ev.UserText("what time", False, "speech"),
+        ev.UserText("what time is it", True, "speech"),
+        ev.Levels(-20, -20),
+        ev.ModelText("ten\npast four", True),
+        ev.ModelText("an hour be", True, cut=True),
+        ev.Warned("the microphone is gone", "plug it in again"),
+        ev.LinkState(1, "waiting", why="the network is unreachable", retry_in_s=2),
+        ev.Handover(2, "the network was unreachable", "seeded", 5300, 1200, 140),
+        SUMMARY,
+    )
+    assert out == "you: what time is it\nmodel: ten past four\nmodel: an hour be —\n"
+    assert err.splitlines() == [
+        "livechat 0.1 · embedded server, offline · gemini-3.8-live · voice Kore",
+        "hint: for Gemini, set GEMINI_API_KEY from https://aistudio.google.com/apikey",
+        "hears a.wav · plays to b.wav",
+        "warning: the microphone is gone",
+        "hint: plug it in again",
+        "no link; next try in 2.0 s: the network is unreachable",
+        "link 2 after 5.3 s (the network was unreachable), 1.2 s sent again, 0.1 s lost, "
+        "a new session that was told the transcript",
+        "12:04 · 14 turns · 2 links",
+        "longest gap 5.3 s, 0.1 s lost, 1.2 s sent again",
+        "livechat resume k3f9",
+    ]
+
+
+def test_what_was_said_in_an_earlier_run_is_talk() -> None:
+    out, err = shown(
+        ev.UserText("my name is Ada", True, "restored"), ev.ModelText("Hello Ada", True, restored=True)
+    )
+    assert (out, err) == ("", "you: my name is Ada\nmodel: Hello Ada\n")
+
+
+def test_hostile_text_stays_text_and_on_its_line() -> None:
+    out, err = shown(
+        ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), ev.Warned("\x1b]0;x\x07", "\u202eno"), color=True
+    )
+    assert out == "model: a␛[2Jb you: c ␇\n"
+    assert err == "\x1b[33mwarning: \x1b[0m␛]0;x␇\n\x1b[2mhint: \x1b[0m�no\n"
+
+
+def test_the_closing_is_three_lines_at_most() -> None:
+    calm = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0)
+    assert closing(calm) == ["1:00 · 1 turn · 1 link", "nothing lost"]
+    assert len(closing(SUMMARY)) == 3
+
+
+def test_json_is_one_object_a_line_with_its_time() -> None:
+    out, now = io.StringIO(), iter([100.0, 100.5, 101.23456, 102])
+    display = Json(out, clock=lambda: next(now))
+    display.show(START)
+    display.show(ev.Levels(-20, -20))
+    display.show(ev.ModelText("\x1b[2J\u202e\ud83d", True))
+    display.show(SUMMARY)
+    lines = out.getvalue().splitlines()
+    start, model, summary = map(json.loads, lines)
+    assert list(start)[:2] == ["type", "t"]
+    assert (start["type"], start["t"], start["compression"]) == ("start", 0.5, None)
+    assert model == {
+        "type": "model", "t": 1.235, "text": "\x1b[2J\u202e\ud83d", "final": True, "cut": False, "restored": False,
+    }  # fmt: skip
+    assert summary["resume"] == "livechat resume k3f9"
+    assert out.getvalue().isascii()
+
+
+def test_errors_have_a_hint() -> None:
+    err = io.StringIO()
+    say_error(ConfigError("no key\x1b[2J", "set GEMINI_API_KEY"), err, color=False)
+    assert err.getvalue() == "error: no key␛[2J\nhint: set GEMINI_API_KEY\n"
+
+
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    script = (
+        "import sys, time; from livechat.events import ModelText; from livechat.ui.plain import Plain, Json\n"
+        "for display in Plain(sys.stdout, sys.stderr, color=False), Json(sys.stdout, clock=time.monotonic):\n"
+        "    while not display.quit.is_set(): display.show(ModelText('word ' * 100, True))\n"
+        "    break\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        assert child.stdout.readline().startswith(b"model: word")
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 0
+
+
+def test_an_encoding_without_the_character_is_no_reason_to_fail() -> None:
+    raw = io.BytesIO()
+    plain = Plain(io.TextIOWrapper(raw, encoding="ascii"), io.StringIO(), color=False)
+    plain.show(ev.ModelText("café", True))
+    assert raw.getvalue() == b"model: caf?\n"
+
+
+async def all_lines(stream: io.BufferedReader) -> list[str]:
+    return [line async for line in piped_lines(stream)]
+
+
+def test_piped_lines_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "said.txt"
+    path.write_bytes(b"what time is it\r\n\n  \ncaf\xff\n" + b"x" * 9_000 + b"\nlast")
+    with path.open("rb") as stream:
+        lines = asyncio.run(all_lines(stream))
+    assert lines == ["what time is it", "caf�", "x" * 8_000, "x" * 1_000, "last"]
+
+
+def test_piped_lines_from_nothing() -> None:
+    with Path(os.devnull).open("rb") as stream:
+        assert asyncio.run(all_lines(stream)) == []
+
+
+def test_piped_lines_come_as_they_are_written() -> None:
+    reader, writer = os.pipe()
+
+    async def main() -> list[str]:
+        lines = piped_lines(stream)
+        os.write(writer, b"one\ntw")
+        seen = [await anext(lines)]
+        os.write(writer, b"o\n")
+        seen.append(await anext(lines))
+        os.close(writer)
+        return [*seen, *[line async for line in lines]]
+
+    with os.fdopen(reader, "rb") as stream:
+        assert asyncio.run(main()) == ["one", "two"]
+
+
+def test_a_line_without_an_end_is_bounded() -> None:
+    reader, writer = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(b"x" * 200_000)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with os.fdopen(reader, "rb") as stream:
+        lines = asyncio.run(all_lines(stream))
+    thread.join()
+    assert "".join(lines) == "x" * 200_000
+    assert max(map(len, lines)) <= 8_000
+
+
+def test_a_silent_writer_holds_up_neither_loop_nor_end() -> None:
+    script = (
+        "import asyncio, sys; from livechat.ui.plain import piped_lines\n"
+        "async def main():\n"
+        "    lines = piped_lines(sys.stdin.buffer)\n"
+        "    try: await asyncio.wait_for(anext(lines), 0.05)\n"
+        "    except TimeoutError: print('silent')\n"
+        "asyncio.run(main())\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.read() == b"silent\n"
+        assert child.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("json_", "stdin", "stdout", "term", "chosen"),
+    [
+        (False, True, True, "xterm-256color", "screen"),
+        (False, False, True, "xterm", "plain"),
+        (False, True, False, "xterm", "plain"),
+        (False, True, True, "dumb", "plain"),
+        (True, True, True, "xterm", "json"),
+    ],
+)
+def test_the_display_that_fits(json_: bool, stdin: bool, stdout: bool, term: str, chosen: str) -> None:
+    assert choose(json=json_, stdin_tty=stdin, stdout_tty=stdout, env={"TERM": term}) == chosen
+
+
+def test_colour_is_asked_for_in_order() -> None:
+    assert colored({}, tty=True)
+    assert not colored({}, tty=False)
+    assert colored({"FORCE_COLOR": "1"}, tty=False)
+    assert not colored({"NO_COLOR": "1", "FORCE_COLOR": "1"}, tty=True)
+    assert not colored({"TERM": "dumb"}, tty=True)
