@@ -26,6 +26,7 @@ from livechat.ui.base import Display, choose, colored
 
 if TYPE_CHECKING:
     from livechat.server.agent import Agent
+    from livechat.server.faults import Plan
     from livechat.server.serve import Server
 
 # What of a talk's flags a resume begins with; the rest is of the moment.
@@ -46,6 +47,7 @@ class Parts:
     store: Store
     resumed: Kept | None = None
     agent: Agent | None = None  # of the embedded server; None makes the best there is
+    faults: Plan | None = None  # of the embedded server
     memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
     notices: tuple[tuple[str, str], ...] = ()
 
@@ -76,6 +78,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
     with contextlib.closing(store):
         kept = _find(store, resume) if resuming else None
         settings = resolve(os.environ, **{**(kept.options if kept else {}), **flags})
+        plan = _plan(settings.faults)
         kept = _fits(kept, settings) if kept else None
         notices += settings.warnings
         display = _display(settings)
@@ -90,6 +93,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
                 sink=sink,
                 store=store,
                 resumed=kept,
+                faults=plan,
                 memory=folder / "offline-server.sqlite3",
                 notices=tuple(notices),
             )
@@ -156,6 +160,14 @@ async def converse(parts: Parts) -> int:
     return code
 
 
+def _plan(faults: str) -> Plan | None:
+    if not faults:
+        return None
+    from livechat.server.faults import parse
+
+    return parse(faults)
+
+
 async def _leave_on(quit_event: asyncio.Event, runner: Any) -> None:
     await quit_event.wait()
     runner.leave(hurry=True)
@@ -163,7 +175,7 @@ async def _leave_on(quit_event: asyncio.Event, runner: Any) -> None:
 
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
-    from livechat.server import faults, handles, serve
+    from livechat.server import handles, serve
     from livechat.server.agent import make_agent
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
@@ -175,8 +187,7 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
             )
         )
     memory = handles.Memory(parts.memory, time.time) if parts.memory else None
-    plan = faults.parse(parts.settings.faults)
-    return await stack.enter_async_context(serve.Server(agent, faults=plan, memory=memory))
+    return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
 async def _runner(parts: Parts, server: Server | None, identity: str, turns: list[Exchange]) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn, Optional
 import typer
 
 from livechat import __version__
-from livechat.errors import INTERRUPTED, LivechatError
+from livechat.errors import INTERRUPTED, LivechatError, UsageError
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -19,6 +19,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
+
+# What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
+_ParserError: Any = typer.BadParameter.__base__
 
 Text = Optional[str]  # noqa: UP045, typer reads this at run time
 Number = Optional[int]  # noqa: UP045
@@ -167,13 +170,14 @@ def serve(
 
     def run() -> int:
         import asyncio
+        from pathlib import Path
 
         from livechat.server.faults import duration, parse
         from livechat.server.serve import run_serve
 
         _log_to(log_file)
         return asyncio.run(run_serve(
-            port=port, tls=not no_tls, ca_out=ca_out, as_model=as_model, lifetime=duration(lifetime),
+            port=port, tls=not no_tls, ca_out=Path(ca_out) if ca_out else None, as_model=as_model, lifetime=duration(lifetime),
             notice=duration(goaway), handle_ttl=duration(handle_ttl), faults=parse(faults), json_lines=json,
         ))  # fmt: skip
 
@@ -215,8 +219,6 @@ def _log_to(path: str | None) -> None:
         return
     import logging
 
-    from livechat.errors import UsageError
-
     try:
         logging.basicConfig(
             filename=path, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -245,6 +247,16 @@ def _root(
     pass
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The program's entry point."""
-    app()
+
+    def run() -> int:
+        try:
+            return int(app(standalone_mode=False) or 0)
+        except _ParserError as error:
+            command = getattr(getattr(error, "ctx", None), "command_path", "livechat")
+            raise UsageError(error.format_message(), f"see `{command} --help`") from None
+        except typer.Abort:
+            return INTERRUPTED
+
+    _exit(run)

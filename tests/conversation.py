@@ -139,7 +139,7 @@ def settings_for(server: Server, folder: Path, **more: Any) -> Settings:
     """Settings that lead to this server, as `--endpoint --ca-file` would."""
     ca = folder / "ca.pem"
     ca.write_bytes(server.ca_pem)
-    return Settings(backend="endpoint", endpoint=server.url, ca_file=str(ca), key="local", **more)
+    return Settings(**{"backend": "endpoint", "endpoint": server.url, "ca_file": str(ca), "key": "local"} | more)
 
 
 async def talk(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from livechat.events import Handover, LinkState, Turn
+import pytest
+
+from livechat.events import Handover, Interrupted, LinkState, ModelText, Turn, Warned
+from livechat.server.agent import Parrot
+from livechat.server.faults import parse
 from livechat.server.serve import Server
 from tests.conversation import SENTENCES, Knower, talk, write_speech
 from tests.virtual_time import run
@@ -56,5 +60,142 @@ def test_links_of_twelve_seconds_lose_nothing(tmp_path: Path) -> None:
         assert display.questions == said
         assert {h.how for h in display.of(Handover)} == {"resumed"}
         assert all(state.code in (None, 1000) for state in display.of(LinkState))
+
+    run(main())
+
+
+def test_a_person_speaking_through_the_deadline_loses_no_word(tmp_path: Path) -> None:
+    """GoAway comes while one long utterance goes on: the link is left at the last moment, the words are not."""
+    script: list[str | float] = [1.0]
+    for sentence in SENTENCES:
+        script += [sentence, 0.05]
+    speech = write_speech(tmp_path / "q.wav", *script, 1.0)
+
+    async def main() -> None:
+        async with Server(Knower(), lifetime=9, notice=3) as server:
+            code, display = await talk(server, tmp_path, speech=speech)
+            heard = " ".join(t.text for t in max(server.sessions.values(), key=len) if t.role == "user")
+        assert code == 0
+        assert [heard.count(sentence) for sentence in SENTENCES] == [1, 1, 1, 1]
+        first = display.of(Handover)[0]
+        assert first.how == "resumed"
+        assert first.replayed_ms > 1000
+        assert display.summary.dropped_ms == 0
+        assert display.summary.longest_gap_ms < 300
+
+    run(main())
+
+
+def test_a_cut_connection_is_resumed_at_once_and_mid_sentence(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 3.5, SENTENCES[1], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(), faults=parse("#1:drop@9s")) as server:
+            code, display = await talk(server, tmp_path, speech=speech)
+            history = max(server.sessions.values(), key=len)
+        assert code == 0
+        assert [t.text for t in history if t.role == "user"] == [SENTENCES[0], SENTENCES[1]]
+        assert display.questions == [SENTENCES[0], SENTENCES[1]]
+        (handover,) = display.of(Handover)
+        assert handover.how == "resumed"
+        assert handover.gap_ms < 200
+        assert display.summary.dropped_ms == 0
+
+    run(main())
+
+
+def test_an_answer_cut_by_a_drop_is_marked_and_given_again(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(answer_s=4.0), faults=parse("#1:drop@4.2s")) as server:
+            code, display = await talk(server, tmp_path, speech=speech)
+        assert code == 0
+        assert display.questions == [SENTENCES[0]]
+        finals = [(e.text, e.cut) for e in display.of(ModelText) if e.final]
+        assert finals[-1] == (f"You said: {SENTENCES[0]}", False)
+        assert [cut for _, cut in finals[:-1]] == [True]
+
+    run(main())
+
+
+def test_a_later_process_resumes_and_remembers(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            code, display = await talk(server, tmp_path, typed=((0, "My name is Ada."),))
+            assert code == 0
+            assert display.summary.resume.startswith("livechat resume ")
+            code, display = await talk(
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+            )
+            assert code == 0
+        assert display.questions == ["My name is Ada.", "What is my name?"]  # the first one restored
+        assert "Ada" in display.answers[-1]
+        assert [s.resumed for s in display.of(LinkState) if s.state == "open"] == [True]
+
+    run(main())
+
+
+def test_a_dead_handle_steps_down_to_a_session_told_the_transcript(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            await talk(server, tmp_path, typed=((0, "My name is Ada."),))
+        async with Server(Parrot()) as server:  # another one, which knows none of its handles
+            code, display = await talk(
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+            )
+        assert code == 0
+        assert "Ada" in display.answers[-1]
+        closed = [s for s in display.of(LinkState) if s.state == "closed"]
+        assert closed[0].why == "the server no longer has this session"
+        assert [s.resumed for s in display.of(LinkState) if s.state == "open"] == [False]
+        assert any("told the transcript" in w.hint for w in display.of(Warned))
+
+    run(main())
+
+
+def test_handles_that_never_come_cost_the_session_and_not_the_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Parrot(), faults=parse("refuse-handle; #1:drop@9s")) as server:
+            code, display = await talk(server, tmp_path, typed=((0, "My name is Ada."), (12, "What is my name?")))
+        assert code == 0
+        assert "Ada" in display.answers[-1]
+        assert [h.how for h in display.of(Handover)] == ["seeded"]
+
+    run(main())
+
+
+def test_a_wrong_key_is_one_sentence_and_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            code, _ = await talk(server, tmp_path, typed=((0, "hello"),), key="invalid")
+        assert code == 3
+
+    run(main())
+    assert capsys.readouterr().err.splitlines()[0] == "error: the server does not know this API key"
+
+
+def test_nobody_listening_ends_with_exit_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            pass
+        code, _ = await talk(server, tmp_path, typed=((0, "hello"),))
+        assert code == 5
+
+    run(main())
+    assert capsys.readouterr().err.startswith("error: no connection: the network is down")
+
+
+def test_barging_in_stops_the_answer_and_drops_what_comes_late(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 1.5, SENTENCES[2], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(answer_s=8.0)) as server:
+            code, display = await talk(server, tmp_path, speech=speech, answers=tmp_path / "a.wav")
+        assert code == 0
+        (cut,) = display.of(Interrupted)
+        assert 3_000 < cut.unplayed_ms < 8_000
+        assert display.questions == [SENTENCES[0], SENTENCES[2]]
+        assert [e.cut for e in display.of(ModelText) if e.final][-1] is False
 
     run(main())

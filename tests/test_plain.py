@@ -196,6 +196,20 @@ def test_a_silent_writer_holds_up_neither_loop_nor_end() -> None:
         assert child.wait(20) == 0
 
 
+def test_lines_nobody_wants_any_more_are_dropped_quietly() -> None:
+    script = (
+        "import asyncio, sys, time; from livechat.ui.plain import piped_lines\n"
+        "async def main():\n"
+        "    async for line in piped_lines(sys.stdin.buffer):\n"
+        "        print(line); break\n"
+        "asyncio.run(main()); time.sleep(0.05)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], input=b"one\n" * 10_000, capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"one\n", b"")
+
+
 @pytest.mark.parametrize(
     ("json_", "stdin", "stdout", "term", "chosen"),
     [

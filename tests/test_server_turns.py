@@ -3,115 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import ssl
-import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from google import genai
-from google.genai import errors, types
-from google.genai.live import AsyncSession
+from google.genai import types
 
-from livechat.server.agent import Parrot, Question, Said
-from livechat.server.faults import parse as faults
+from livechat.server.agent import Parrot
 from livechat.server.serve import Server
+from tests.server_client import (
+    MODEL,
+    Scripted,
+    ask,
+    dial,
+    flags,
+    handle,
+    heard,
+    quiet,
+    said,
+    sound,
+    speak,
+    tone,
+    turn,
+)
 from tests.virtual_time import run
-
-MODEL = "gemini-3.8-live"
-CONFIG: dict[str, Any] = {
-    "response_modalities": ["AUDIO"],
-    "input_audio_transcription": {},
-    "output_audio_transcription": {},
-    "session_resumption": {},
-}
-
-
-def tone(seconds: float) -> bytes:
-    """Something the loudness ear takes for speech, s16le 16 kHz."""
-    return b"".join(
-        struct.pack("<h", int(9000 * math.sin(2 * math.pi * 300 * n / 16000))) for n in range(int(16000 * seconds))
-    )
-
-
-def quiet(seconds: float) -> bytes:
-    return bytes(int(32000 * seconds))
-
-
-@asynccontextmanager
-async def dial(server: Server, model: str = MODEL, **config: Any) -> AsyncIterator[AsyncSession]:
-    context = ssl.create_default_context(cadata=server.ca_pem.decode())
-    options = types.HttpOptions(
-        base_url=server.url,
-        api_version="v1beta",
-        async_client_args={"ssl": context, "ping_interval": None, "close_timeout": 1, "max_size": None},
-    )
-    client = genai.Client(api_key="any", http_options=options)
-    merged: Any = {**CONFIG, **config}
-    async with client.aio.live.connect(model=model, config=merged) as session:
-        yield session
-
-
-async def speak(session: AsyncSession, pcm: bytes) -> None:
-    """Send `pcm` in real-time frames of 20 ms."""
-    for at in range(0, len(pcm), 640):
-        blob = types.Blob(data=pcm[at : at + 640], mime_type="audio/pcm;rate=16000")
-        await session.send_realtime_input(audio=blob)
-        await asyncio.sleep(0.02)
-
-
-async def turn(session: AsyncSession) -> list[types.LiveServerMessage]:
-    """All messages up to the end of the turn."""
-    return [message async for message in session.receive()]
-
-
-def heard(messages: list[types.LiveServerMessage]) -> str:
-    contents = [m.server_content for m in messages if m.server_content and m.server_content.input_transcription]
-    return "".join(c.input_transcription.text or "" for c in contents if c.input_transcription)
-
-
-def said(messages: list[types.LiveServerMessage]) -> str:
-    contents = [m.server_content for m in messages if m.server_content and m.server_content.output_transcription]
-    return "".join(c.output_transcription.text or "" for c in contents if c.output_transcription)
-
-
-def sound(messages: list[types.LiveServerMessage]) -> bytes:
-    return b"".join(m.data for m in messages if m.data)
 
 
 def test_a_spoken_turn_is_heard_answered_and_ends_when_it_has_been_played() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
+        began = loop.time()
         async with Server(Parrot()) as server, dial(server) as session:
             talk = asyncio.create_task(speak(session, quiet(0.5) + tone(2.0) + quiet(60)))
             messages = await turn(session)
             talk.cancel()
             assert heard(messages) == "(speech, 2.5 s)"
-            assert said(messages).strip() == "(your own words, 2.5 s)"
-            assert len(sound(messages)) == pytest.approx(2.5 * 48000, rel=0.03)
-            kinds = [k for m in messages if m.server_content for k, v in m.server_content if v]
-            assert kinds.index("generation_complete") < kinds.index("turn_complete")
+            assert said(messages) == "(your own words, 2.5 s)"
+            assert len(sound(messages)) == 2.5 * 48_000
+            assert flags(messages) == ["generation_complete", "turn_complete"]
             usage = messages[-1].usage_metadata
-            assert usage and usage.prompt_token_count == 62 and usage.response_token_count == 62
+            assert usage is not None
+            assert (usage.prompt_token_count, usage.response_token_count, usage.total_token_count) == (62, 62, 124)
             # Half a second, two of speech, 0.6 to be sure, then the answer's own length.
-            assert loop.time() - 1000 == pytest.approx(0.13 + 0.5 + 2.0 + 0.6 + 2.5, abs=0.15)
+            assert loop.time() - began == pytest.approx(0.13 + 0.5 + 2.0 + 0.6 + 2.5, abs=0.1)
+            offsets = [m.voice_activity.audio_offset for m in messages if m.voice_activity]
+            assert offsets == ["0.500s", "3.100s"]
 
     run(main())
 
 
-class Scripted(Parrot):
-    """Hears the next of its lines; answers each with its number, a second a word."""
+def test_what_is_said_in_a_burst_is_heard_as_if_said_slowly() -> None:
+    async def main() -> None:
+        async with Server(Scripted("one", "two")) as server, dial(server) as session:
+            await speak(session, tone(1) + quiet(1) + tone(2) + quiet(1), pace=0.01)
+            messages = await turn(session)
+            if "interrupted" in flags(messages):
+                messages += await turn(session)
+            assert heard(messages) == "onetwo"
+            assert said(messages).endswith("You said two")
+            (history,) = server.sessions.values()
+            assert [t.text for t in history if t.role == "user"] == ["one", "two"]
 
-    def __init__(self, *lines: str) -> None:
-        self.lines = list(lines)
-
-    async def transcribe(self, pcm: bytes) -> str:
-        return self.lines.pop(0)
-
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        yield Said(f"You said {question.history[-1].text}", bytes(48000 * 4))
+    run(main())
 
 
 def test_speech_interrupts_and_the_history_keeps_what_was_said() -> None:
@@ -119,44 +70,248 @@ def test_speech_interrupts_and_the_history_keeps_what_was_said() -> None:
         async with Server(Scripted("one", "two")) as server, dial(server) as session:
             talk = asyncio.create_task(speak(session, tone(1) + quiet(2.6) + tone(1) + quiet(60)))
             first = await turn(session)
-            assert any(m.server_content and m.server_content.interrupted for m in first)
+            # Sent in one second, so generated to its end before the person cut in.
+            assert flags(first) == ["generation_complete", "interrupted", "turn_complete"]
             second = await turn(session)
             talk.cancel()
-            assert said(second).strip() == "You said two"
+            assert said(second) == "You said two"
             (history,) = server.sessions.values()
             assert [t.text for t in history] == ["one", "You said", "two", "You said two"]
             assert [t.cut for t in history] == [False, True, False, False]
+            assert history[1].seconds == pytest.approx(2.0, abs=0.1)
 
     run(main())
 
 
-def test_goaway_comes_on_time_and_who_stays_is_closed() -> None:
+def test_without_interruption_the_answer_is_finished_first() -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
+        config = types.RealtimeInputConfig(activity_handling=types.ActivityHandling.NO_INTERRUPTION)
+        async with Server(Scripted("one", "two")) as server, dial(server, realtime_input_config=config) as session:
+            talk = asyncio.create_task(speak(session, tone(1) + quiet(2) + tone(1) + quiet(60)))
+            first, second = await turn(session), await turn(session)
+            talk.cancel()
+            assert flags(first) == flags(second) == ["generation_complete", "turn_complete"]
+            assert (said(first), said(second)) == ("You said one", "You said two")
+
+    run(main())
+
+
+def test_typed_text_is_answered_and_cuts_in() -> None:
+    async def main() -> None:
         async with Server(Parrot()) as server, dial(server) as session:
-            opened = loop.time()
-            talk = asyncio.create_task(speak(session, quiet(700)))
-            with pytest.raises(errors.APIError) as caught:
+            assert said(await ask(session, "My name is Ada.")) == "Pleased to meet you, Ada."
+            await session.send_realtime_input(text="tell me a story")
+            await asyncio.sleep(3)
+            await session.send_realtime_input(text="What is my name?")
+            story = await turn(session)
+            assert flags(story) == ["interrupted", "turn_complete"]
+            assert said(await turn(session)) == "Your name is Ada."
+            (history,) = server.sessions.values()
+            assert history[3].text.startswith("Here is a story. An old lighthouse")
+            assert history[3].cut
+            assert history[3].seconds == pytest.approx(3, abs=0.3)
+
+    run(main())
+
+
+def test_content_is_context_until_it_is_complete() -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server, dial(server) as session:
+            earlier = [
+                types.Content(role="user", parts=[types.Part(text="My name is Grace.")]),
+                types.Content(role="model", parts=[types.Part(text="Hello, Grace.")]),
+            ]
+            await session.send_client_content(turns=earlier, turn_complete=False)
+            question = types.Content(role="user", parts=[types.Part(text="What is my name?")])
+            await session.send_client_content(turns=question, turn_complete=True)
+            assert said(await turn(session)) == "Your name is Grace."
+            (history,) = server.sessions.values()
+            assert [t.role for t in history] == ["user", "model", "user", "model"]
+
+    run(main())
+
+
+def test_activity_marked_by_the_client() -> None:
+    config = types.RealtimeInputConfig(automatic_activity_detection=types.AutomaticActivityDetection(disabled=True))
+
+    async def main() -> None:
+        async with Server(Parrot()) as server, dial(server, realtime_input_config=config) as session:
+            await speak(session, tone(1))  # outside an activity: not heard
+            await session.send_realtime_input(activity_start=types.ActivityStart())
+            await speak(session, tone(1.5))
+            await session.send_realtime_input(activity_start=types.ActivityStart())  # nested: ignored
+            await session.send_realtime_input(activity_end=types.ActivityEnd())
+            assert heard(await turn(session)) == "(speech, 1.5 s)"
+            await session.send_realtime_input(activity_start=types.ActivityStart())
+            await session.send_realtime_input(activity_end=types.ActivityEnd())
+            assert flags(await turn(session)) == ["turn_complete"]
+            with pytest.raises(Exception, match=r"1007.*Precondition check failed\."):
+                await turn(session)
+
+    run(main())
+
+
+def test_the_end_of_the_stream_ends_the_utterance() -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server, dial(server) as session:
+            await speak(session, tone(1))
+            await session.send_realtime_input(audio_stream_end=True)
+            assert heard(await turn(session)) == "(speech, 1.0 s)"
+
+    run(main())
+
+
+def test_sound_at_another_rate_is_resampled() -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server, dial(server) as session:
+            pcm = tone(2)  # played at 32 kHz: half as long
+            blob = types.Blob(data=pcm, mime_type="audio/pcm;rate=32000")
+            await session.send_realtime_input(audio=blob)
+            await session.send_realtime_input(audio_stream_end=True)
+            assert heard(await turn(session)) == "(speech, 1.0 s)"
+
+    run(main())
+
+
+def test_a_handle_resumes_what_it_covers_and_an_older_one_branches() -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            async with dial(server) as session:
+                await ask(session, "My name is Ada.")
+                old = await handle(session)
+                await asyncio.sleep(2)
+                await ask(session, "My name is Bea.")
+                new = await handle(session)
+            for given, name in ((old, "Ada"), (new, "Bea"), (old, "Ada")):
+                async with dial(server, session_resumption={"handle": given}) as session:
+                    assert said(await ask(session, "What is my name?")) == f"Your name is {name}."
+            assert len(server.sessions) == 1
+            assert [record.resumed for record in server.links] == [False, True, True, True]
+
+    run(main())
+
+
+def test_a_handle_sent_while_the_answer_plays_covers_it() -> None:
+    async def main() -> None:
+        async with Server(Scripted()) as server:
+            async with dial(server) as session:
+                await session.send_realtime_input(text="one")
+                async for message in session.receive():
+                    if message.server_content and message.server_content.generation_complete:
+                        break
+                given = await handle(session)
+            async with dial(server, session_resumption={"handle": given}):
+                pass
+            (history,) = server.sessions.values()
+            assert [t.text for t in history] == ["one", "You said one"]
+
+    run(main())
+
+
+def test_handles_after_turns_on_2_5_and_never_for_transcription() -> None:
+    async def updates(model: str) -> list[types.LiveServerSessionResumptionUpdate]:
+        async with Server(Scripted("one", "two")) as server, dial(server, model) as session:
+            talk = asyncio.create_task(speak(session, quiet(5) + tone(1) + quiet(10)))
+            found: list[types.LiveServerSessionResumptionUpdate] = []
+
+            async def read() -> None:
                 while True:
                     async for message in session.receive():
-                        if message.go_away:
-                            assert message.go_away.time_left == "50s"
-                            assert loop.time() - opened == pytest.approx(540, abs=0.5)
-            assert caught.value.code == 1008
-            assert "GoAway signal once the session durat" in str(caught.value)
-            assert loop.time() - opened == pytest.approx(590, abs=0.5)
-            talk.cancel()
-            assert server.links[0].audio_bytes == pytest.approx(590 * 32000, rel=0.01)
+                        update = message.session_resumption_update
+                        found.extend([update] if update else [])
+
+            reader = asyncio.create_task(read())
+            await talk
+            reader.cancel()
+        return found
+
+    assert len(run(updates("gemini-2.5-flash-native-audio-latest"))) == 1
+    assert run(updates("gemini-3.5-transcribe-live")) == []
+    often = run(updates(MODEL))
+    assert len(often) in (16, 17)
+    assert {bool(update.resumable) for update in often} == {True, False}
+
+
+def test_2_5_transcribes_word_by_word_and_transcription_models_do_not_answer() -> None:
+    async def pieces(model: str) -> list[str]:
+        async with Server(Scripted("one two three")) as server, dial(server, model) as session:
+            talk = asyncio.create_task(speak(session, tone(1) + quiet(10)))
+            found = []
+            while not found or found[-1].strip()[-5:] != "three":
+                async for message in session.receive():
+                    content = message.server_content
+                    if content and content.input_transcription:
+                        found.append(content.input_transcription.text or "")
+                        break
+            await talk
+            assert len(next(iter(server.sessions.values()))) == (1 if "transcribe" in model else 2)
+            return found
+
+    assert run(pieces("gemini-2.5-flash-native-audio-latest")) == ["one ", "two ", "three "]
+    assert run(pieces("gemini-3.5-transcribe-live")) == ["one two three"]
+
+
+def test_the_window_slides_and_the_count_falls() -> None:
+    async def main() -> None:
+        config = types.ContextWindowCompressionConfig(
+            trigger_tokens=5000, sliding_window=types.SlidingWindow(target_tokens=2000)
+        )
+        events: list[dict[str, object]] = []
+        server = Server(Parrot(), on_event=events.append)
+        async with server, dial(server, context_window_compression=config) as session:
+            counts = []
+            for _ in range(8):
+                messages = await ask(session, "tell me a story")
+                usage = messages[-1].usage_metadata
+                assert usage is not None
+                counts.append(usage.prompt_token_count or 0)
+            assert max(counts) <= 5000
+            falls = [b for a, b in zip(counts, counts[1:], strict=False) if b < a]
+            assert falls
+            assert max(falls) <= 2000
+            assert any(event["type"] == "compression" for event in events)
+            (history,) = server.sessions.values()
+            assert history[0].role == "user"
 
     run(main())
 
 
-def test_a_drop_is_a_drop() -> None:
+def test_vertex_speaks_its_own_dialect() -> None:
+    from websockets.asyncio.client import connect
+
     async def main() -> None:
-        async with Server(Parrot(), faults=faults("drop@3s")) as server, dial(server) as session:
-            with pytest.raises(errors.APIError) as caught:
-                while True:
-                    await turn(session)
-            assert caught.value.code == 1006
+        async with Server(Parrot(), tls=False) as server:
+            url = f"ws://127.0.0.1:{server.port}/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
+            async with connect(url, additional_headers={"Authorization": "Bearer x"}) as ws:
+                model = "projects/p/locations/l/publishers/google/models/gemini-3.8-live"
+                await ws.send('{"setup": {"model": "%s", "sessionResumption": {"transparent": true}}}' % model)
+                first = await ws.recv()
+                assert isinstance(first, bytes)
+                assert b'"sessionId"' in first
+                await ws.send('{"realtimeInput": {"text": "hello"}}')
+                frames = []
+                while not frames or b"turnComplete" not in frames[-1]:
+                    frames.append(await ws.recv())
+                everything = b"".join(f for f in frames if isinstance(f, bytes))
+                assert b'"mimeType": "audio/pcm"' in everything
+                assert b'"candidatesTokenCount"' in everything
+                update = await ws.recv()
+                assert isinstance(update, bytes)
+                assert b'"newHandle"' in update
+
+    run(main())
+
+
+def test_the_server_takes_what_it_hears_byte_by_byte() -> None:
+    async def main() -> None:
+        got: list[bytes] = []
+        server = Server(Parrot(), on_audio=lambda n, pcm: got.append(pcm))
+        async with server, dial(server) as session:
+            pcm = tone(0.5)
+            await speak(session, pcm)
+            await session.send_realtime_input(audio_stream_end=True)
+            await turn(session)
+            assert b"".join(got) == pcm
+            assert server.links[0].audio_bytes == len(pcm)
 
     run(main())

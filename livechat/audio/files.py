@@ -11,7 +11,7 @@ import contextlib
 import io
 import os
 import stat
-import wave
+import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +28,7 @@ _TICK_S = FRAME_MS / 1000
 _CATCH_UP_S = 0.2  # how far behind its time a source may hurry to catch up; what is later stays late
 _RATES = range(4_000, 384_001)  # Hz; outside it a header is damaged rather than unusual
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
-_SAVE_S = 1.0  # at most so much of a recording is lost when the process is killed
+_SAVE_S = 1.0  # so much of a recording its header may not know of when the process is killed
 _WAV_BYTES = 2**32 - 2**16  # sizes in a WAV file have 32 bits
 
 
@@ -181,7 +181,7 @@ class WavSink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._began = 0.0  # the loop's clock at run()
         self._done = 0  # samples in the file
-        self._saved = 0  # of those, safe if the process is killed
+        self._saved = 0  # of those, counted in its header
         self._last = b""
         self._error: DeviceError | None = None
         if Path(path).suffix.lower() not in {".wav", ""}:
@@ -189,11 +189,13 @@ class WavSink:
         if Path(path).is_fifo():
             raise UsageError(f"--output {path}: a WAV file cannot go through a pipe", "name a file")
         try:
-            self._file = Path(path).open("wb")  # noqa: SIM115 - closed by close()
-            self._wave = wave.open(self._file, "wb")  # noqa: SIM115
-            self._wave.setparams((1, 2, OUTPUT_RATE, 0, "NONE", ""))
-            self._wave.writeframes(b"")
-            self._file.flush()
+            # Unbuffered: what was written outlives the process, and a full disk is an error only once.
+            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by close()
+            try:
+                self._save()
+            except OSError:
+                self._file.close()
+                raise
         except OSError as error:
             raise UsageError(
                 f"--output {path} cannot be written: {error.strerror}",
@@ -223,20 +225,32 @@ class WavSink:
         try:
             if 2 * (self._done + due) > _WAV_BYTES:
                 raise OSError(0, "it has reached 4 GiB, the most a WAV file can hold")
-            self._wave.writeframesraw(block.tobytes())
+            self._file.write(block.tobytes())
             self._done += due
             if self._done - self._saved >= _SAVE_S * OUTPUT_RATE:
-                self._wave.writeframes(b"")  # brings the sizes in the header up to date
-                self._file.flush()
-                self._saved = self._done
+                self._save()
         except OSError as error:
             self._error = DeviceError(
                 f"recording to {self.name} stopped: {error.strerror}",
-                "what was recorded until then is in the file",
+                "what was recorded until then is in it",
             )
 
+    def _save(self) -> None:
+        """Write the file's header, with the sizes as they are now."""
+        size = max(0, self._file.seek(0, io.SEEK_END) - 44)
+        header = struct.pack(
+            "<4sI4s4sIHHIIHH4sI",
+            *(b"RIFF", 36 + size, b"WAVE"),
+            *(b"fmt ", 16, 1, 1, OUTPUT_RATE, 2 * OUTPUT_RATE, 2, 16),  # PCM, one channel of 16 bit
+            *(b"data", size),
+        )
+        self._file.seek(0)
+        self._file.write(header)
+        self._file.seek(0, io.SEEK_END)
+        self._saved = self._done
+
     def play(self, pcm: bytes) -> None:
-        """Queue s16le at 24 kHz to be heard from now on."""
+        """Queue s16le at 24 kHz to be heard from now on. Beyond ten minutes ahead, the newest is left out."""
         self._advance()
         self._ring.write(np.frombuffer(pcm, np.int16))
 
@@ -257,10 +271,10 @@ class WavSink:
     def close(self) -> None:
         """Finish the file. Safe to call twice."""
         self._advance()
-        for file in (self._wave, self._file):
-            # A full disk was reported when it filled up; the sizes in the header are those of the last save.
-            with contextlib.suppress(OSError):
-                file.close()
+        if not self._file.closed:
+            with contextlib.suppress(OSError):  # run() has said what is wrong
+                self._save()
+        self._file.close()
 
 
 class NullSink:

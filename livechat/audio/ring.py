@@ -1,8 +1,8 @@
 """The playback buffer between the event loop, which writes, and PortAudio's callback thread, which reads.
 
-No locks: each counter has one owner. The writer owns `written`, `dropped` and the flush mark; the reader owns
-`read`. Either side may see the other's counter a moment late, and both mistakes are harmless: the writer sees
-less room than there is, the reader less sound. Sound that has not been read is never overwritten.
+No locks: each counter has one owner. The writer owns `written` and the flush mark, the reader owns `read`.
+Either side may see the other's counter a moment late, and both mistakes are harmless: the writer sees less room
+than there is, the reader less sound. Sound that has not been read is never overwritten.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class Ring:
         self._flushed = 0
         self.written = 0
         self.read = 0
-        self.dropped = 0  # samples refused because the ring was full
 
     @property
     def pending(self) -> int:
@@ -35,7 +34,7 @@ class Ring:
     # ------------------------------------------------------------------------------------ the writer's side
 
     def write(self, samples: Samples) -> int:
-        """Queue what fits and return how many that was; the rest, the newest, is counted in `dropped`."""
+        """Queue what fits, and return how many samples that was; the caller keeps or counts the rest."""
         # Flushed sound still takes room until the reader has let go of it: it may be copying it just now.
         room = len(self._buffer) - (self.written - self.read)
         taken = min(len(samples), room)
@@ -44,7 +43,6 @@ class Ring:
         self._buffer[at : at + first] = samples[:first]
         self._buffer[: taken - first] = samples[first:taken]
         self.written += taken  # last: the reader may use the samples from here on
-        self.dropped += len(samples) - taken
         return taken
 
     def flush(self) -> int:

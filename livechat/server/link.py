@@ -111,7 +111,11 @@ class Link:
         session: Session | None = None
         try:
             self._schedule_faults()
-            session = await self._set_up()
+            try:
+                async with asyncio.timeout(self._host.times.lifetime):
+                    session = await self._set_up()
+            except TimeoutError:
+                raise wire.Rejected(1008, model.IDLE) from None
             await self._serve()
         except wire.Rejected as rejected:
             self._do([model.Close(rejected.code, rejected.reason)])
@@ -146,13 +150,15 @@ class Link:
         kinds = {fault.kind: fault for fault in self._faults}
         if "no-setup" in kinds:
             self._strike(kinds["no-setup"])
-            await self._ws.wait_closed()
+            while True:
+                await self._ws.recv()
         if terms.handle and "refuse-handle" in kinds:
             self._strike(kinds["refuse-handle"])
             raise wire.Rejected(1008, "BidiGenerateContent session not found")
         if "slow-setup" in kinds:
             self._strike(kinds["slow-setup"])
         await asyncio.sleep(max(SETUP_S, kinds["slow-setup"].value if "slow-setup" in kinds else 0.0))
+        self._ear = self._host.agent.ear(terms.silence_ms)
         try:
             memory = self._host.memory
             session = memory.resume(terms.handle, terms.model) if terms.handle else memory.begin(terms.model)
@@ -161,7 +167,6 @@ class Link:
             raise
         self._terms, self._session = terms, session
         self._live = model.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
-        self._ear = self._host.agent.ear(terms.silence_ms)
         record = self._record
         record.session, record.model, record.resumed = session.id, terms.model, terms.handle is not None
         self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))

@@ -111,7 +111,7 @@ class Live:
         self._goaway_at: float | None = opened + times.lifetime - times.notice
         self._close_at = opened + times.lifetime
         self._idle_at = now + times.idle
-        self._offer_at = now if terms.family.handles == "every second" else None
+        self._offer_at = now if terms.handles == "every second" else None
 
     # ------------------------------------------------------------------------------------------ input
 
@@ -229,7 +229,7 @@ class Live:
         if self.state == "playing" and now >= self._play_end:
             actions += self._turn_complete(now)
         if self._offer_at is not None and now >= self._offer_at:
-            again = self.terms.family.handles == "every second"
+            again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
             actions.append(Offer(self.state not in ("thinking", "generating")))
         return actions
@@ -302,7 +302,7 @@ class Live:
         if self.terms.vertex:
             content["groundingMetadata"] = {}
         actions: list[Action] = [Send({"serverContent": content, "usageMetadata": self._usage()})]
-        if self.terms.resumption and self.terms.family.handles == "after turns":
+        if self.terms.handles == "after turns":
             self._offer_at = now + self.times.handle_after_turn
         if self._waiting:
             waiting, self._waiting = self._waiting, []

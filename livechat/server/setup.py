@@ -28,6 +28,9 @@ VOICES = frozenset(
 )
 
 
+Cadence = Literal["every second", "after turns", "never"]
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """How one generation of models behaves."""
@@ -36,7 +39,7 @@ class Family:
     proactivity: bool  # the field exists
     affective: bool
     chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
-    handles: Literal["every second", "after turns", "never"]
+    handles: Cadence
     words: bool  # the person's words are transcribed one by one
     answers: bool = True
 
@@ -80,7 +83,7 @@ class Terms:
     vertex: bool
     system: str
     handle: str | None
-    resumption: bool
+    handles: Cadence
     input_text: bool
     output_text: bool
     trigger: int | None
@@ -151,7 +154,7 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
         vertex=route.vertex,
         system=text_of(body.get("systemInstruction")),
         handle=handle,
-        resumption="sessionResumption" in body,
+        handles=_cadence(family, route.vertex, "sessionResumption" in body),
         input_text="inputAudioTranscription" in body,
         output_text="outputAudioTranscription" in body,
         trigger=trigger,
@@ -161,6 +164,13 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
         silence_ms=_integer(detection["silenceDurationMs"]) if "silenceDurationMs" in detection else None,
         seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
     )
+
+
+def _cadence(family: Family, vertex: bool, requested: bool) -> Cadence:
+    """When handles come. The 3.x models give them even to those who did not ask (LIVE_API 2.2)."""
+    if family.handles == "every second" and not vertex:
+        return "every second"
+    return "after turns" if requested and family.handles != "never" else "never"
 
 
 def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]:

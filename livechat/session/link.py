@@ -39,8 +39,9 @@ from livechat.models import family
 from livechat.session.seeding import Content
 
 if TYPE_CHECKING:
-    from google.genai import Client, types
+    from google.genai import Client, errors, types
     from google.genai.live import AsyncSession
+    from websockets.exceptions import ConnectionClosed
 
     from livechat.settings import Settings
 
@@ -99,12 +100,12 @@ class Link:
     async def run(self) -> None:
         """Connect, listen until the end, say why it ended. Raises nothing but CancelledError."""
         from google.genai import errors
-        from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
+        from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 
         end = Ended(self.n, "network")
         try:
             await self._talk()
-        except errors.APIError as e:
+        except (errors.APIError, ConnectionClosed) as e:  # the latter where the close was faster than our setup
             end = _close_event(self.n, e)
         except InvalidStatus as e:
             end = Ended(self.n, "http", e.response.status_code)
@@ -222,16 +223,22 @@ def _seconds(duration: str | None) -> float:
     return float(found[1]) if found else 0.0
 
 
-def _close_event(n: int, error: Any) -> Ended:
-    """The close frame where there was one; the SDK says 1006 for a connection that broke without."""
-    cause = error.__context__
-    received = getattr(cause, "rcvd", None)
-    if received is not None:
-        return Ended(n, "close", received.code, received.reason)
-    if cause is None and error.code not in (None, 1006):
+def _close_event(n: int, error: errors.APIError | ConnectionClosed) -> Ended:
+    """The close frame where there was one; the SDK says 1006 for a connection that broke without.
+
+    websockets' exception knows more, and lies somewhere down the chain of contexts.
+    """
+    from google.genai import errors
+    from websockets.exceptions import ConnectionClosed
+
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ConnectionClosed):
+        cause = cause.__context__
+    if cause is not None and cause.rcvd is not None:
+        return Ended(n, "close", cause.rcvd.code, cause.rcvd.reason)
+    if cause is None and isinstance(error, errors.APIError) and error.code not in (None, 1006):
         return Ended(n, "close", error.code, str(error.message or ""))
-    sent = getattr(cause, "sent", None)
-    return Ended(n, "network", error.code, sent.reason if sent is not None else "")
+    return Ended(n, "network", 1006, cause.sent.reason if cause is not None and cause.sent else "")
 
 
 def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:

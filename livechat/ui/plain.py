@@ -12,6 +12,7 @@ import json
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import CancelledError
 from typing import BinaryIO, TextIO
 
 from livechat.errors import LivechatError
@@ -122,13 +123,18 @@ async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
     queue: asyncio.Queue[str | None] = asyncio.Queue(_AHEAD)
 
     def put(line: str | None) -> None:
-        asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
+        waiting = queue.put(line)
+        try:
+            asyncio.run_coroutine_threadsafe(waiting, loop).result()
+        except RuntimeError:
+            waiting.close()
+            raise
 
     def read() -> None:
-        # RuntimeError: the loop has closed, nobody wants more. OSError: the writer's end broke.
-        with contextlib.suppress(RuntimeError):
+        # The loop has closed or is closing: nobody wants more.
+        with contextlib.suppress(RuntimeError, CancelledError):
             rest = b""
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a device that broke has ended
                 while chunk := os.read(stream.fileno(), 65_536):
                     *whole, rest = (rest + chunk).split(b"\n")
                     for line in whole:

@@ -1,0 +1,447 @@
+"""The screen on a real pseudo-terminal, read through an emulator; and hostile text through the same paint."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import io
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prompt_toolkit.input import create_pipe_input
+from rich.console import Console
+
+from livechat import events as ev
+from livechat.ui import paint
+from livechat.ui.screen import Screen, reflows
+from livechat.ui.transcript import lines
+from tests.virtual_time import run
+
+# The program under test: shows the events it is sent on one descriptor, reports on another what was typed.
+DRIVER = """
+import asyncio, os, signal, sys
+from livechat.events import *
+from livechat.ui.screen import Screen
+
+SENT, SAID = map(int, sys.argv[1:])
+
+async def main():
+    now = 100.0
+    screen = Screen(clock=lambda: now)
+    loop, task, commands = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Queue()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    loop.add_reader(SENT, lambda: commands.put_nowait(os.read(SENT, 1 << 20).decode()))
+
+    async def obey():
+        nonlocal now
+        rest = ""
+        while chunk := await commands.get():
+            *whole, rest = (rest + chunk).split("\\n")
+            for line in whole:
+                if line.startswith("at "):
+                    now = float(line[3:])
+                elif line == "crash":
+                    raise ValueError("crash")
+                else:
+                    screen.show(eval(line))
+        await screen.quit.wait()
+
+    async def report():
+        async for line in screen.lines():
+            os.write(SAID, f"typed {line}\\n".encode())
+        os.write(SAID, b"left\\n")
+        task.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in screen.run(), obey(), report():
+                group.create_task(job)
+    finally:
+        screen.show(Summary(724, 14, 2, 1, 1, 0, 0, 0, "k3f9", "livechat resume k3f9", 0))
+        screen.close()
+
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    pass
+"""
+
+START = ev.Start(
+    "0.1", "gemini", "gemini-3.8-live", None, "mic", "speaker", {"trigger_tokens": 102_400, "target_tokens": 51_200},
+    "k3f9", 0,
+)  # fmt: skip
+OPEN = (START, ev.LinkState(1, "open"), ev.HandleState("a", True, 7200))
+
+
+class Terminal:
+    """An emulated terminal of some size with the driver on it."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.001)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self._master, self._slave = pty.openpty()
+        self._size(columns, rows)
+        self.before = termios.tcgetattr(self._slave)
+        commands, self._commands = os.pipe()
+        self._reports, reports = os.pipe()
+        self._report = b""
+        env = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "XTERM_VERSION": "pyte does not reflow"}
+        self._child = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", DRIVER, str(commands), str(reports)],
+            stdin=self._slave, stdout=self._slave, stderr=self._slave, pass_fds=(commands, reports),
+            env=env | {"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"},
+        )  # fmt: skip
+        os.close(commands)
+        os.close(reports)
+
+    def _size(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(rows, columns)
+        self._size(columns, rows)
+
+    def show(self, *events: ev.Output, at: float | None = None) -> None:
+        command = "".join(f"{event!r}\n" for event in events)
+        os.write(self._commands, (command if at is None else f"at {at}\n{command}").encode())
+
+    def crash(self) -> None:
+        os.write(self._commands, b"crash\n")
+
+    def terminate(self) -> None:
+        self._child.send_signal(signal.SIGTERM)
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def _pump(self, timeout: float) -> None:
+        for ready in select.select([self._master, self._reports], [], [], timeout)[0]:
+            data = os.read(ready, 65_536)
+            if ready == self._master:
+                self.raw += data
+                self._stream.feed(data)
+            elif data:
+                self._report += data
+
+    def until(self, true: Callable[[], Any]) -> None:
+        """Read until `true()`; fails after 20 s."""
+        give_up = time.monotonic() + 20
+        while not true():
+            assert time.monotonic() < give_up, "\n".join(self.all_rows())
+            self._pump(0.05)
+
+    def until_shown(self, text: str) -> None:
+        self.until(lambda: text in "\n".join(self.rows()))
+
+    def until_ended(self) -> int:
+        self.until(lambda: self._child.poll() is not None)
+        while select.select([self._master], [], [], 0)[0]:
+            self._pump(0)
+        while self._report_more():
+            pass
+        return self._child.returncode
+
+    def _report_more(self) -> bytes:
+        if not select.select([self._reports], [], [], 0)[0]:
+            return b""
+        more = os.read(self._reports, 65_536)
+        self._report += more
+        return more
+
+    def reports(self) -> list[str]:
+        return self._report.decode().splitlines()
+
+    def rows(self) -> list[str]:
+        """What is on the screen."""
+        return [_row(self.screen.buffer[y], self.screen.columns) for y in range(self.screen.lines)]
+
+    def all_rows(self) -> list[str]:
+        """What is on the screen and what has scrolled off it."""
+        return [_row(line, self.screen.columns) for line in self.screen.history.top] + self.rows()
+
+    def bold_in_the_bar(self) -> list[str]:
+        """The words in bold on the last row that is not empty."""
+        bar = max((y for y, row in enumerate(self.rows()) if row), default=0)
+        cells = (self.screen.buffer[bar][x] for x in range(self.screen.columns))
+        return "".join(cell.data if cell.bold else " " for cell in cells).split()
+
+    def restored(self) -> bool:
+        """The terminal is as it was: modes of the line and of the screen, and the cursor is to be seen."""
+        same = termios.tcgetattr(self._slave) == self.before
+        pasted = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h") >= 0
+        return same and pasted and not self.screen.cursor.hidden
+
+    def close(self) -> None:
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.wait()
+        for descriptor in (self._master, self._slave, self._commands, self._reports):
+            os.close(descriptor)
+
+
+def _row(line: Any, columns: int) -> str:
+    return "".join(line[x].data for x in range(columns)).rstrip()
+
+
+@pytest.fixture
+def at() -> Iterator[Callable[[int, int], Terminal]]:
+    made: list[Terminal] = []
+
+    def make(columns: int, rows: int) -> Terminal:
+        made.append(Terminal(columns, rows))
+        return made[-1]
+
+    yield make
+    for terminal in made:
+        terminal.close()
+
+
+def expected(*events: ev.Output, width: int) -> list[str]:
+    """The rows that finished lines leave behind, each exactly once."""
+    found = (line for event in events for line in lines(event, newlines=True))
+    return [row.plain.rstrip() for line in found for row in paint.entry(line, width - 1)]
+
+
+def talk(count: int, *, tail: str = "") -> list[ev.Output]:
+    """A conversation of `count` turns, each with what is partial before it is final."""
+    events: list[ev.Output] = []
+    for n in range(count):
+        words = f"Question {n}, and [bold]some[/bold] more words so that it is long enough to wrap at 60.{tail}"
+        answer = f"東京 answer {n} 👩 with wide characters, over\nmore than one line. " + "And so on. " * (n % 7)
+        for text, kind in ((words, "you"), (answer, "model")):
+            for final, part in ((False, text[:30]), (False, text), (True, text)):
+                events.append(ev.UserText(part, final, "speech") if kind == "you" else ev.ModelText(part, final))
+        events.append(ev.Turn(n, 700 + n))
+    return events
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(60, 20), (80, 24), (120, 40)])
+def test_every_finished_line_is_there_once_whole_and_in_order(
+    at: Callable[[int, int], Terminal], columns: int, rows: int
+) -> None:
+    terminal = at(columns, rows)
+    terminal.show(*OPEN)
+    terminal.until_shown("GoAway ~9:50")
+    shown: list[ev.Output] = [START]
+    for n, event in enumerate(talk(12)):
+        terminal.show(event, at=100 + n / 5)
+        shown.append(event)
+        if n % 4 == 0:
+            terminal._pump(0.02)
+    terminal.until_shown("reply 0.7 s" if columns > 60 else "answer 11")
+    terminal.until(lambda: "".join(terminal.rows()).count("answer 11") == 1)
+
+    *_, last_but_one, bar = [row for row in terminal.rows() if row]
+    assert last_but_one.startswith("› type to write · Ctrl-C to leave")
+    assert bar.startswith("○ listening")
+    terminal.show(ev.ModelText("word " * 2_000 + "the end", False))
+    terminal.until_shown("the end")
+    # GoAway countdown, handle age, compression
+    terminal.until(lambda: [word[0] for word in terminal.bold_in_the_bar()] == ["~", "0", "1"])
+    terminal.show(ev.ModelText("short", True))
+    terminal.until(lambda: "short" in "".join(terminal.rows()) and "the end" not in "".join(terminal.rows()))
+    shown.append(ev.ModelText("short", True))
+
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
+    left = [row for row in terminal.all_rows() if row]
+    assert left == [
+        *(row for row in expected(*shown, width=columns) if row),
+        "12:04 · 14 turns · 2 links", "nothing lost", "livechat resume k3f9",
+    ]  # fmt: skip
+
+
+def test_typing(at: Callable[[int, int], Terminal]) -> None:
+    terminal = at(80, 24)
+    terminal.show(*OPEN)
+    terminal.until_shown("listening")
+    terminal.press("q is no key here")
+    terminal.until_shown("› q is no key here")
+    terminal.press("\x17\x17now\x1b[D\x1b[D\x1b[D東京 \x1b[F!\r")  # Ctrl-W twice, left, End
+    terminal.until(lambda: terminal.reports() == ["typed q is no 東京 now!"])
+    terminal.press("\x1b[200~two\nlines\x1b[31m\x1b[201~")
+    terminal.until_shown("› two lines␛[31m")
+    terminal.press("\x04")  # Ctrl-D leaves on an empty line only
+    terminal.press("\x15gone\x01\x0b   \r")  # Ctrl-U, Ctrl-A, Ctrl-K: and a blank line is not sent
+    terminal.press("x" * 200)
+    terminal.until_shown("x" * 60)
+    terminal.press("\x15")
+    terminal.until_shown("› type to write")
+    terminal.press("\x04")
+    terminal.until_ended()
+    assert terminal.reports() == ["typed q is no 東京 now!", "left"]
+    assert terminal.restored()
+
+
+def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Terminal]) -> None:
+    terminal = at(80, 24)
+    terminal.show(*OPEN)
+    terminal.show(ev.LinkState(1, "closed", why="the network is unreachable"), at=200)
+    terminal.show(at=207)
+    terminal.until_shown("! no link for 7 s: the network is unreachable · Ctrl-C to leave")
+    terminal.press("still there?")
+    terminal.until_shown("› still there?")
+    assert "no link for 7 s" in "".join(terminal.rows())
+
+
+@pytest.mark.parametrize("end", ["crash", "terminate"])
+def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Terminal], end: str) -> None:
+    terminal = at(80, 24)
+    terminal.show(*OPEN, ev.ModelText("half an ans", False))
+    terminal.until_shown("half an ans")
+    assert terminal.screen.cursor.hidden
+    getattr(terminal, end)()
+    terminal.until_ended()
+    assert terminal.restored()
+    left = "\n".join(terminal.all_rows())
+    assert left.count("half an ans") == 1
+    assert "GoAway" not in left
+    assert "livechat resume k3f9" in left
+
+
+def test_resized_while_running(at: Callable[[int, int], Terminal]) -> None:
+    terminal = at(80, 24)
+    terminal.show(*OPEN)
+    shown = talk(4)
+    for n, (columns, rows) in enumerate([(120, 24), (60, 24), (100, 30), (50, 30), (80, 36)]):
+        terminal.resize(columns, rows)
+        terminal.show(*shown, ev.UserText(f"size {n}", True, "text"), ev.ModelText("as we spea", False))
+        terminal.until_shown(f"size {n}")
+        terminal.until_shown("as we spea")
+    terminal.press("\x03")
+    terminal.until_ended()
+    assert terminal.restored()
+    left = [row for row in terminal.all_rows() if row]
+    assert [row for row in left if row.startswith("  you  size")] == [f"  you  size {n}" for n in range(5)]
+    for n in range(4):
+        assert sum(row.startswith(f"  you  Question {n}") for row in left) == 5
+    # A bar drawn for a wider terminal may leave no trace.
+    assert not any("GoAway" in row or "Ctrl-C" in row for row in left)
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is the terminal that reflows")
+def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    fifo = tmp_path / "events"
+    os.mkfifo(fifo)
+    root = Path(__file__).parent.parent
+
+    def tmux(*words: str) -> str:
+        done = subprocess.run(["tmux", "-S", tmp_path / "tmux", "-f", "/dev/null", *words],
+                              capture_output=True, text=True, check=True)  # fmt: skip
+        return done.stdout
+
+    def until_shown(*starts: str) -> list[str]:
+        for _ in range(400):
+            screen = tmux("capture-pane", "-p", "-S", "-")
+            rows = [row for row in screen.splitlines() if row.strip()]
+            if all(any(row.startswith(start) for row in rows) for start in starts):
+                return rows
+            time.sleep(0.05)
+        pytest.fail(screen)
+
+    tmux("new-session", "-d", "-x", "100", "-y", "30",
+         f"cd {root}; LANG=C.UTF-8 PYTHONPATH={root} {sys.executable} {script} 3 4 3<>{fifo} 4>/dev/null; sleep 60")  # fmt: skip
+    try:
+        with fifo.open("w") as commands:
+            for event in (*OPEN, ev.ModelText("The first answer", True), ev.ModelText("partial", False)):
+                print(repr(event), file=commands, flush=True)
+            until_shown("model  partial")
+            # A terminal tells its new size a moment after it has reflowed: wait until the bar has followed.
+            for columns, bar in ((40, "○ listening  a"), (90, "○ listening     0:00"), (45, "○ listening  a")):
+                tmux("resize-window", "-x", str(columns), "-y", "20")
+                until_shown(bar)
+                print(repr(ev.UserText(f"now at {columns}", True, "text")), file=commands, flush=True)
+                rows = until_shown(f"  you  now at {columns}", "› type to write")
+            for once in ("~9:50", "type to write", "The first answer", "now at 40", "now at 90"):
+                assert sum(once in row for row in rows) == 1
+            assert rows[0].startswith("    ·  livechat")
+    finally:
+        tmux("kill-server")
+
+
+def test_terminals_that_do_not_reflow_are_known() -> None:
+    assert reflows({"TERM": "xterm-256color"})
+    assert reflows({"TERM": "screen-256color", "TMUX": "/tmp/tmux"})
+    assert not reflows({"TERM": "screen"})
+    assert not reflows({"TERM": "xterm", "XTERM_VERSION": "XTerm(390)"})
+
+
+def test_ten_updates_a_second_at_most_and_none_without_news() -> None:
+    class Counted(io.StringIO):
+        flushes = 0
+
+        def flush(self) -> None:
+            self.flushes += 1
+
+    async def main() -> tuple[int, int]:
+        with create_pipe_input() as keyboard:
+            loop = asyncio.get_running_loop()
+            screen = Screen(clock=lambda: min(loop.time(), 1001), console=console, keyboard=keyboard)
+            showing = asyncio.create_task(screen.run())
+            for n in range(100):
+                screen.show(ev.Levels(-n % 60, -20))
+                screen.show(ev.UserText(f"word {n}", False, "speech"))
+                await asyncio.sleep(0.01)
+            busy = out.flushes
+            await asyncio.sleep(1)
+            settled = out.flushes
+            await asyncio.sleep(5)
+            idle = out.flushes - settled
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+        return busy, idle
+
+    out = Counted()
+    console = Console(file=out, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"})
+    busy, idle = run(main())
+    assert busy <= 10 + 2  # the first shows the cursor away and asks for bracketed pastes
+    assert idle == 0
+
+
+hostile = st.text(
+    st.characters(exclude_characters="\u200c\u200d") | st.sampled_from("\x1b\x9b\x07\r\n\t\x00\u202e[];?0123456789mJHhlP\\")
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(hostile, st.booleans())
+def test_hostile_text_is_only_ever_text(words: str, partial: bool) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system="truecolor", width=80, height=24, _environ={})
+    rows = [row for line in lines(ev.ModelText(words, True, cut=partial), newlines=True)
+            for row in paint.entry(line, 79)]  # fmt: skip
+    for row in rows:
+        console.print(row)
+    written = out.getvalue()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", re.sub(r"\x1b\[[0-9;]*m", "", written))
+
+    emulated, plain = pyte.Screen(80, 200), pyte.Screen(80, 200)
+    pyte.Stream(emulated).feed(written.replace("\n", "\r\n"))
+    assert emulated.cursor.y == min(len(rows), 199)  # no row wrapped, none moved the cursor
+    assert (emulated.cursor.x, emulated.mode, emulated.title) == (0, plain.mode, "")
+    assert (emulated.margins, emulated.charset, emulated.cursor.hidden) == (None, plain.charset, False)
+
+
+def test_markup_is_not_interpreted() -> None:
+    line = lines(ev.ModelText("[red]no[/red] [link=http://x]link[/link] :smile:", True))[0]
+    assert paint.entry(line, 79)[0].plain == "model  [red]no[/red] [link=http://x]link[/link] :smile:"
