@@ -16,7 +16,6 @@ from livechat.errors import INTERRUPTED, LivechatError, UsageError
 app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
 
@@ -238,13 +237,15 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201, it is what was asked for
 
 
 def main() -> NoReturn:

@@ -94,9 +94,7 @@ def test_json_is_one_object_a_line_with_its_time() -> None:
     start, model, summary = map(json.loads, lines)
     assert list(start)[:2] == ["type", "t"]
     assert (start["type"], start["t"], start["compression"]) == ("start", 0.5, None)
-    assert model == {
-        "type": "model", "t": 1.235, "text": "\x1b[2J\u202e\ud83d", "final": True, "cut": False, "restored": False,
-    }  # fmt: skip
+    assert (model["t"], model["text"], model["cut"]) == (1.235, "\x1b[2J\u202e\ud83d", False)
     assert summary["resume"] == "livechat resume k3f9"
     assert out.getvalue().isascii()
 
@@ -204,9 +202,8 @@ def test_lines_nobody_wants_any_more_are_dropped_quietly() -> None:
         "        print(line); break\n"
         "asyncio.run(main()); time.sleep(0.05)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], input=b"one\n" * 10_000, capture_output=True, check=True
-    )
+    program = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(program, input=b"one\n" * 10_000, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"one\n", b"")
 
 

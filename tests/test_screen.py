@@ -82,10 +82,8 @@ except asyncio.CancelledError:
     pass
 """
 
-START = ev.Start(
-    "0.1", "gemini", "gemini-3.8-live", None, "mic", "speaker", {"trigger_tokens": 102_400, "target_tokens": 51_200},
-    "k3f9", 0,
-)  # fmt: skip
+COMPRESSION = {"trigger_tokens": 102_400, "target_tokens": 51_200}
+START = ev.Start("0.1", "gemini", "gemini-3.8-live", None, "mic", "speaker", COMPRESSION, "k3f9", 0)
 OPEN = (START, ev.LinkState(1, "open"), ev.HandleState("a", True, 7200))
 
 
@@ -219,15 +217,16 @@ def expected(*events: ev.Output, width: int) -> list[str]:
     return [row.plain.rstrip() for line in found for row in paint.entry(line, width - 1)]
 
 
-def talk(count: int, *, tail: str = "") -> list[ev.Output]:
+def talk(count: int) -> list[ev.Output]:
     """A conversation of `count` turns, each with what is partial before it is final."""
     events: list[ev.Output] = []
     for n in range(count):
-        words = f"Question {n}, and [bold]some[/bold] more words so that it is long enough to wrap at 60.{tail}"
-        answer = f"東京 answer {n} 👩 with wide characters, over\nmore than one line. " + "And so on. " * (n % 7)
-        for text, kind in ((words, "you"), (answer, "model")):
-            for final, part in ((False, text[:30]), (False, text), (True, text)):
-                events.append(ev.UserText(part, final, "speech") if kind == "you" else ev.ModelText(part, final))
+        words = f"Question {n}, and [bold]some[/bold] more words so that it is long enough to wrap at 60."
+        answer = f"東京 answer {n} 👩 with wide characters, over\nmore than one line. {'And so on. ' * n}"
+        for part, final in ((words[:30], False), (words, False), (words, True)):
+            events.append(ev.UserText(part, final, "speech"))
+        for part, final in ((answer[:30], False), (answer, False), (answer, True)):
+            events.append(ev.ModelText(part, final))
         events.append(ev.Turn(n, 700 + n))
     return events
 
@@ -346,9 +345,9 @@ def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
     root = Path(__file__).parent.parent
 
     def tmux(*words: str) -> str:
-        done = subprocess.run(["tmux", "-S", tmp_path / "tmux", "-f", "/dev/null", *words],
-                              capture_output=True, text=True, check=True)  # fmt: skip
-        return done.stdout
+        command = ["tmux", "-S", str(tmp_path / "tmux"), "-f", "/dev/null", *words]
+        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(root)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 
     def until_shown(*starts: str) -> list[str]:
         for _ in range(400):
@@ -359,15 +358,16 @@ def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
             time.sleep(0.05)
         pytest.fail(screen)
 
-    tmux("new-session", "-d", "-x", "100", "-y", "30",
-         f"cd {root}; LANG=C.UTF-8 PYTHONPATH={root} {sys.executable} {script} 3 4 3<>{fifo} 4>/dev/null; sleep 60")  # fmt: skip
+    program = f"{sys.executable} {script} 3 4 3<>{fifo} 4>/dev/null; sleep 60"
+    tmux("new-session", "-d", "-x", "100", "-y", "30", program)
     try:
         with fifo.open("w") as commands:
             for event in (*OPEN, ev.ModelText("The first answer", True), ev.ModelText("partial", False)):
                 print(repr(event), file=commands, flush=True)
             until_shown("model  partial")
             # A terminal tells its new size a moment after it has reflowed: wait until the bar has followed.
-            for columns, bar in ((40, "○ listening  a"), (90, "○ listening     0:00"), (45, "○ listening  a")):
+            narrow, broad = "○ listening  a", "○ listening     0:00"
+            for columns, bar in ((40, narrow), (90, broad), (45, narrow)):
                 tmux("resize-window", "-x", str(columns), "-y", "20")
                 until_shown(bar)
                 print(repr(ev.UserText(f"now at {columns}", True, "text")), file=commands, flush=True)
@@ -381,7 +381,7 @@ def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
 
 def test_terminals_that_do_not_reflow_are_known() -> None:
     assert reflows({"TERM": "xterm-256color"})
-    assert reflows({"TERM": "screen-256color", "TMUX": "/tmp/tmux"})
+    assert reflows({"TERM": "screen-256color", "TMUX": "socket,1,0"})
     assert not reflows({"TERM": "screen"})
     assert not reflows({"TERM": "xterm", "XTERM_VERSION": "XTerm(390)"})
 
@@ -419,27 +419,63 @@ def test_ten_updates_a_second_at_most_and_none_without_news() -> None:
 
 
 hostile = st.text(
-    st.characters(exclude_characters="\u200c\u200d") | st.sampled_from("\x1b\x9b\x07\r\n\t\x00\u202e[];?0123456789mJHhlP\\")
+    st.characters(exclude_characters="\u200c\u200d")
+    | st.sampled_from("\x1b\x9b\x07\r\n\t\x00\u202e[];?0123456789mJHhlP\\")
 )
 
 
 @settings(max_examples=300, deadline=None)
 @given(hostile, st.booleans())
-def test_hostile_text_is_only_ever_text(words: str, partial: bool) -> None:
+def test_hostile_text_is_only_ever_text(words: str, cut: bool) -> None:
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system="truecolor", width=80, height=24, _environ={})
-    rows = [row for line in lines(ev.ModelText(words, True, cut=partial), newlines=True)
-            for row in paint.entry(line, 79)]  # fmt: skip
+    console = Console(file=out, force_terminal=True, color_system="truecolor", width=80, _environ={})
+    entries = lines(ev.ModelText(words, True, cut=cut), newlines=True)
+    rows = [row for line in entries for row in paint.entry(line, 79)]
     for row in rows:
         console.print(row)
     written = out.getvalue()
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", re.sub(r"\x1b\[[0-9;]*m", "", written))
+    uncoloured = re.sub(r"\x1b\[[0-9;]*m", "", written)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", uncoloured)
 
     emulated, plain = pyte.Screen(80, 200), pyte.Screen(80, 200)
     pyte.Stream(emulated).feed(written.replace("\n", "\r\n"))
     assert emulated.cursor.y == min(len(rows), 199)  # no row wrapped, none moved the cursor
     assert (emulated.cursor.x, emulated.mode, emulated.title) == (0, plain.mode, "")
     assert (emulated.margins, emulated.charset, emulated.cursor.hidden) == (None, plain.charset, False)
+
+
+def test_hostile_text_anywhere(at: Callable[[int, int], Terminal]) -> None:
+    evil = "\x1b]0;title\x07\x1b[2J\x1b[?25h\x9b2J\u202e\r\x1b]52;c;aGk=\x1b\\[red]"
+    terminal = at(80, 24)
+    terminal.show(ev.Start("0.1", evil, evil, evil, evil, evil, None, evil, 3), ev.LinkState(1, "open"))
+    terminal.show(ev.Warned(evil, evil), ev.Handover(2, evil, "fresh", 1, 1, 1))
+    terminal.show(ev.UserText(evil, True, "text"), ev.ModelText(f"{evil} done", False))
+    terminal.show(ev.LinkState(2, "closed", why=evil, reason=evil), at=200)
+    terminal.show(at=210)
+    terminal.until_shown("no link for 10 s")
+    terminal.press(f"typed \x1b[200~{evil}\x1b[201~")
+    terminal.until_shown("› typed ␛]0;title")
+    assert terminal.screen.title == ""
+    assert terminal.screen.cursor.hidden
+    assert not re.search(rb"\x1b\]|\x07|\xc2\x9b|\xe2\x80\xae|\x1b\[2J", terminal.raw)
+    terminal.press("\x15\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
+
+
+def test_asked_twice_it_is_an_interrupt() -> None:
+    async def main() -> None:
+        with create_pipe_input() as keyboard:
+            screen = Screen(clock=lambda: 0.0, console=Console(file=io.StringIO()), keyboard=keyboard)
+            showing = asyncio.create_task(screen.run())
+            keyboard.send_text("\x03")
+            await screen.quit.wait()
+            assert [line async for line in screen.lines()] == []
+            keyboard.send_text("\x03")
+            await showing
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
 
 
 def test_markup_is_not_interpreted() -> None:

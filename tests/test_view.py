@@ -40,7 +40,7 @@ def said(status: Status, width: int = 79) -> str:
 
 
 def test_each_state_has_its_word() -> None:
-    view, seen = ViewState(), []
+    view, seen = ViewState(), list[str]()
     asked = ev.UserText("what time is it", True, "speech")
     for event in (
         start(), ev.LinkState(1, "connecting"), ev.LinkState(1, "open"), ev.Speaking(True, False),
@@ -198,10 +198,12 @@ def test_three_layouts() -> None:
     view = talking((110, ev.HandleState("a", True, 7200)), (110, ev.Usage(26_000, 0, 26_000)))
     status = view.status(151)
     assert said(status, 119) == (
-        "○ listening     0:51  link 1 0:49  GoAway ~9:01  handle 0:41 ✓ valid 1h59  "
-        "context 26k  compress ━━────── 102k→51k"
+        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  context 26k  compress ━━────── 102k→51k"
     )
-    assert said(status, 79) == "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓  compress ━━──── 102k→51k"
+    assert said(status, 79) == (
+        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k"
+    )
+    assert "".join(part for part, _ in foot(status, 44)) == "link 1 0:49  mic ────  spk ────"
     assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
 
 

@@ -79,15 +79,16 @@ class Card:
         self._streams: list[Stream] = []
         self._watcher: asyncio.Task[None] | None = None
         self._stuck = False
-        self._sd: Any = None
+        self._loaded = False
         self._sd = self._within_limit(_portaudio)
-        self.error: type[Exception] = self._sd.PortAudioError
+        self._loaded = True
 
-    def open(self, stream: Stream) -> None:
-        """Open a stream for the first time. Raises DeviceError or UsageError."""
+    def add(self, stream: Stream) -> None:
+        """Try a stream's device out, and look after it from now on. Raises DeviceError or UsageError."""
         try:
-            self._within_limit(lambda: stream.open(self._sd))
-        except self.error as error:
+            self._within_limit(stream.open)
+            self._within_limit(stream.end)
+        except self._sd.PortAudioError as error:
             raise DeviceError(
                 f"the {WORD[stream.kind]} cannot be opened: {error}",
                 "another program may hold it; `livechat devices` lists the others",
@@ -129,27 +130,21 @@ class Card:
                 await asyncio.sleep(_POLL_S)
 
     def _reopen(self) -> bool:
-        """Begin PortAudio anew and open every stream again; True if all are. On the worker's thread."""
+        """Begin PortAudio anew, and with it each stream that runs; True if all do. On the worker's thread."""
         streams = [*self._streams]
         for stream in streams:
-            stream.discard()
-        with contextlib.suppress(self.error):  # it did not begin the last time
+            stream.end()
+        with contextlib.suppress(self._sd.PortAudioError):  # it did not begin the last time
             self._sd._terminate()
-        with contextlib.suppress(self.error):
+        with contextlib.suppress(self._sd.PortAudioError):
             self._sd._initialize()
-        opened = 0
-        for stream in streams:
-            with contextlib.suppress(self.error, LivechatError):
-                stream.open(self._sd)
-                stream.begin()
-                opened += 1
-        return opened == len(streams)
+        return all([stream.begin() for stream in streams])
 
     def close(self, stream: Stream) -> None:
         """Close a stream for good, within two seconds, whether PortAudio answers or not."""
         if stream in self._streams:
             self._streams.remove(stream)
-            closing = self.worker.submit(stream.discard)
+            closing = self.worker.submit(stream.end)
             if not self._stuck:
                 try:
                     closing.result(_CLOSE_LIMIT_S)
@@ -161,12 +156,15 @@ class Card:
     def _abandon(self) -> None:
         """Leave PortAudio behind: at exit it would be ended, and hang as the call before it."""
         self._stuck = True
-        if self._sd:
+        if self._loaded:
             atexit.unregister(self._sd._exit_handler)
 
 
 class Stream(ABC):
-    """What microphone and speaker share: one PortAudio stream that is opened, begun, ended, and opened again.
+    """What microphone and speaker share: a device that is opened to begin, and closed at the end.
+
+    It is never kept open without running: a stream whose sound server died meanwhile hangs when it is started
+    (measured), where opening one fails at once. Opening takes a few ms.
 
     `running` is what the event loop wants, `lost` what it has to do without; `_on` says whether the callback
     may act, and so whether an end of the stream was asked for.
@@ -189,7 +187,7 @@ class Stream(ABC):
         self.running = False
         self.lost = False
         self.name = ""
-        card.open(self)
+        card.add(self)
 
     @abstractmethod
     def _prepare(self, rate: int, channels: int) -> None:
@@ -201,8 +199,9 @@ class Stream(ABC):
 
     # ------------------------------------------------------------------------------- on the worker's thread
 
-    def open(self, sd: Any) -> None:
+    def open(self) -> None:
         """Choose the device and open it. Raises UsageError, DeviceError or PortAudioError."""
+        sd = _portaudio()
         device = choose(list_devices(), self._wanted, self.kind)
         rate, channels = self._format(sd, device)
         self._prepare(rate, channels)
@@ -217,7 +216,6 @@ class Stream(ABC):
             callback=self._callback,
             finished_callback=self._finished,
         )
-        self.lost = False
         self.name = device.name
         if self._wanted is not None:
             self._wanted = device.name  # its number may be another one when it comes back
@@ -231,30 +229,26 @@ class Stream(ABC):
                 return rate, channels
         return device.rate, device.channels(self.kind)
 
-    def begin(self) -> None:
-        """Start the stream if it is wanted and open."""
-        if self.running and self._stream:
-            self._ended = False
-            self._quiet_polls, self._polls_allowed = 0, _STARTING_POLLS
+    def begin(self) -> bool:
+        """Open and start the stream if it is to run and does not; False if that failed."""
+        if not self.running or self._stream:
+            return True
+        self._quiet_polls, self._polls_allowed = 0, _STARTING_POLLS
+        try:
+            self.open()
             self._on = True
             self._stream.start()
+        except (_portaudio().PortAudioError, LivechatError):
+            self._ended = True
+        else:
+            self._ended = self.lost = False
+        return not self._ended
 
-    def _try_begin(self) -> None:
-        try:
-            self.begin()
-        except self._card.error:
-            self._ended = True  # the watchdog sees to it
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Stop at once and close the stream, whatever state it is in."""
         self._on = False
         if self._stream:
             self._stream.abort()
-
-    def discard(self) -> None:
-        """Close the stream, whatever state it is in."""
-        self.lost = True
-        self._end()
-        if self._stream:
             self._stream.close()
             self._stream = None
 
@@ -265,12 +259,12 @@ class Stream(ABC):
 
     def _start(self) -> None:
         self.running = True
-        self._card.worker.submit(self._try_begin)
+        self._card.worker.submit(self.begin)
 
     def _stop(self) -> None:
-        self.running = False
+        self.running = self.lost = False
         self._on = False  # at once: the worker may be late
-        self._card.worker.submit(self._end)
+        self._card.worker.submit(self.end)
 
     def stalled(self) -> bool:
         """Has the device gone? To be asked every _POLL_S."""

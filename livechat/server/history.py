@@ -6,6 +6,7 @@ Dropping: the sliding window cuts always at the start of a user's turn (LIVE_API
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +80,7 @@ def said_by(pieces: Sequence[tuple[str, float]], seconds: float) -> str:
             said += text
             seconds -= length
             continue
-        words = text.split(" ")
-        said += " ".join(words[: int(len(words) * seconds / length)])
+        ends = [0, *(word.end() for word in re.finditer(r"\S+", text))]
+        said += text[: ends[int((len(ends) - 1) * seconds / length)]]
         break
     return said.strip()

@@ -127,7 +127,8 @@ class Link:
             await writer
         finally:
             if session:
-                self._host.memory.end(session.id)
+                if not self._cut:
+                    self._host.memory.end(session.id)
                 self._host.remembers(session.id, self._live)
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
                 timer.cancel()
@@ -282,6 +283,8 @@ class Link:
 
     def _offer(self, resumable: bool) -> None:
         update: wire.Json = {}
+        if self._silent:
+            return
         if resumable:
             handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered])
             update = {"newHandle": handle, "resumable": True}

@@ -102,7 +102,7 @@ def camel(key: str) -> str:
 
 def snake(key: str) -> str:
     """`camelCase` as `camel_case`, as Google names paths in its errors."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), key)
+    return re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m[1].lower(), key)
 
 
 def _camel_keys(value: Any) -> Any:

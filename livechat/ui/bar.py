@@ -18,7 +18,7 @@ STATE_WIDTH = 14  # most state words with their sign: the bar stands still while
 
 # Each name makes its segment one form shorter; what is missed least comes first.
 _GIVE_WAY = (
-    "link", "compression", "handle", "link", "compression", "state", "time",
+    "handle", "compression", "compression", "handle", "state", "time", "compression",
     "compression", "handle", "goaway", "lost", "state", "compression",
 )  # fmt: skip
 
@@ -28,7 +28,6 @@ def bar(status: Status, width: int) -> Parts:
     forms: dict[str, list[Parts]] = {
         "state": _state(status),
         "time": [[(status.time, "plain")], []],
-        "link": _link(status),
         "goaway": _goaway(status),
         "handle": _handle(status),
         "compression": _compression(status),
@@ -44,12 +43,15 @@ def bar(status: Status, width: int) -> Parts:
 
 
 def foot(status: Status, width: int) -> Parts:
-    """Levels and the last reply's delay in at most `width` cells, for the end of the line above the bar."""
+    """The link, the last reply's delay and the levels in at most `width` cells, for the line above the bar."""
+    link: Parts = [("link ", "quiet"), (status.link, "plain"), (f" {status.link_age}", "quiet")]
     reply: Parts = [("reply ", "quiet"), (status.reply, "plain")] if status.reply else []
+    levels = [_level("mic", status.mic, 4), _level("spk", status.speaker, 4)]
     forms = (
-        [reply, _level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
-        [_level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
-        [_level("mic", status.mic, 3), _level("spk", status.speaker, 3)],
+        [link, reply, _level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
+        [link, reply, *levels],
+        [link, *levels],
+        levels,
     )
     return next((parts for parts in map(_join, forms) if _width(parts) <= width), [])
 
@@ -64,27 +66,22 @@ def _state(status: Status) -> list[Parts]:
     return [[(words.ljust(STATE_WIDTH), role)], [(words, role)], [(" ".join(words.split()[:2]), role)]]
 
 
-def _link(status: Status) -> list[Parts]:
-    if not status.link:
-        return []
-    number: Parts = [("link ", "quiet"), (status.link, "plain")]
-    return [[*number, (f" {status.link_age}".rstrip(), "quiet")], number, []]
-
-
 def _goaway(status: Status) -> list[Parts]:
     left: Part = (f"{status.goaway} !", "late") if status.urgent else (status.goaway or "–", "strong")
     return [[("GoAway ", "quiet"), left], [("away ", "quiet"), left]]
 
 
 def _handle(status: Status) -> list[Parts]:
+    name: Part = ("handle ", "quiet")
     value: Parts = [(status.handle, "strong")]
     long: Parts = []
+    short: Parts = []
     if status.valid == "expired":
         value.append((" expired !", "late"))
     elif status.valid:
         value.append((" ✓", "good") if status.resumable else (" …", "quiet"))
-        long = [(f" valid {status.valid}", "quiet")]
-    return [[("handle ", "quiet"), *value, *long], [("handle ", "quiet"), *value], [("h ", "quiet"), *value]]
+        long, short = [(f" valid {status.valid}", "quiet")], [(f" {status.valid}", "quiet")]
+    return [[name, *value, *long], [name, *value, *short], [name, *value], [("h ", "quiet"), *value]]
 
 
 def _compression(status: Status) -> list[Parts]:
@@ -93,9 +90,9 @@ def _compression(status: Status) -> list[Parts]:
         off: Parts = [("compression ", "quiet"), ("off", "strong")]
         return [[*context, *off], off, [("compr. ", "quiet"), off[1]]]
     setting: Part = (status.compression, "strong")
-    short: list[Parts] = [[*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4)]
-    label: Part = ("compress ", "quiet")
-    return [[*context, label, *short[0]], [label, *short[1]], short[1], short[2], [setting]]
+    name: Part = ("compress ", "quiet")
+    eight, six, four = ([*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4))
+    return [[*context, name, *eight], [name, *six], [name, *four], six, four, [setting]]
 
 
 def _level(name: str, level: float, width: int) -> Parts:

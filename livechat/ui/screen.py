@@ -34,7 +34,7 @@ ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; 
 
 
 class _Region:
-    """What is redrawn in place. Live holds this one object, so that printing above it draws the newest rows."""
+    """What is redrawn in place. Live holds this one object, so printing above it draws the newest rows."""
 
     def __init__(self) -> None:
         self.rows: list[Text] = []

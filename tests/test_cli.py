@@ -1,0 +1,223 @@
+"""The program as a person or a script runs it: a process with pipes, real time, real speech, no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conversation import CLIPS
+
+GO_FORWARD = CLIPS["Go forward ten meters."]
+BARE = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """An environment without keys, whose state is the test's own."""
+    clean = {name: value for name, value in os.environ.items() if name not in BARE}
+    return {**clean, "LIVECHAT_STATE": str(tmp_path / "state"), "PYTHONWARNINGS": "error"}
+
+
+def livechat(
+    *arguments: str, env: dict[str, str], stdin: str | bytes = b"", **more: Any
+) -> subprocess.CompletedProcess[str]:
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [sys.executable, "-m", "livechat", *arguments], input=given, capture_output=True, env=env, timeout=60, **more
+    )
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in err, err
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def events(output: str, kind: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, output.splitlines()) if line["type"] == kind]
+
+
+def test_a_pipe_is_answered_in_plain_lines(env: dict[str, str]) -> None:
+    done = livechat("talk", stdin="hello\nhow much is 17 plus 25\n", env=env)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0] == "you: hello"
+    assert lines[2] == "you: how much is 17 plus 25"
+    assert "42" in lines[3]
+    assert "embedded server, offline" in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[-1].startswith("livechat resume ")
+
+
+def test_speech_in_a_file_is_answered_in_a_file(env: dict[str, str], tmp_path: Path) -> None:
+    """The main job: human speech in, a spoken answer out that a recogniser reads back as it was printed."""
+    from livechat.server.speech import Recogniser, read_wav
+
+    answer = tmp_path / "a.wav"
+    done = livechat(
+        "talk", "--input", str(GO_FORWARD), "--output", str(answer), "--json", "--offline", env=env
+    )
+    assert done.returncode == 0
+    (summary,) = events(done.stdout, "summary")
+    assert summary["dropped_ms"] == 0
+    assert [e["text"] for e in events(done.stdout, "user") if e["final"]] == ["Go forward ten meters."]
+    (printed,) = [e["text"] for e in events(done.stdout, "model") if e["final"]]
+    heard = Recogniser().transcribe(read_wav(answer, 16_000))
+    assert words(heard) & words("go forward ten meters")
+    assert len(words(heard) & words(printed)) >= 0.7 * len(words(printed))
+
+
+def words(text: str) -> set[str]:
+    return set("".join(c for c in text.lower() if c.isalnum() or c == " ").split())
+
+
+def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
+    talk = subprocess.Popen(
+        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
+    )  # fmt: skip
+    assert talk.stdin is not None
+    assert talk.stdout is not None
+    talk.stdin.write(b"My name is Grace.\n")
+    talk.stdin.flush()
+    assert talk.stdout.readline() == b"you: My name is Grace.\n"
+    assert b"Grace" in talk.stdout.readline()
+    talk.send_signal(signal.SIGKILL)
+    talk.communicate()
+    done = livechat("resume", stdin="what did I say\n", env=env)
+    assert done.returncode == 0
+    assert "My name is Grace." in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["--target-tokens", "9", "--trigger-tokens", "3"], 2, "--trigger-tokens 3 is out of range"),
+        (["--trigger-tokens", "6000", "--target-tokens", "7000"], 2, "--target-tokens 7000 is not below"),
+        (["--trigger-tokens", "many"], 2, "Invalid value for '--trigger-tokens'"),
+        (["--bogus"], 2, "No such option"),
+        (["--input", "nothing.wav"], 2, "--input nothing.wav"),
+        (["--input", __file__], 2, "is not a sound file"),
+        (["--output", "/dev/null/a.wav", "--text"], 2, "--output /dev/null/a.wav cannot be written"),
+        (["--faults", "nope"], 2, "not a fault: 'nope'"),
+        (["--endpoint", "nowhere"], 2, "nowhere is not the address of a Live server"),
+        (["--ca-file", "none.pem"], 2, "there is no file none.pem"),
+        (["--model", "gemini-2.0-flash-live-001"], 2, "has been switched off"),
+        (["--log-file", "/dev/null/log"], 2, "cannot write the log"),
+    ],
+)
+def test_bad_input_is_one_line_and_a_hint(
+    arguments: list[str], code: int, error: str, env: dict[str, str]
+) -> None:
+    done = livechat("talk", *arguments, env=env)
+    first, hint = done.stderr.splitlines()
+    assert done.returncode == code
+    assert first.startswith("error: ")
+    assert error in first
+    assert hint.startswith("hint: ")
+    assert done.stdout == ""
+
+
+def test_resuming_nothing_says_so(env: dict[str, str]) -> None:
+    done = livechat("resume", env=env)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: there is no conversation to resume"
+
+
+def test_a_key_with_a_space_is_refused_before_it_is_sent(env: dict[str, str]) -> None:
+    done = livechat("talk", "--text", env={**env, "GEMINI_API_KEY": "my secret key"})
+    assert done.returncode == 3
+    assert "secret" not in done.stderr
+
+
+def test_without_a_place_to_write_the_call_goes_on(env: dict[str, str]) -> None:
+    done = livechat("talk", stdin="hello\n", env={**env, "LIVECHAT_STATE": "/dev/null/state"})
+    assert done.returncode == 0
+    assert done.stdout.startswith("you: hello\nmodel: ")
+    assert "warning: conversations cannot be kept in /dev/null/state" in done.stderr
+    assert "livechat resume" not in done.stderr.splitlines()[-1]
+
+
+def test_a_disk_that_fills_up_costs_the_memory_and_not_the_call(env: dict[str, str], tmp_path: Path) -> None:
+    import resource
+
+    def little_space() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (48 * 1024, 48 * 1024))
+
+    talk = "\n".join(f"hello {'x' * 3000} {n}" for n in range(3))
+    done = livechat("talk", stdin=talk, env=env, preexec_fn=little_space)
+    assert done.returncode == 0
+    assert len([line for line in done.stdout.splitlines() if line.startswith("model: ")]) == 3
+    assert done.stderr.count("warning: this conversation is no longer being kept") == 1
+
+
+def test_an_output_that_cannot_grow_ends_the_call_with_exit_4(env: dict[str, str]) -> None:
+    done = livechat("talk", "--input", str(GO_FORWARD), "--output", "/dev/full", env=env)
+    assert done.returncode in (2, 4)
+    assert any(line.startswith("error: ") for line in done.stderr.splitlines())
+    assert any(line.startswith("hint: ") for line in done.stderr.splitlines())
+
+
+def test_a_reader_that_goes_away_ends_the_call_quietly(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"printf 'hello\\nhello\\nhello\\n' | {sys.executable} -m livechat talk | head -1"],
+        capture_output=True, env=env, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == b"you: hello\n"
+    assert b"Traceback" not in done.stderr
+    assert b"Broken pipe" not in done.stderr
+
+
+def test_an_interrupt_leaves_at_once_resumably(env: dict[str, str]) -> None:
+    talk = subprocess.Popen(
+        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
+    )  # fmt: skip
+    assert talk.stdin is not None
+    assert talk.stdout is not None
+    talk.stdin.write(b"hello\n")
+    talk.stdin.flush()
+    talk.stdout.readline()
+    began = time.monotonic()
+    talk.send_signal(signal.SIGINT)
+    _, err = talk.communicate(timeout=30)
+    assert talk.returncode == 130
+    assert time.monotonic() - began < 10
+    assert err.decode().splitlines()[-1].startswith("livechat resume ")
+
+
+def test_raw_sound_comes_through_stdin(env: dict[str, str]) -> None:
+    import wave
+
+    with wave.open(str(GO_FORWARD)) as clip:
+        pcm = clip.readframes(clip.getnframes())
+    done = livechat("talk", "--input", "-", "--json", stdin=pcm, env=env)
+    assert done.returncode == 0
+    assert [e["text"] for e in events(done.stdout, "user") if e["final"]] == ["Go forward ten meters."]
+
+
+def test_a_handle_from_elsewhere_can_be_pasted(env: dict[str, str]) -> None:
+    """One the server does not know: a new session, and no error."""
+    done = livechat("resume", "95e91930-b35b-482b-8880-17efc49ec2f2", stdin="hello\n", env=env)
+    assert done.returncode == 0
+    assert "model: Hello" in done.stdout
+    assert "no longer has this session" in done.stderr
+    assert "95e91930" not in done.stderr
+
+
+def test_the_log_holds_no_speech_and_no_key(env: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    done = livechat("talk", "--log-file", str(log), stdin="xylophone\n", env=env)
+    assert done.returncode == 0
+    assert "HandleIn" in log.read_text()
+    assert "xylophone" not in log.read_text()
+
+
+def test_help_and_version(env: dict[str, str]) -> None:
+    assert livechat("--version", env=env).stdout == "livechat 0.1.0\n"
+    assert "resume" in livechat(env=env).stdout
+    assert "--trigger-tokens" in livechat("talk", "--help", env=env).stdout

@@ -1,0 +1,179 @@
+"""What outlives links, and processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livechat.server.handles import MEMORIES_PER_SESSION, Memory, OtherModelError, fingerprint
+from livechat.server.history import Turn
+from livechat.server.wire import Rejected
+
+ONE = Turn("user", "one", 1.5)
+TWO = Turn("model", "two", 2.0, cut=True)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def memory(clock: Clock) -> Memory:
+    return Memory(None, clock, ttl=100)
+
+
+def refusal(memory: Memory, handle: str, model: str = "m") -> tuple[int, str]:
+    with pytest.raises(Rejected) as caught:
+        memory.resume(handle, model)
+    return caught.value.code, caught.value.reason
+
+
+def test_a_handle_leads_to_what_was_remembered_when_it_was_given(memory: Memory) -> None:
+    session = memory.begin("m")
+    first = memory.issue(session.id, [])
+    second = memory.issue(session.id, [ONE])
+    third = memory.issue(session.id, [ONE, TWO])
+    assert len({first, second, third}) == 3
+    assert all(str(uuid.UUID(handle)) == handle for handle in (first, second, third))
+    memory.end(session.id)
+    for handle, turns in ((first, ()), (third, (ONE, TWO)), (second, (ONE,))):
+        resumed = memory.resume(handle, "m")
+        assert (resumed.id, resumed.turns, resumed.born) == (session.id, turns, 0.0)
+        memory.end(session.id)
+
+
+def test_refusals(memory: Memory, clock: Clock) -> None:
+    session = memory.begin("m")
+    handle = memory.issue(session.id, [])
+    assert refusal(memory, handle) == (1011, "Internal error encountered.")
+    with pytest.raises(OtherModelError):
+        memory.resume(handle, "n")
+    clock.now = 1_000  # however long: it ages from the end of its link
+    memory.end(session.id)
+    clock.now = 1_099
+    memory.resume(handle, "m")
+    memory.end(session.id)
+    clock.now = 1_200
+    assert refusal(memory, handle) == (1008, "BidiGenerateContent session not found")
+
+
+def test_expired_by_force(memory: Memory) -> None:
+    session = memory.begin("m")
+    old = memory.issue(session.id, [ONE])
+    memory.expire(session.id)
+    new = memory.issue(session.id, [ONE])
+    memory.end(session.id)
+    assert refusal(memory, old)[0] == 1008
+    assert memory.resume(new, "m").turns == (ONE,)
+
+
+@given(st.text(max_size=40) | st.uuids().map(str))
+def test_what_was_never_given_leads_nowhere(handle: str) -> None:
+    memory = Memory(None, Clock())
+    memory.issue(memory.begin("m").id, [ONE])
+    assert refusal(memory, handle)[0] == 1008
+    memory.close()
+
+
+def test_memory_stays_flat_over_hours(memory: Memory, clock: Clock) -> None:
+    session = memory.begin("m")
+    history: list[Turn] = []
+    first = memory.issue(session.id, history)
+    for second in range(3_600):
+        clock.now = float(second)
+        if second % 20 == 0:
+            history.append(Turn("user", f"number {second}", 1.0))
+        last = memory.issue(session.id, history)
+    assert memory._db.execute("SELECT count(*) FROM memories").fetchone() == (MEMORIES_PER_SESSION,)
+    memory.end(session.id)
+    assert memory.resume(last, "m").turns == tuple(history)
+    memory.end(session.id)
+    assert refusal(memory, first)[0] == 1008
+    for _ in range(50):
+        clock.now += 101
+        memory.end(memory.begin("m").id)
+    assert memory._db.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+    assert memory._db.execute("SELECT count(*) FROM memories").fetchone() == (0,)
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from livechat.server.handles import Memory
+from livechat.server.history import Turn
+memory = Memory(Path(sys.argv[1]), time.time)
+session = memory.begin("m")
+print(memory.issue(session.id, [Turn("user", "one", 1.5), Turn("model", "two", 2.0, cut=True)]), flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_process_resumes_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "memory.db"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-c", CHILD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout is not None
+        handle = child.stdout.readline().strip()
+        second = Memory(path, Clock())  # while the first still has it open
+        assert second.warning == ""
+        child.send_signal(signal.SIGKILL)
+    assert second.resume(handle, "m").turns == (ONE, TWO)
+    again = second.issue(second.begin("m").id, [TWO])
+    second.close()
+    third = Memory(path, Clock())
+    assert third.resume(again, "m").turns == (TWO,)
+    third.close()
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    assert all(handle.encode() not in file.read_bytes() for file in path.parent.iterdir())
+
+
+@pytest.mark.parametrize("what", ["a folder", "not a database", "under a file"])
+def test_a_file_that_cannot_be_used_costs_persistence_only(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "memory.db"
+    if what == "a folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"something else altogether" * 100)
+    memory = Memory(path / "x" if what == "under a file" else path, Clock())
+    assert "cannot be kept on disk" in memory.warning
+    handle = memory.issue((session := memory.begin("m")).id, [ONE])
+    memory.end(session.id)
+    assert memory.resume(handle, "m").turns == (ONE,)
+    memory.close()
+
+
+def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "memory.db", Clock())
+    session = memory.begin("m")
+    handle = memory.issue(session.id, [ONE])
+    memory._db.execute("PRAGMA query_only = ON")  # as a full disk: reading works, writing does not
+    later = memory.issue(session.id, [ONE, TWO])
+    assert "cannot be kept on disk" in memory.warning
+    memory.end(session.id)
+    assert memory.resume(handle, "m").turns == (ONE,)
+    memory.end(session.id)
+    assert memory.resume(later, "m").turns == (ONE, TWO)
+    memory.close()
+
+
+def test_a_fingerprint_tells_nothing(memory: Memory) -> None:
+    handle = memory.issue(memory.begin("m").id, [])
+    assert len(fingerprint(handle)) == 8
+    assert fingerprint(handle) not in handle

@@ -1,0 +1,201 @@
+"""The session's turns, told by hand and by lot, without a socket or a clock."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livechat.server import model
+from livechat.server.history import Turn, weight
+from livechat.server.model import Action, Ask, Close, Live, Offer, Send, Stop, Times, Trimmed
+from livechat.server.setup import Route, Terms, agree
+
+TIMES = Times()
+TERMS = agree(
+    {
+        "model": "gemini-3.8-live",
+        "inputAudioTranscription": {},
+        "outputAudioTranscription": {},
+        "contextWindowCompression": {"triggerTokens": 5000, "slidingWindow": {"targetTokens": 1000}},
+    },
+    Route("v1beta", vertex=False),
+)
+SECOND = bytes(48_000)
+
+
+def live(terms: Terms = TERMS, history: tuple[Turn, ...] = ()) -> Live:
+    return Live(terms, history, 0.0, 0.0, TIMES)
+
+
+def contents(actions: list[Action]) -> list[str]:
+    """What the frames in `actions` say, by their innermost names; other actions by their class."""
+    found = []
+    for action in actions:
+        if isinstance(action, Send):
+            content = action.frame.get("serverContent", action.frame)
+            found += list(content) or ["{}"]
+        elif not isinstance(action, model.Kept):
+            found.append(type(action).__name__)
+    return found
+
+
+def test_one_turn() -> None:
+    session = live()
+    assert contents(session.speech_began(0.5, 1.0)) == ["voiceActivity"]
+    assert session.state == "hearing"
+    assert contents(session.heard("hello", 2.0, 2.5, 3.0)) == ["inputTranscription", "voiceActivity", "Ask"]
+    assert session.state == "thinking"
+    assert contents(session.said("Hi ", SECOND, 3.1)) == ["{}", "modelTurn", "outputTranscription"]
+    assert contents(session.said("", SECOND, 3.2)) == ["{}", "modelTurn"]
+    assert session.covered == 0
+    assert contents(session.said_all(3.3)) == ["generationComplete"]
+    assert (session.state, session.covered) == ("playing", 2)
+    assert session._play_end == 5.1  # two seconds after the first sound
+    session.tick(1.0)  # the handles that were due
+    actions = [a for a in session.tick(5.1) if not isinstance(a, Offer)]
+    assert contents(actions) == ["turnComplete"]
+    assert session.state == "listening"
+    assert [(t.role, t.text, t.tokens) for t in session.history] == [("user", "hello", 50), ("model", "Hi", 50)]
+
+
+def test_an_answer_with_nothing_to_say_is_complete_at_once() -> None:
+    session = live()
+    session.typed("hello", 1.0)
+    session.said_all(1.0)
+    assert "turnComplete" in contents(session.tick(1.0))
+    assert [turn.role for turn in session.history] == ["user"]
+    assert session.covered == 1
+
+
+def test_noise_that_was_no_speech_leaves_no_turn() -> None:
+    session = live()
+    session.speech_began(0.5, 1.0)
+    assert contents(session.heard("", 1.0, 2.0, 2.0)) == ["voiceActivity"]
+    assert (session.state, session.history) == ("listening", [])
+
+
+def test_a_question_while_thinking_replaces_none() -> None:
+    session = live()
+    session.typed("one", 1.0)
+    assert contents(session.typed("two", 1.1)) == ["Stop", "Ask"]
+    assert [turn.text for turn in session.history] == ["one", "two"]
+    assert session.covered == 0
+    session.said("both", SECOND, 2.0)
+    session.said_all(2.0)
+    assert session.covered == 3
+
+
+def test_context_that_arrives_while_the_answer_plays_is_kept_when_it_is_cut() -> None:
+    session = live()
+    session.typed("one", 1.0)
+    session.said("a b c d ", SECOND * 4, 1.0)
+    session.said_all(1.0)
+    session.content([("user", "by the way")], complete=False, now=2.0)
+    assert contents(session.speech_began(3.0, 3.0))[1:] == ["Stop", "interrupted", "turnComplete"]
+    assert [turn.text for turn in session.history] == ["one", "by the way", "a b"]
+    assert session.covered == 3
+
+
+def test_seeding_is_not_answered() -> None:
+    session = live(dataclasses.replace(TERMS, seeded=True))
+    assert contents(session.content([("user", "a"), ("model", "b")], complete=True, now=1.0)) == []
+    assert session.covered == 2
+    assert "Ask" in contents(session.content([("user", "c")], complete=True, now=1.0))
+
+
+def test_system_content_is_instruction() -> None:
+    session = live()
+    session.content([("system", "Be brief.")], complete=False, now=1.0)
+    assert (session.system, session.history) == ("Be brief.", [])
+
+
+def test_a_context_that_is_full_ends_the_session() -> None:
+    session = live(dataclasses.replace(TERMS, trigger=None), (Turn("user", "x", 6000.0),))
+    assert session.typed("more", 1.0)[-1] == Close(1007, "Request contains an invalid argument.")
+
+
+def test_who_is_silent_or_stays_too_long_is_closed() -> None:
+    session = live()
+    assert session.tick(150.0) == [Close(1008, "The operation was aborted.")]
+    session = live()
+    told = []
+    for second in range(590):
+        session.audio(float(second))
+        told += [(second, a.frame) for a in session.tick(float(second)) if isinstance(a, Send)]
+    assert told == [(540, {"goAway": {"timeLeft": "50s"}})]
+    (end,) = session.tick(590.0)
+    assert isinstance(end, Close)
+    assert end.reason.startswith("Connection aborted because the client failed to close")
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("began")),
+        st.tuples(st.just("heard"), st.sampled_from(["", "some words"]), st.floats(0.1, 20)),
+        st.tuples(st.just("typed"), st.text("ab ", min_size=1, max_size=400)),
+        st.tuples(st.just("content"), st.booleans(), st.lists(st.sampled_from(["user", "model"]), max_size=3)),
+        st.tuples(st.just("said"), st.floats(0, 5)),
+        st.tuples(st.just("all")),
+        st.tuples(st.just("wait"), st.floats(0, 30)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(EVENTS, st.booleans())
+def test_whatever_happens_the_turns_are_told_right(events: list[tuple[object, ...]], interrupts: bool) -> None:
+    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts)), 0.0
+    asked = False  # an agent is at work
+    generated = ended = 0
+    for event in events:
+        actions: list[Action] = []
+        match event:
+            case ("began",):
+                actions = session.speech_began(now, now)
+            case ("heard", str(text), float(seconds)):
+                actions = session.heard(text, seconds, now, now)
+            case ("typed", str(text)):
+                actions = session.typed(text, now)
+            case ("content", bool(complete), list(roles)):
+                actions = session.content([(str(role), "words") for role in roles], complete, now)
+            case ("said", float(length)) if asked:
+                actions = session.said("word ", bytes(round(length * 24_000) * 2), now)
+            case ("all",) if asked:
+                actions = session.said_all(now)
+                asked = False
+            case ("wait", float(length)):
+                until = now + length
+                while session.deadline() <= until:
+                    now = max(now, session.deadline())
+                    session.audio(now)
+                    step = session.tick(now)
+                    assert step or session.deadline() > now, "a deadline that nothing is due at"
+                    actions += step
+                    if any(isinstance(action, Close) for action in step):
+                        return
+                now = until
+        for action in actions:
+            if isinstance(action, Stop):
+                asked = False
+            elif isinstance(action, Ask):
+                assert not asked or not interrupts
+                asked = True
+                assert session.history[-1].role == "user"
+                assert session.tokens() <= 5000
+            elif isinstance(action, Trimmed):
+                assert action.before > 5000
+                assert session.history[0].role == "user"
+            elif isinstance(action, Offer):
+                assert action.resumable == (session.state not in ("thinking", "generating"))
+            elif isinstance(action, Send):
+                content = action.frame.get("serverContent", {})
+                generated += "generationComplete" in content
+                ended += "turnComplete" in content
+        assert 0 <= session.covered <= len(session.history)
+        assert (session.state in ("thinking", "generating")) == asked
+        assert weight(session.history) == session.tokens()
+        assert now - 1e-9 <= session.deadline()
+    assert generated <= ended + 1

@@ -1,0 +1,115 @@
+"""The JSON of the wire, both ways."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livechat.server import wire
+
+
+def rejection(frame: str | bytes) -> str:
+    with pytest.raises(wire.Rejected) as caught:
+        wire.parse(frame)
+    assert caught.value.code == 1007
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        # As google-genai 3.4.0 sends them (LIVE_API 1.3), and as the JS SDK does.
+        ({"realtime_input": {"audio": {"data": "-_8=", "mime_type": "audio/pcm;rate=16000"}}},
+         wire.Audio(b"\xfb\xff", 16_000)),
+        ({"realtimeInput": {"audio": {"data": "+/8", "mimeType": "audio/pcm"}}}, wire.Audio(b"\xfb\xff", 16_000)),
+        ({"realtimeInput": {"mediaChunks": [{"data": "AAAA", "mimeType": "audio/pcm;rate=24000"}]}},
+         wire.Audio(b"\0\0", 24_000, legacy=True)),
+        ({"realtime_input": {"video": {"data": "_9g=", "mime_type": "image/jpeg"}}}, wire.Video()),
+        ({"realtime_input": {"text": "hi"}}, wire.Text("hi")),
+        ({"realtime_input": {"activityStart": {}}}, wire.Activity(began=True)),
+        ({"realtime_input": {"activity_end": {}}}, wire.Activity(began=False)),
+        ({"realtime_input": {"audioStreamEnd": True}}, wire.StreamEnd()),
+        ({"client_content": {"turns": [{"parts": [{"text": "hello"}], "role": "user"}], "turnComplete": False}},
+         wire.Content((("user", "hello"),), complete=False)),
+        ({"clientContent": {"turns": [{"parts": [{"text": "a"}, {"text": "b"}], "role": "model"}],
+                            "turn_complete": True}}, wire.Content((("model", "a b"),), complete=True)),
+        ({"tool_response": {"functionResponses": [{"id": "1", "response": {"any_name": 1}}]}}, wire.ToolResponse()),
+        ({"contextUpdate": {"systemInstruction": {"parts": [{"text": "new"}]}}}, wire.ContextUpdate("new")),
+        ({"contextUpdate": {"tools": {"tools": []}}}, wire.ContextUpdate(None)),
+        ({"setup": {"generation_config": {"response_modalities": ["AUDIO"]}}},
+         wire.Setup({"generationConfig": {"responseModalities": ["AUDIO"]}})),
+    ],
+)  # fmt: skip
+def test_what_clients_send(frame: dict[str, object], message: wire.Message) -> None:
+    assert wire.parse(json.dumps(frame)) == [message]
+    assert wire.parse(json.dumps(frame).encode()) == [message]
+
+
+def test_a_frame_may_bundle_several_inputs() -> None:
+    frame = {"realtimeInput": {"text": "one", "activityStart": {}, "audioStreamEnd": False}}
+    assert wire.parse(json.dumps(frame)) == [wire.Text("one"), wire.Activity(began=True)]
+
+
+def test_unknown_names_are_refused_in_google_s_words() -> None:
+    assert rejection('{"fooBar": {}}') == 'Invalid JSON payload received. Unknown name "fooBar": Cannot find field.'
+    assert rejection('{"realtimeInput": {"fooBar": 1}}').startswith(
+        'Invalid JSON payload received. Unknown name "foo_bar" at \'realtime_input\''
+    )
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [5, {}, {"data": "AAAA", "mimeType": "audio/wav"}, {"data": "AAAA", "mimeType": "audio/pcm;rate=1"},
+     {"data": "A*==", "mimeType": "audio/pcm"}, {"data": "A", "mimeType": "audio/pcm"}, {"mimeType": 3},
+     {"data": 3, "mimeType": "audio/pcm"}],
+)  # fmt: skip
+def test_sound_that_is_none_is_refused(blob: object) -> None:
+    rejection(json.dumps({"realtimeInput": {"audio": blob}}))
+
+
+@given(st.binary(max_size=200), st.booleans(), st.booleans())
+def test_sound_survives_either_alphabet_with_or_without_padding(pcm: bytes, urlsafe: bool, padded: bool) -> None:
+    data = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(pcm).decode()
+    blob = {"data": data if padded else data.rstrip("="), "mimeType": "audio/pcm;rate=16000"}
+    (audio,) = wire.parse(json.dumps({"realtimeInput": {"audio": blob}}))
+    assert audio == wire.Audio(pcm[: len(pcm) // 2 * 2], 16_000)
+
+
+@given(st.binary(max_size=100) | st.text(max_size=100))
+def test_garbage_is_rejected_and_nothing_else(frame: str | bytes) -> None:
+    try:
+        wire.parse(frame)
+    except wire.Rejected as rejected:
+        assert rejected.code == 1007
+
+
+@given(st.from_regex(r"[a-z]{1,5}(_[a-z]{1,5}){0,3}", fullmatch=True))
+def test_names_go_to_camel_case_and_back(name: str) -> None:
+    assert wire.snake(wire.camel(name)) == name
+    assert wire.camel(wire.camel(name)) == wire.camel(name)
+
+
+def test_frames_are_pretty_and_hold_no_defaults() -> None:
+    frame = {"serverContent": {"turnComplete": True, "interrupted": False, "x": {}}, "n": 0, "s": "", "l": []}
+    expected = b'{\n  "serverContent": {\n    "turnComplete": true,\n    "x": {}\n  }\n}\n'
+    assert wire.encode(frame) == expected
+    assert wire.encode({"sessionResumptionUpdate": {"newHandle": "", "resumable": False}}) == (
+        b'{\n  "sessionResumptionUpdate": {}\n}\n'
+    )
+
+
+@given(st.text(max_size=200))
+def test_a_reason_fits_its_close_frame(reason: str) -> None:
+    cut = wire.cut_reason(reason)
+    assert reason.startswith(cut)
+    assert len(cut.encode()) <= 123
+    assert len(cut.encode()) >= min(len(reason.encode()), 120)
+
+
+@pytest.mark.parametrize(("value", "text"), [(50, "50s"), (0, "0s"), (0.44, "0.440s"), (11.6, "11.600s")])
+def test_durations(value: float, text: str) -> None:
+    assert wire.seconds(value) == text
