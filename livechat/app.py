@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from livechat import __version__
 from livechat.audio.base import Sink, Source
-from livechat.errors import INTERRUPTED, ConfigError, DeviceError, LivechatError, UsageError
+from livechat.audio.quiet import quiet_stderr
+from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Begin, ModelText, Resumption, Start, Summary, UserText, Warned
 from livechat.session.seeding import Exchange
-from livechat.settings import GET_A_KEY, Settings, resolve
+from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
 from livechat.ui.base import Display, choose, colored
 
@@ -81,8 +82,8 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         plan = _plan(settings.faults)
         kept = _fits(kept, settings) if kept else None
         notices += settings.warnings
-        display = _display(settings)
-        try:
+        # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
+        with quiet_stderr(), contextlib.closing(_display(settings)) as display:
             source, lines, sink = _sound(settings, display, notices)
             parts = Parts(
                 settings=settings,
@@ -98,8 +99,6 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
                 notices=tuple(notices),
             )
             return await converse(parts)
-        finally:
-            display.close()
 
 
 async def converse(parts: Parts) -> int:
@@ -276,7 +275,7 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
     if kept.backend != settings.backend and settings.backend == "offline" and "offline" not in kept.options:
         raise ConfigError(
             f"this conversation was held with {kept.backend}, which is not configured now",
-            f"set GEMINI_API_KEY (a key: {GET_A_KEY}), or begin another with `livechat talk`",
+            f"set GEMINI_API_KEY (a key: {KEY_PAGE}), or begin another with `livechat talk`",
         )
     return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
 

@@ -210,6 +210,12 @@ def _exit(run: Any) -> NoReturn:
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours must not look like one of theirs
+        import logging
+
+        logging.getLogger(__name__).exception("unexpected")
+        sys.stderr.write(f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n")
+        code = 1
     raise SystemExit(code)
 
 

@@ -42,3 +42,4 @@ class LostError(LivechatError):
 
 
 INTERRUPTED = 130  # Ctrl-C, as shells report it
+KEY_PAGE = "https://aistudio.google.com/apikey"  # where Google gives out keys for the Gemini API

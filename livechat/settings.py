@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from livechat import models
-from livechat.errors import ConfigError, UsageError
+from livechat.errors import KEY_PAGE, ConfigError, UsageError
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
-GET_A_KEY = "https://aistudio.google.com/apikey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def _backend(
     """Which server, its URL where it is not the SDK's own, and the key. GOOGLE_API_KEY wins, as in the SDK."""
     key = environ.get("GOOGLE_API_KEY") or environ.get("GEMINI_API_KEY") or ""
     if not key.isascii() or key != key.strip() or any(c.isspace() for c in key):
-        raise ConfigError("the API key holds a character that no key has", f"copy it again from {GET_A_KEY}")
+        raise ConfigError("the API key holds a character that no key has", f"copy it again from {KEY_PAGE}")
     url = endpoint or environ.get("GOOGLE_GEMINI_BASE_URL")
     if offline:
         return "offline", None, "offline"

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from livechat.app import Parts, converse
 from livechat.audio.base import INPUT_RATE, Sink
+from livechat.audio.dsp import Resampler
 from livechat.audio.files import NullSink, WavSink, WavSource
 from livechat.events import ModelText, Output, Summary, UserText
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import Parrot, Question, Said, make_agent
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
@@ -74,6 +75,24 @@ def find(sentence: str, pcm: bytes) -> int | None:
     at = int(np.argmax(correlation))
     energy = float(np.sum(heard[at : at + length] ** 2) * np.sum(needle**2)) ** 0.5
     return at if energy and correlation[at] / energy > 0.95 else None
+
+
+def recognise(pcm: bytes, rate: int = INPUT_RATE) -> set[str]:
+    """The words a speech recogniser hears in s16le mono of `rate` Hz."""
+
+    async def listen() -> str:
+        agent, _ = make_agent()
+        try:
+            return await agent.transcribe(Resampler(rate, INPUT_RATE).feed(pcm) if rate != INPUT_RATE else pcm)
+        finally:
+            await agent.close()
+
+    return words(asyncio.run(listen()))
+
+
+def words(text: str) -> set[str]:
+    """The words of a text, without their case and punctuation."""
+    return set("".join(c for c in text.lower() if c.isalnum() or c == " ").split())
 
 
 class Knower(Parrot):

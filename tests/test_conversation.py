@@ -119,6 +119,22 @@ def test_an_answer_cut_by_a_drop_is_marked_and_given_again(tmp_path: Path) -> No
     run(main())
 
 
+def test_an_answer_longer_than_every_link_is_not_begun_for_ever(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(answer_s=60.0), lifetime=10, notice=4) as server:
+            code, display = await talk(server, tmp_path, speech=speech)
+            last = max(server.sessions.values(), key=len)
+        assert code == 0
+        assert display.questions == [SENTENCES[0]]
+        assert [e.cut for e in display.of(ModelText) if e.final] == [True, True]
+        assert "cut off again" in display.of(Warned)[-1].message
+        assert [t.role for t in last][-2:] == ["user", "model"]  # the next link knows what was said
+
+    run(main())
+
+
 def test_a_later_process_resumes_and_remembers(tmp_path: Path) -> None:
     async def main() -> None:
         async with Server(Parrot()) as server:

@@ -15,7 +15,7 @@ import pytest
 
 from livechat import events as ev
 from livechat.errors import ConfigError
-from livechat.ui.base import choose, colored
+from livechat.ui.base import Display, choose, colored
 from livechat.ui.plain import Json, Plain, piped_lines, say_error
 from livechat.ui.transcript import closing
 
@@ -25,7 +25,7 @@ SUMMARY = ev.Summary(724, 14, 2, 1, 1, 1200, 140, 5300, "k3f9", "livechat resume
 
 def shown(*events: ev.Output, color: bool = False) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
-    plain = Plain(out, err, color=color)
+    plain: Display = Plain(out, err, color=color)
     for event in events:
         plain.show(event)
     plain.close()
@@ -85,7 +85,7 @@ def test_the_closing_is_three_lines_at_most() -> None:
 
 def test_json_is_one_object_a_line_with_its_time() -> None:
     out, now = io.StringIO(), iter([100.0, 100.5, 101.23456, 102])
-    display = Json(out, clock=lambda: next(now))
+    display: Display = Json(out, clock=lambda: next(now))
     display.show(START)
     display.show(ev.Levels(-20, -20))
     display.show(ev.ModelText("\x1b[2J\u202e\ud83d", True))

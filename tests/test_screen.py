@@ -29,6 +29,7 @@ from rich.console import Console
 
 from livechat import events as ev
 from livechat.ui import paint
+from livechat.ui.base import Display
 from livechat.ui.screen import Screen, reflows
 from livechat.ui.transcript import lines
 from tests.virtual_time import run
@@ -466,7 +467,8 @@ def test_hostile_text_anywhere(at: Callable[[int, int], Terminal]) -> None:
 def test_asked_twice_it_is_an_interrupt() -> None:
     async def main() -> None:
         with create_pipe_input() as keyboard:
-            screen = Screen(clock=lambda: 0.0, console=Console(file=io.StringIO()), keyboard=keyboard)
+            console = Console(file=io.StringIO())
+            screen: Display = Screen(clock=lambda: 0.0, console=console, keyboard=keyboard)
             showing = asyncio.create_task(screen.run())
             keyboard.send_text("\x03")
             await screen.quit.wait()

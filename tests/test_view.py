@@ -198,12 +198,13 @@ def test_three_layouts() -> None:
     view = talking((110, ev.HandleState("a", True, 7200)), (110, ev.Usage(26_000, 0, 26_000)))
     status = view.status(151)
     assert said(status, 119) == (
-        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  context 26k  compress ━━────── 102k→51k"
+        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  "
+        "context 26k  compress ━━────── 102k→51k"
     )
     assert said(status, 79) == (
         "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k"
     )
-    assert "".join(part for part, _ in foot(status, 44)) == "link 1 0:49  mic ────  spk ────"
+    assert "".join(part for part, _ in foot(status, 31)) == "link 1 0:49  mic ────  spk ────"
     assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
 
 

@@ -62,6 +62,7 @@ class VirtualCard:
                     *("-L", f"module-null-sink sink_name=virtual_mic {sink}"),
                 ],
                 env=environment,
+                stdout=subprocess.DEVNULL,
                 stderr=log,
             )
         end = time.monotonic() + 10
@@ -101,6 +102,7 @@ class VirtualCard:
                 yield ear
             finally:
                 process.terminate()
+                ear.join()
 
 
 class Ear:
@@ -109,7 +111,12 @@ class Ear:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._heard = bytearray()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the recording: nothing may close its pipe before."""
+        self._thread.join(10)
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -147,8 +154,8 @@ def likeness(heard: Sound, wanted: Sound) -> tuple[float, int]:
     return float(match[at]), at
 
 
-@pytest.fixture
-def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
+@pytest.fixture(name="card")
+def virtual_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
     """A fresh virtual card, which PortAudio in this process uses until the test ends.
 
     Without the packages the test is skipped; with LIVECHAT_REQUIRE_CARD=1, as in CI, it fails.

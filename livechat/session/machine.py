@@ -6,14 +6,18 @@
 
 Rules
  1. TABLE holds every transition. An input that has no row in the current state is a bug and raises.
- 2. An input of a link that is not the current one is stale and ignored. So is everything once OVER.
+ 2. An input of a link that is not the current one, or that has ended, is stale and ignored. So is
+    everything once OVER.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
     refuses a handle whose link is still open.
  4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice.
  5. "Open" proves nothing, since quota errors come after it: only STABLE_S of life or the model's own
     output resets the count of failures.
  6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
-    A handle that is refused, or that fails twice, is dropped; nothing is retried for ever.
+    A handle that is refused, or that fails twice, is dropped with those its links handed out since;
+    nothing is retried for ever.
+ 7. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
+    was sent again, then the network.
 """
 
 from __future__ import annotations
@@ -60,7 +64,9 @@ BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first r
 MARGIN_S = (1.5, 10.0)  # leave a third of the notice before its end, within these bounds (6.2)
 ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, none is expected
 LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
-HANDLE_STRIKES = 2  # short-lived links on one handle before it counts as poisoned (2.6)
+CLOSE_LIMIT_S = 3.0  # a link that is being closed ends sooner than that, or is given up on
+HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
+DOUBTS = 4  # refusals in a row that may be of the handle or of what was sent again: then it is the setup
 FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
 
@@ -95,14 +101,17 @@ class Machine:
         self._cause = ""
         self._failures = 0
         self._strikes = 0
+        self._doubts = 0
         self._retry_at = 0.0
         self._bare = False
         self._gave_old = False  # this link was given old speech or context
-        self._leave_at: float | None = None  # the latest moment to move, or to end
+        self._proved = False  # this link brought something of an answer
+        self._leave_at: float | None = None  # the latest moment to move, or to end, or to have been closed
         self._want_move = ""  # the cause of a planned handover, once there is one
         self._speaking = False
         self._asked_until: float | None = None  # an answer may still begin until then
         self._turn_open = False
+        self._owed = False  # an answer has begun and is not whole
         self._turn_over_at = 0.0
         self._handle_at: float | None = None  # when the newest handle of this link came
         self._hung_up = False
@@ -113,8 +122,8 @@ class Machine:
         """Take one input. Raises KeyError for one that cannot happen in this state."""
         if self.state is State.OVER:
             return []
-        link = getattr(event, "link", self._link)
-        if link != self._link:
+        link = getattr(event, "link", None)
+        if link is not None and (link != self._link or self.state is State.WAITING):
             return []
         return TABLE[self.state, type(event)](self, event, now)
 
@@ -122,7 +131,7 @@ class Machine:
         """The absolute time of the next Tick this state needs, or None."""
         if self.state is State.WAITING:
             return self._retry_at
-        if self.state is State.LEAVING:
+        if self.state in (State.MOVING, State.LEAVING):
             return self._leave_at
         if self.state is not State.LIVE:
             return None
@@ -140,11 +149,12 @@ class Machine:
 
     def _dial(self, now: float) -> list[Action]:
         actions: list[Action] = []
-        while self._handles and (self._handles[0].expires or now) < now:
-            self._drop_handle()
+        while self._handles and (expires := self._handles[0].expires) is not None and expires < now:
+            self._drop_handles(1)
             actions.append(Show(Warned("the session's handle has expired", self._next_rung())))
         self._link += 1
         self._dialled = self._handles[0] if self._handles else None
+        self._gave_old = self._proved = False
         self.state = State.DIALING
         actions.append(Show(LinkState(self._link, "connecting", resumed=self._dialled is not None)))
         actions.append(Dial(self._link, self._dialled))
@@ -160,11 +170,13 @@ class Machine:
         covers = self._dialled.covers if self._dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
         flow = Flow(self._link, covers, self._bare, self._cause, self._rung(), gap_ms)
+        self._gave_old = not self._bare and (bool(self._cause) or covers < self._turns)
         self._bare = False
         self._ever_open = True
         self._lost_at = None
-        if self._asked_until is not None:
+        if self._asked_until is not None or self._owed:  # the question is sent again
             self._asked_until = now + ANSWER_S
+        self._owed = False
         shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
         return [Show(shown), flow]
 
@@ -179,19 +191,36 @@ class Machine:
         return "opening a new session that is told the transcript" if self._turns else "opening a new session"
 
     def _refused(self, event: Ended, now: float) -> list[Action]:
-        return self._after(judge(event, setting_up=True, age_s=0.0), event, now)
+        return self._after(self._doubted(judge(event, setting_up=True, age_s=0.0), event), event, now)
 
     def _dropped(self, event: Ended, now: float) -> list[Action]:
-        age = now - self._opened_at
-        verdict = judge(event, setting_up=False, age_s=age)
         self._lost_at = now
+        stable = self._was_stable(now)
+        verdict = judge(event, setting_up=False, age_s=max(now - self._opened_at, STABLE_S if stable else 0.0))
         self._cause = verdict.why
-        if age >= STABLE_S:
-            self._failures = self._strikes = 0
-        elif self._gave_old and event.code in (1007, 1008):
-            self._bare = True  # it may have died of what it was given: once more without
-            verdict = replace(verdict, kind=Kind.RESUME)
+        if not stable:
+            verdict = self._doubted(verdict, event)
         return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
+
+    def _was_stable(self, now: float) -> bool:
+        """Whether the link was a good one (rule 5); then nothing that failed before counts any more."""
+        if now - self._opened_at < STABLE_S and not self._proved:
+            return False
+        self._failures = self._strikes = self._doubts = 0
+        return True
+
+    def _doubted(self, verdict: Verdict, event: Ended) -> Verdict:
+        """Rule 7: a refusal of the whole setup, once more without what may have been refused in truth."""
+        if event.how in ("tls", "bad") and self._ever_open:
+            # A captive portal shows its own certificate; without a network no token can be renewed.
+            return replace(verdict, kind=Kind.RESUME)
+        if not verdict.vague or self._doubts >= DOUBTS:
+            return verdict
+        self._doubts += 1
+        if self._gave_old:
+            self._bare = True
+            return replace(verdict, kind=Kind.RESUME)
+        return replace(verdict, kind=Kind.FRESH) if self._dialled is not None else verdict
 
     def _expire(self, now: float) -> list[Action]:
         if not self._handles or self._handles[0].expires is not None:
@@ -204,27 +233,36 @@ class Machine:
         actions: list[Action] = [Show(closed)]
         if verdict.kind is Kind.FATAL:
             return [*actions, *self._finish(_error(verdict))]
-        if event.how == "close":
-            self._strikes += 1
+        if event.how == "close" and verdict.kind is Kind.RESUME and self._dialled is not None:
+            self._strikes += 1  # a used up quota says nothing of a handle
         dead = bool(self._handles) and (verdict.kind is Kind.FRESH or self._strikes >= HANDLE_STRIKES)
         if dead:
-            self._drop_handle()
+            self._drop_handles(self._of_dead_session())
             actions.append(Show(Warned(verdict.why, self._next_rung())))
         if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
         self._failures += 1
-        delay = 0.0 if dead else self._delay(slow=verdict.kind is Kind.SLOW)
-        if delay == 0.0:
+        if dead and self.state is State.DIALING:  # as often as there are handles, and no more
             return [*actions, *self._dial(now)]
-        self.state = State.WAITING
-        self._retry_at = now + delay
-        waiting = LinkState(self._link, "waiting", why=verdict.why, retry_in_s=round(delay, 1))
         if verdict.hint and self._failures == (1 if verdict.kind is Kind.SLOW else 2):
             actions.append(Show(Warned(verdict.why, verdict.hint)))
-        return [*actions, Show(waiting)]
+        return [*actions, *self._dial_after(self._delay(slow=verdict.kind is Kind.SLOW), verdict.why, now)]
 
-    def _drop_handle(self) -> None:
-        self._handles.pop(0)
+    def _dial_after(self, delay: float, why: str, now: float) -> list[Action]:
+        if delay == 0.0:
+            return self._dial(now)
+        self.state = State.WAITING
+        self._retry_at = now + delay
+        return [Show(LinkState(self._link, "waiting", why=why, retry_in_s=round(delay, 1)))]
+
+    def _of_dead_session(self) -> int:
+        """How many of the handles are no better than what was dialled: itself, and all that came since."""
+        dialled = self._dialled.handle if self._dialled else None
+        names = [h.handle for h in self._handles]
+        return names.index(dialled) + 1 if dialled in names else len(names)
+
+    def _drop_handles(self, count: int) -> None:
+        del self._handles[:count]
         self._stepped_down = bool(self._handles)
         self._strikes = 0
 
@@ -254,7 +292,8 @@ class Machine:
 
     def _go_away(self, event: GoAway, now: float) -> list[Action]:
         margin = min(max(event.time_left / 3, MARGIN_S[0]), MARGIN_S[1])
-        self._leave_at = now + max(0.0, event.time_left - margin)
+        leave_at = now + max(0.0, event.time_left - margin)
+        self._leave_at = leave_at if self._leave_at is None else min(self._leave_at, leave_at)
         self._want_move = "the server's time limit for one connection"
         return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
 
@@ -284,13 +323,21 @@ class Machine:
     def _move(self, now: float) -> list[Action]:
         self.state = State.MOVING
         self._lost_at = now
+        self._leave_at = now + CLOSE_LIMIT_S
         self._cause = self._want_move
         return [Hold(), Show(LinkState(self._link, "closing", why=self._cause)), Hang(self._link)]
 
     def _moved(self, event: Ended, now: float) -> list[Action]:
-        self._failures = self._strikes = 0
-        closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause)
-        return [*self._expire(now), Show(closed), *self._dial(now)]
+        return self._next_link(LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause), now)
+
+    def _given_up(self, _: Tick, now: float) -> list[Action]:
+        """The close of a half-open connection can hang: what it says from now on is stale."""
+        return self._next_link(LinkState(self._link, "closed", why=self._cause), now)
+
+    def _next_link(self, closed: LinkState, now: float) -> list[Action]:
+        if not self._was_stable(now):
+            self._failures += 1  # a server that sends every link away at once is not to be hammered
+        return [*self._expire(now), Show(closed), *self._dial_after(self._delay(slow=False), self._cause, now)]
 
     def _person(self, event: Person, now: float) -> list[Action]:
         self._speaking = event.speaking
@@ -302,13 +349,15 @@ class Machine:
         return []
 
     def _replying(self, _: Replying, __: float) -> list[Action]:
-        self._failures = self._strikes = 0
+        self._failures = self._strikes = self._doubts = 0
+        self._proved = True
         self._asked_until = None
-        self._turn_open = True
+        self._turn_open = self._owed = True
         return []
 
     def _replied(self, _: Replied, now: float) -> list[Action]:
         self._turns += 1
+        self._owed = False
         self._turn_over_at = now  # all of it is here: from now on a handle may cover it
         return []
 
@@ -396,11 +445,12 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.MOVING, Replied): _M._replied,
     (_S.MOVING, TurnOver): _M._ignore,
     (_S.MOVING, Leave): _M._leave_unlinked,
-    (_S.MOVING, Tick): _M._ignore,
+    (_S.MOVING, Tick): _M._given_up,
     # no link; the next dial comes by itself
     (_S.WAITING, Tick): _M._redial,
     (_S.WAITING, Person): _M._person,
     (_S.WAITING, Asked): _M._asked,
+    (_S.WAITING, Replied): _M._replied,  # the lost link's answer is left at what came of it
     (_S.WAITING, Leave): _M._leave_unlinked,
     # the last link reads on for its last handle, then is closed
     (_S.LEAVING, Ended): _M._gone,

@@ -63,6 +63,7 @@ from livechat.session.transcript import Transcript
 SILENCE = bytes(FRAME_BYTES)
 METER_S = 0.1  # levels on the screen: ten a second
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
+CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 LAST_ANSWER_S = 12.0  # after the input's end: how long a question may stay without an answer
 LAST_WORDS_S = 1.0  # after the input's end: how long an answer may take to begin where nothing seems asked
 
@@ -148,6 +149,7 @@ class Runner:
         self._error: LivechatError | None = None
         self._reply_mark: int | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
+        self._cuts = 0  # how often a lost link cut the answer to this question
         self._reply_ms: float | None = None
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._late = False  # what comes until the turn is over belongs to an answer that was cut into
@@ -229,12 +231,14 @@ class Runner:
         self._flowing = False
         self._flow = None
         self.outbox.hold()
-        if self._reply_mark is not None and not self._replied:
+        if self._reply_mark is not None and not self._replied and self._cuts < CUTS:
+            self._cuts += 1
             if text := self._transcript.model.strip():
                 self._show(ModelText(text, final=True, cut=True))
         elif self._reply_mark is not None:
-            self._turn_over()
-            self._check_free()
+            if not self._replied:
+                self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
+            self._turn_over(cut=True)
         self._reply_mark = None
         self._replied = self._late = False
         self._transcript.lost()
@@ -301,6 +305,7 @@ class Runner:
             return
         self.outbox.answered(self._reply_mark)
         self._replied = True
+        self._cuts = 0
         self.turns += 1
         if text := self._transcript.model.strip():
             self._show(ModelText(text, final=True, cut=cut))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from livechat.errors import KEY_PAGE
 from livechat.events import Ended
 
 STABLE_S = 8.0  # a link that lived this long, or that brought model output, was a good one (6.1)
@@ -27,15 +28,19 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL."""
+    """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL.
+
+    `vague`: the words do not say what was refused. The setup most likely; but a handle, or old speech, fits too.
+    """
 
     kind: Kind
     why: str
     hint: str = ""
     exit_code: int = 5
+    vague: bool = False
 
 
-_KEY = "get a key at https://aistudio.google.com/apikey and set GEMINI_API_KEY, or add --offline"
+_KEY = f"get a key at {KEY_PAGE} and set GEMINI_API_KEY, or add --offline"
 _REPORT = "change the option it names; please report it if you set none"
 
 # (text in the reason, verdict). The first that fits counts.
@@ -137,7 +142,7 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
             f"the network is down ({end.reason})" if end.reason else "the network is down",
             "check the network",
         )
-    return _close(end.code, end.reason.lower(), setting_up=setting_up, age_s=age_s)
+    return _close(end.code, end.reason, young=setting_up or age_s < STABLE_S, setting_up=setting_up)
 
 
 def _http(status: int) -> Verdict:
@@ -150,15 +155,19 @@ def _http(status: int) -> Verdict:
     return Verdict(Kind.RESUME, f"the service is unavailable just now (HTTP {status})")
 
 
-def _close(code: int | None, reason: str, *, setting_up: bool, age_s: float) -> Verdict:
-    # Both texts are said of a wrong setup, and of a session that ran well until then: only the age tells.
-    if "invalid argument" in reason or "precondition check failed" in reason or "not implemented" in reason:
-        if setting_up or age_s < STABLE_S:
-            return Verdict(Kind.FATAL, "the server refused the setup of this conversation", _REPORT, 3)
-        return Verdict(Kind.FRESH, "the server gave up this session")
+def _close(code: int | None, words: str, *, young: bool, setting_up: bool) -> Verdict:
+    reason = words.lower()
+    # These texts are said of a wrong setup, and of a session that ran well until then: only the age tells.
+    unsupported = "not implemented" in reason
+    if unsupported or "invalid argument" in reason or "precondition check failed" in reason:
+        if young:
+            why = "the server refused the setup of this conversation"
+            return Verdict(Kind.FATAL, why, _REPORT, 3, vague=True)
+        return Verdict(Kind.RESUME if unsupported else Kind.FRESH, "the server gave up this session")
     for text, verdict in _TEXTS:
         if text in reason:
             return verdict
     if code in (1007, 1008) and setting_up:
-        return Verdict(Kind.FATAL, f"the server refused the conversation: {reason or code}", _REPORT, 3)
-    return Verdict(Kind.RESUME, "the connection was cut")
+        why = f"the server refused the conversation: {words or code}"
+        return Verdict(Kind.FATAL, why, _REPORT, 3, vague=True)
+    return Verdict(Kind.RESUME, "the connection was cut", vague=code == 1007 and young)

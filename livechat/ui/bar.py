@@ -43,8 +43,10 @@ def bar(status: Status, width: int) -> Parts:
 
 
 def foot(status: Status, width: int) -> Parts:
-    """The link, the last reply's delay and the levels in at most `width` cells, for the line above the bar."""
-    link: Parts = [("link ", "quiet"), (status.link, "plain"), (f" {status.link_age}", "quiet")]
+    """The link, the last reply's delay and the levels in at most `width` cells, for the row above the bar."""
+    link: Parts = []
+    if status.link_age:
+        link = [("link ", "quiet"), (status.link, "plain"), (f" {status.link_age}", "quiet")]
     reply: Parts = [("reply ", "quiet"), (status.reply, "plain")] if status.reply else []
     levels = [_level("mic", status.mic, 4), _level("spk", status.speaker, 4)]
     forms = (

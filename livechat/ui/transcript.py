@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat import events as ev
+from livechat.errors import KEY_PAGE
 from livechat.ui.text import age, clean, duration, tokens
 from livechat.ui.view import KEYBOARD
 
-GEMINI_KEY = "https://aistudio.google.com/apikey"
+SILENT = "none"  # `Start.output` of a conversation that is only read
 
 _BACKENDS = {"gemini": "Gemini", "vertex": "Vertex AI", "offline": "embedded server, offline"}
 _RUNGS = {
@@ -77,8 +78,9 @@ def _start(event: ev.Start) -> list[Line]:
     heard = "you type" if event.input == KEYBOARD else f"hears {event.input}"
     found = [Line("note", clean(f"livechat {event.version} · {where} · {event.model}{voice}"))]
     if event.backend == "offline":
-        found.append(Line("hint", f"for Gemini, set GEMINI_API_KEY from {GEMINI_KEY}"))
-    found.append(Line("note", clean(f"{heard} · plays to {event.output}" if event.output else heard)))
+        found.append(Line("hint", f"for Gemini, set GEMINI_API_KEY from {KEY_PAGE}"))
+    told = "shows the answer" if event.output == SILENT else f"plays to {event.output}"
+    found.append(Line("note", clean(f"{heard} · {told}")))
     if event.restored:
         known = f"{event.restored} turn{'s' * (event.restored != 1)}"
         found.append(Line("note", f"conversation {clean(event.conversation)} goes on after {known}"))

@@ -1,0 +1,85 @@
+"""The whole program at a terminal: typed where there is no sound, spoken where there is a sound card."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conversation import recognise, samples, words
+from tests.terminal import Terminal
+from tests.test_cli import BARE
+from tests.virtual_card import VirtualCard, card
+
+__all__ = ["card"]  # a fixture
+
+Call = Callable[..., Terminal]
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Iterator[Call]:
+    """Starts livechat at 80x24."""
+    begun: list[Terminal] = []
+
+    def begin(*arguments: str, **more: str) -> Terminal:
+        clean = {name: value for name, value in os.environ.items() if name not in BARE}
+        env = clean | {"TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8"}
+        begun.append(Terminal(80, 24, [sys.executable, "-m", "livechat", *arguments], env | more))
+        return begun[-1]
+
+    yield begin
+    for terminal in begun:
+        terminal.close()
+
+
+def test_without_a_device_one_types_and_reads(call: Call) -> None:
+    terminal = call("talk", PULSE_SERVER="unix:/nonexistent")
+    terminal.until_shown("type instead")
+    terminal.until_shown("typing only")
+    terminal.press("how much is 6 times 7\r")
+    terminal.until_shown("42")
+    screen = "\n".join(terminal.rows())
+    assert "GoAway ~9:" in screen
+    assert "handle 0:" in screen
+    assert "105k→52k" in screen
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
+    rows = [row for row in terminal.rows() if row]
+    assert rows[-1].startswith("livechat resume ")
+    assert sum("how much is 6 times 7" in row for row in rows) == 1
+
+
+def test_without_portaudio_one_types_and_reads(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes.util\nfound = ctypes.util.find_library\n"
+        "ctypes.util.find_library = lambda name: None if name == 'portaudio' else found(name)\n"
+    )
+    terminal = call("talk", PYTHONPATH=f"{tmp_path}:{Path(__file__).parent.parent}")
+    terminal.until_shown("apt install libportaudio2")
+    terminal.press("hello\r")
+    terminal.until_shown("Hello!")
+    terminal.press("\x04")
+    assert terminal.until_ended() == 0
+
+
+def test_a_call_by_microphone_and_speaker(call: Call, card: VirtualCard) -> None:
+    """Speech into a microphone that PortAudio opens; the answer is heard, and understood, at the speaker."""
+    terminal = call("talk", "--offline")
+    terminal.until_shown("listening")
+    with card.listen(16_000) as ear:
+        card.say(np.concatenate([samples("Go forward ten meters."), np.zeros(8_000, np.int16)]), 16_000)
+        terminal.until_shown("Go forward ten meters.")
+        terminal.until_shown("speaking")
+        terminal.until_shown("listening")
+        heard = recognise(ear.sound.tobytes())
+    assert words("go forward ten meters") <= heard
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
+    assert "nothing lost" in "\n".join(terminal.rows())
+    assert "ALSA" not in "\n".join(terminal.all_rows())

@@ -1,0 +1,62 @@
+"""Every command in the README works as it stands there; the two that install are run by .ci/run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+from tests.conversation import CLIPS
+from tests.test_cli import BARE
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    (install, test, *_) = BLOCKS
+    assert install.strip() == "pip install '.[offline]' && livechat talk"
+    assert "pip install -q -e '.[dev]' && pytest" in (ROOT / ".ci/run").read_text()
+    assert test.strip() == "pip install -e '.[dev]' && pytest"
+
+
+def test_every_other_command_works(tmp_path: Path) -> None:
+    """Without a terminal, in a folder with the files the commands name; a server runs until the next is done."""
+    clip = CLIPS["Go forward ten meters."]
+    shutil.copy(clip, tmp_path / "speech.wav")
+    with wave.open(str(clip)) as speech:
+        (tmp_path / "speech.raw").write_bytes(speech.readframes(speech.getnframes()))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "livechat").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livechat "$@"\n')
+    (programs / "livechat").chmod(0o755)
+    clean = {name: value for name, value in os.environ.items() if name not in BARE}
+    env = clean | {"PATH": f"{programs}:{os.environ['PATH']}", "LIVECHAT_STATE": str(tmp_path / "state")}
+    commands = [line for block in BLOCKS[2:] for line in block.splitlines()]
+    # Something to resume comes first; the rest in the README's order.
+    commands.sort(key=lambda line: not line.startswith("echo"))
+    assert len(commands) == 7
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        for command in commands:
+            if "serve" in command:
+                server = subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env, stderr=subprocess.PIPE)
+                assert server.stderr is not None
+                assert b"https://127.0.0.1:8765" in server.stderr.readline()
+                while not (tmp_path / "ca.pem").exists():
+                    server.stderr.readline()
+                continue
+            done = subprocess.run(
+                ["sh", "-c", command], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60
+            )
+            assert done.returncode == 0, (command, done.stderr.decode())
+            assert b"livechat resume" in done.stdout + done.stderr, command
+    finally:
+        if server is not None:
+            server.terminate()
+            server.communicate()
+    assert (tmp_path / "answer.wav").stat().st_size > 24_000
