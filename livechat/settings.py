@@ -84,6 +84,8 @@ def resolve(
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
     if offline and endpoint:
         raise UsageError("--offline does not go with --endpoint", "leave one of them out")
+    if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
+        raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
     if ca_file and not Path(ca_file).is_file():
         raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
     backend, url, key = _backend(environ, offline=offline, endpoint=endpoint)

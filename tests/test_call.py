@@ -13,9 +13,9 @@ import pytest
 from tests.conversation import recognise, samples, words
 from tests.terminal import Terminal
 from tests.test_cli import BARE
-from tests.virtual_card import VirtualCard, card
+from tests.virtual_card import VirtualCard, virtual_card
 
-__all__ = ["card"]  # a fixture
+__all__ = ["virtual_card"]  # the fixture `card`
 
 Call = Callable[..., Terminal]
 

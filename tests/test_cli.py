@@ -98,6 +98,7 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--input", "nothing.wav"], 2, "--input nothing.wav"),
         (["--input", __file__], 2, "is not a sound file"),
         (["--output", "/dev/null/a.wav", "--text"], 2, "--output /dev/null/a.wav cannot be written"),
+        (["--input", str(GO_FORWARD), "--output", str(GO_FORWARD)], 2, "would overwrite the --input"),
         (["--faults", "nope"], 2, "not a fault: 'nope'"),
         (["--endpoint", "nowhere"], 2, "nowhere is not the address of a Live server"),
         (["--ca-file", "none.pem"], 2, "there is no file none.pem"),

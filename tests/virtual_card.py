@@ -160,7 +160,7 @@ def virtual_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
 
     Without the packages the test is skipped; with LIVECHAT_REQUIRE_CARD=1, as in CI, it fails.
     """
-    if not all(map(shutil.which, ("pulseaudio", "pactl", "pacat", "parec"))):
+    if not (_portaudio() and all(map(shutil.which, ("pulseaudio", "pactl", "pacat", "parec")))):
         message = f"no virtual sound card: apt install {PACKAGES}"
         if os.environ.get("LIVECHAT_REQUIRE_CARD"):
             pytest.fail(message)
@@ -178,6 +178,14 @@ def virtual_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualCard]:
             _restart_portaudio()
         finally:
             virtual.kill()
+
+
+def _portaudio() -> bool:
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        return False
+    return True
 
 
 def _restart_portaudio() -> None:

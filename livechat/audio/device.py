@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -33,10 +34,12 @@ _CLOSE_LIMIT_S = 2.0
 Notice = Callable[[str, str], None]
 
 
+@functools.cache
 def _portaudio() -> Any:
+    """The module sounddevice. Loading it begins PortAudio, which tries every device there might be, aloud."""
     try:
         with quiet_stderr():
-            import sounddevice  # fails without PortAudio, and takes 100 ms
+            import sounddevice
     except OSError as error:
         raise DeviceError(
             "PortAudio, the sound library, is not installed",
@@ -138,7 +141,8 @@ class Card:
             self._sd._terminate()
         with contextlib.suppress(self._sd.PortAudioError):
             self._sd._initialize()
-        return all([stream.begin() for stream in streams])
+        begun = [stream.begin() for stream in streams]  # each, whatever became of the one before
+        return all(begun)
 
     def close(self, stream: Stream) -> None:
         """Close a stream for good, within two seconds, whether PortAudio answers or not."""
@@ -179,6 +183,7 @@ class Stream(ABC):
         self._wanted = wanted
         self._stream: Any = None
         self._on = False
+        self._closed = False
         self._ended = False  # by PortAudio, and not because we asked for it
         self._calls = 0  # of the callback so far
         self._calls_seen = 0  # when the watchdog last looked
@@ -236,13 +241,14 @@ class Stream(ABC):
         self._quiet_polls, self._polls_allowed = 0, _STARTING_POLLS
         try:
             self.open()
+            self._ended = False
             self._on = True
             self._stream.start()
         except (_portaudio().PortAudioError, LivechatError):
             self._ended = True
-        else:
-            self._ended = self.lost = False
-        return not self._ended
+            return False
+        self.lost = False
+        return True
 
     def end(self) -> None:
         """Stop at once and close the stream, whatever state it is in."""
@@ -258,8 +264,10 @@ class Stream(ABC):
     # ------------------------------------------------------------------------------------ on the event loop
 
     def _start(self) -> None:
-        self.running = True
-        self._card.worker.submit(self.begin)
+        if not self._closed:
+            self.running = True
+            self._ended = False
+            self._card.worker.submit(self.begin)
 
     def _stop(self) -> None:
         self.running = self.lost = False
@@ -281,6 +289,7 @@ class Stream(ABC):
         return False
 
     def close(self) -> None:
-        """Give the device back, within two seconds. Safe to call twice."""
+        """Give the device back for good, within two seconds. Safe to call twice."""
         self.running = False
+        self._closed = True
         self._card.close(self)

@@ -1,0 +1,294 @@
+"""Microphone and speaker over real PortAudio and a virtual sound card; and which device is meant by a name."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livechat.audio.base import FRAME_BYTES
+from livechat.audio.choose import Device, choose
+from livechat.audio.device import Card, list_devices
+from livechat.audio.microphone import Microphone
+from livechat.audio.speaker import Speaker
+from livechat.errors import DeviceError, UsageError
+from tests.virtual_card import Sound, VirtualCard, likeness, virtual_card  # noqa: F401 - the fixture `card`
+
+
+def chirp(rate: int, seconds: float = 0.3) -> Sound:
+    at = np.arange(int(rate * seconds)) / rate
+    return (12_000 * np.sin(2 * np.pi * (300 + 2000 / seconds * 0.3 * at) * at)).astype(np.int16)
+
+
+class Line:
+    """A microphone and a speaker in use, and what came of it."""
+
+    def __init__(self, mic: str | None, speaker: str | None) -> None:
+        self.notices: list[str] = []
+        self.frames: list[bytes] = []
+        card = Card(lambda message, hint: self.notices.append(message))
+        self.microphone = Microphone(card, mic)
+        self.speaker = Speaker(card, speaker)
+
+    async def listen(self) -> None:
+        async for frame in self.microphone.frames():
+            assert len(frame) == FRAME_BYTES
+            self.frames.append(frame)
+
+    def heard(self) -> Sound:
+        return np.frombuffer(b"".join(self.frames), np.int16)
+
+
+@asynccontextmanager
+async def line(mic: str | None = None, speaker: str | None = None) -> AsyncIterator[Line]:
+    opened = Line(mic, speaker)
+    tasks = [asyncio.create_task(opened.listen()), asyncio.create_task(opened.speaker.run())]
+    try:
+        await until(lambda: bool(opened.frames), "the first frame")
+        yield opened
+    finally:
+        for end in (opened.microphone, opened.speaker, opened.microphone):
+            end.close()
+        tasks[1].cancel()
+        await asyncio.wait(tasks, timeout=5)
+    assert not tasks[0].exception()
+
+
+async def until(true: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        await asyncio.sleep(0.02)
+
+
+async def say(card: VirtualCard) -> None:
+    """A chirp into the microphone, in real time."""
+    await asyncio.to_thread(card.say, np.concatenate([chirp(48_000), np.zeros(9600, np.int16)]), 48_000)
+
+
+def test_what_is_said_arrives_sample_for_sample_and_what_is_played_is_heard(card: VirtualCard) -> None:
+    async def main() -> None:
+        async with line("virtual_mic", "VIRTUAL_SPEAKER") as it:
+            assert (it.microphone.name, it.speaker.name) == ("virtual_mic", "virtual_speaker")
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            with card.listen(24_000) as ear:
+                it.speaker.play(chirp(24_000).tobytes())
+                assert it.speaker.pending_ms() == pytest.approx(300)
+                await until(lambda: it.speaker.level() > -20, "the level")
+                await until(lambda: it.speaker.pending_ms() == 0, "the end")
+                await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp")
+            await until(lambda: not it.speaker.running, "the stream to stop")
+            assert it.notices == []
+        it.speaker.play(chirp(24_000).tobytes())  # too late, and no reason to fail
+        assert not it.speaker.running
+
+    asyncio.run(main())
+
+
+def test_barge_in_is_silent_at_once_and_tells_what_was_not_heard(card: VirtualCard) -> None:
+    async def main() -> None:
+        async with line() as it:
+            with card.listen(24_000) as ear:
+                it.speaker.play(chirp(24_000, 5).tobytes())
+                await until(lambda: it.speaker.pending_ms() < 4500, "half a second of it")
+                heard = len(ear.sound)
+                assert 4000 < it.speaker.flush() < 4500
+                assert it.speaker.pending_ms() == 0
+                await asyncio.sleep(0.4)
+                last = int(np.flatnonzero(np.abs(ear.sound) > 100)[-1])
+                assert last > 6000
+                assert last - heard < 0.25 * 24_000  # a loaded machine's; 2 ms on an idle one
+                it.speaker.play(chirp(24_000).tobytes())
+                await until(lambda: likeness(ear.sound[last + 1 :], chirp(24_000))[0] > 0.94, "the next answer")
+
+    asyncio.run(main())
+
+
+def test_a_device_that_wants_another_format_gets_it(card: VirtualCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sounddevice
+
+    def refuse(**wanted: Any) -> None:
+        if (wanted["samplerate"], wanted["channels"]) != (44_100, 2):
+            raise sounddevice.PortAudioError("Invalid sample rate")
+
+    monkeypatch.setattr(sounddevice, "check_input_settings", refuse)
+    monkeypatch.setattr(sounddevice, "check_output_settings", refuse)
+
+    async def main() -> None:
+        async with line() as it:
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            with card.listen(24_000) as ear:
+                it.speaker.play(chirp(24_000).tobytes())
+                await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp")
+                it.speaker.play(chirp(24_000).tobytes())
+                assert it.speaker.flush() == pytest.approx(300, abs=1)
+
+    asyncio.run(main())
+
+
+def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(card: VirtualCard) -> None:
+    async def main() -> None:
+        async with line() as it:
+            answer = chirp(24_000, 3)
+            it.speaker.play(answer.tobytes())
+            await until(lambda: it.speaker.pending_ms() < 2700, "playback")
+            card.kill()
+            await until(lambda: len(it.notices) == 1, "the announcement")
+            assert "the microphone" in it.notices[0]
+            assert "went away" in it.notices[0]
+            count = len(it.frames)
+            await until(lambda: len(it.frames) > count + 20, "silence in place of the microphone")
+            assert not any(it.frames[-1])
+            assert it.speaker.pending_ms() > 2000
+            card.start()
+            with card.listen(24_000) as ear:
+                await until(lambda: "sound is back" in it.notices, "the second announcement")
+                await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            assert len(it.notices) == 2
+
+    asyncio.run(main())
+
+
+def test_a_microphone_that_gives_exact_zeros_is_mentioned_once(
+    card: VirtualCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.audio.microphone._MUTE_FRAMES", 10)
+
+    async def main() -> None:
+        async with line() as it:
+            await until(lambda: len(it.frames) > 30, "frames")
+            assert len(it.notices) == 1
+            assert "digital silence" in it.notices[0]
+
+    asyncio.run(main())
+
+
+def python(program: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_sound_server_that_hangs_does_not_keep_the_process_from_ending(card: VirtualCard) -> None:
+    program = (
+        "import asyncio\n"
+        "from livechat.audio.device import Card\n"
+        "from livechat.audio.microphone import Microphone\n"
+        "async def main():\n"
+        "    microphone = Microphone(Card(print))\n"
+        "    frames = microphone.frames()\n"
+        "    await anext(frames)\n"
+        "    print('listening', flush=True)\n"
+        "    input()\n"
+        "    microphone.close()\n"
+        "asyncio.run(main())\n"
+    )
+    with python(program, card.environment) as process:
+        assert process.stdout
+        assert process.stdin
+        assert process.stdout.readline() == "listening\n"
+        card.kill(signal.SIGSTOP)
+        try:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.wait(10) == 0
+        finally:
+            card.kill(signal.SIGCONT)
+
+
+def test_without_portaudio_the_error_says_how_to_get_it() -> None:
+    program = (
+        "import ctypes.util, os.path\n"
+        "ctypes.util.find_library = lambda name: None\n"
+        "os.path.isfile = lambda name: False\n"
+        "from livechat.audio.device import Card\n"
+        "from livechat.errors import DeviceError\n"
+        "try: Card(print)\n"
+        "except DeviceError as error: print(error.message, error.hint, sep='|')\n"
+    )
+    with python(program) as process:
+        out, err = process.communicate(timeout=20)
+    assert err == ""
+    message, hint = out.split("|")
+    assert "PortAudio" in message
+    for remedy in ("apt install libportaudio2", "dnf install", "pacman -S", "brew install", "--text"):
+        assert remedy in hint
+
+
+def test_what_c_libraries_print_is_kept_off_the_screen_and_python_is_not() -> None:
+    program = (
+        "import os, sys\n"
+        "from livechat.audio.quiet import quiet_stderr\n"
+        "with quiet_stderr():\n"
+        "    with quiet_stderr():\n"
+        "        os.write(2, b'noise ')\n"
+        "        print('words', file=sys.stderr)\n"
+        "    os.write(2, b'more noise ')\n"
+        "os.write(2, b'after')\n"
+    )
+    with python(program) as process:
+        assert process.communicate(timeout=20)[1] == "words\nafter"
+
+
+def test_an_unknown_name_is_an_error_that_lists_what_there_is(card: VirtualCard) -> None:
+    opened = Card(lambda message, hint: None)
+    with pytest.raises(UsageError, match="no microphone fits") as caught:
+        Microphone(opened, "Mars")
+    assert "virtual_mic" in caught.value.hint
+    assert "virtual_speaker" in {device.name for device in list_devices()}
+    assert set(card.environment) <= set(os.environ)
+
+
+def device(index: int, name: str, host: str = "ALSA", inputs: int = 1, outputs: int = 0) -> Device:
+    return Device(index, name, host, inputs, outputs, 48_000, default_input=index == 1)
+
+
+DEVICES = [
+    device(0, "USB Headset"),
+    device(1, "Built-in Microphone"),
+    device(2, "USB Headset Pro"),
+    device(3, "Speakers", inputs=0, outputs=2),
+    device(4, "Built-in Microphone", host="WDM"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [(None, 1), ("2", 2), ("built", 1), ("USB HEADSET", 0), (" pro ", 2), ("Built-in Microphone", 1), ("4", 4)],
+)
+def test_a_number_a_part_of_a_name_or_a_whole_name_is_enough(wanted: str | None, index: int) -> None:
+    assert choose(DEVICES, wanted, "input").index == index
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [("usb", "2 microphones fit"), ("9", "no microphone fits"), ("3", "no microphone fits"), ("Speak", "no mic")],
+)
+def test_what_fits_none_or_several_chooses_nothing_and_lists_them(wanted: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        choose(DEVICES, wanted, "input")
+    assert "0 USB Headset; " in caught.value.hint
+
+
+def test_no_device_at_all_is_an_error_with_a_remedy() -> None:
+    with pytest.raises(DeviceError, match="there is no speaker") as caught:
+        choose([device(0, "Built-in Microphone")], None, "output")
+    assert "--output" in caught.value.hint
