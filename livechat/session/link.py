@@ -3,7 +3,7 @@
 What the SDK does that a caller must know, each seen in its 3.4.0 source or run on loopback (LIVE_API.md 6.5):
  - `receive()` ends after each turn, and messages between turns wait for the next call: it is looped here
  - it waits for setupComplete for ever: there is a limit here
- - a message of unknown fields alone raises TypeError or ValueError and leaves the socket usable
+ - a message of unknown fields alone, or of no JSON object, raises anything and leaves the socket usable
  - a close becomes APIError with the close code; a send after it raises websockets' own ConnectionClosed
  - its default ping timeout kills healthy links, since the server's pongs come up to 30 s late
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import re
 import socket
 import ssl
@@ -49,6 +50,7 @@ SETUP_S = 10.0  # from dialling to setupComplete; 0.25 to 0.5 s is usual (1.1)
 CLOSE_S = 2.0  # the close handshake with a peer that may be dead
 PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (6.4)
 MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
+_log = logging.getLogger(__name__)
 _AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 
@@ -129,6 +131,9 @@ class Link:
         self._post(end)
 
     async def _talk(self) -> None:
+        from google.genai import errors
+        from websockets.exceptions import WebSocketException
+
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with contextlib.AsyncExitStack() as stack:
@@ -145,9 +150,11 @@ class Link:
                 try:
                     async for message in session.receive():
                         self._hear(message)
-                except (TypeError, ValueError):
-                    # A message the SDK cannot read. It holds nothing we know; the next may.
-                    continue
+                except (errors.APIError, WebSocketException, OSError):
+                    raise
+                except Exception as e:  # noqa: BLE001 - the SDK stumbles over what it cannot read in many ways
+                    # Such a message holds nothing we know, the next may. Its text may be speech: not logged.
+                    _log.warning("link %d: a message that cannot be read (%s)", self.n, type(e).__name__)
 
     async def close(self) -> None:
         """Close, within CLOSE_S even of a dead peer. `run` reads on to the end and says Ended."""
