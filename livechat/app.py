@@ -110,9 +110,7 @@ async def converse(parts: Parts) -> int:
     runner = None
     interrupted = False
     kept = parts.resumed
-    identity = (
-        kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
-    )
+    identity = kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
     error: LivechatError | None = None
     try:
         turns = kept.turns if kept else []
@@ -185,7 +183,11 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
                 "pip install 'livechat[offline]'",
             )
         )
-    memory = handles.Memory(parts.memory, time.time) if parts.memory else None
+    memory = None
+    if parts.memory:
+        memory = stack.enter_context(contextlib.closing(handles.Memory(parts.memory, time.time)))
+        if memory.warning and parts.store.on_disk:  # else the store has said it
+            parts.display.show(Warned(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
@@ -197,9 +199,7 @@ async def _runner(parts: Parts, server: Server | None, identity: str, turns: lis
     if "google.genai.live" not in sys.modules:
         await asyncio.to_thread(load_sdk)
     settings = parts.settings
-    dialler = Dialler(
-        settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None
-    )
+    dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
     from livechat.audio import dsp
 
     return Runner(
@@ -241,6 +241,8 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
 def _options(settings: Settings) -> dict[str, Any]:
     """What a resume of this conversation begins with."""
     made = {name: getattr(settings, name) for name in _REMEMBERED if getattr(settings, name) is not None}
+    if settings.ca_file:
+        made["ca_file"] = str(Path(settings.ca_file).resolve())  # a resume may come from another folder
     if settings.backend == "offline":
         made["offline"] = True
     if not settings.compression:
@@ -284,9 +286,7 @@ def _display(settings: Settings) -> Display:
     from livechat.ui.plain import Json, Plain
 
     keyboard = None if settings.input else sys.stdin.buffer
-    kind = choose(
-        json=settings.json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ
-    )
+    kind = choose(json=settings.json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ)
     if kind == "json":
         return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
     if kind == "plain":

@@ -42,12 +42,8 @@ _Offline = Annotated[
 _Endpoint = Annotated[
     Text, typer.Option("--endpoint", metavar="URL", help="Another Live server, as https://HOST:PORT.")
 ]
-_CaFile = Annotated[
-    Text, typer.Option("--ca-file", metavar="PEM", help="The certificate to trust for --endpoint.")
-]
-_Model = Annotated[
-    Text, typer.Option("--model", metavar="NAME", help="The Live model (default: gemini-3.8-live).")
-]
+_CaFile = Annotated[Text, typer.Option("--ca-file", metavar="PEM", help="The certificate to trust for --endpoint.")]
+_Model = Annotated[Text, typer.Option("--model", metavar="NAME", help="The Live model (default: gemini-3.8-live).")]
 _Voice = Annotated[
     Text, typer.Option("--voice", metavar="NAME", help="One of the model's voices, such as Puck or Kore.")
 ]
@@ -80,9 +76,7 @@ _LogFile = Annotated[
 ]
 _Faults = Annotated[
     Text,
-    typer.Option(
-        "--faults", metavar="PLAN", help="Break the embedded server's connections, as in 'drop@12s'."
-    ),
+    typer.Option("--faults", metavar="PLAN", help="Break the embedded server's connections, as in 'drop@12s'."),
 ]
 
 
@@ -140,9 +134,7 @@ def resume(
 
 @app.command()
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", help="Listen on 127.0.0.1:N; 0 takes a free port.")
-    ] = 0,
+    port: Annotated[int, typer.Option("--port", metavar="N", help="Listen on 127.0.0.1:N; 0 takes a free port.")] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
     ca_out: Annotated[
         Text, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
@@ -175,10 +167,19 @@ def serve(
         from livechat.server.serve import run_serve
 
         _log_to(log_file)
-        return asyncio.run(run_serve(
-            port=port, tls=not no_tls, ca_out=Path(ca_out) if ca_out else None, as_model=as_model, lifetime=duration(lifetime),
-            notice=duration(goaway), handle_ttl=duration(handle_ttl), faults=parse(faults), json_lines=json,
-        ))  # fmt: skip
+        return asyncio.run(
+            run_serve(
+                port=port,
+                tls=not no_tls,
+                ca_out=Path(ca_out) if ca_out else None,
+                as_model=as_model,
+                lifetime=duration(lifetime),
+                notice=duration(goaway),
+                handle_ttl=duration(handle_ttl),
+                faults=parse(faults),
+                json_lines=json,
+            )
+        )
 
     _exit(run)
 
@@ -210,19 +211,27 @@ def _exit(run: Any) -> NoReturn:
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours must not look like one of theirs
+    except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
         import logging
+        import traceback
 
-        logging.getLogger(__name__).exception("unexpected")
-        sys.stderr.write(f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n")
+        # Where, but not its message: that may hold what somebody said.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
+        sys.stderr.write(
+            f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
+        )
         code = 1
     raise SystemExit(code)
 
 
 def _log_to(path: str | None) -> None:
-    if path is None:
-        return
     import logging
+
+    if path is None:
+        # Without any handler Python would print warnings, of any library, into the screen.
+        logging.getLogger().addHandler(logging.NullHandler())
+        return
 
     try:
         logging.basicConfig(
@@ -246,9 +255,7 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())  # noqa: T201, it is what was asked for

@@ -55,12 +55,12 @@ class Ended:
     """A link is gone, or never came to be. Said exactly once for each link.
 
     `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "bad" where the
-    configuration did not even leave this machine.
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" and "bad" where
+    the credentials or the configuration did not even leave this machine.
     """
 
     link: int
-    how: Literal["close", "http", "dns", "tls", "network", "timeout", "bad"]
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "bad"]
     code: int | None = None
     reason: str = ""
 
@@ -130,9 +130,7 @@ class Tick:
     """The machine's deadline has come."""
 
 
-Input = (
-    Begin | Opened | Ended | HandleIn | GoAway | Person | Asked | Replying | Replied | TurnOver | Leave | Tick
-)
+Input = Begin | Opened | Ended | HandleIn | GoAway | Person | Asked | Replying | Replied | TurnOver | Leave | Tick
 
 # ------------------------------------------------------------------------------------------------- wire
 # What a link hears that does not concern the machine: it goes straight to ear, eye and store.

@@ -95,7 +95,8 @@ def resolve(
         )
     notes: list[tuple[str, str]] = []
     chosen = model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
-    _check_model(chosen)
+    if trouble := _no_model(chosen):
+        raise UsageError(*trouble) if model else ConfigError(f"LIVECHAT_MODEL: {trouble[0]}", trouble[1])
     if voice:
         voice, near = models.voice(voice)
         if near:
@@ -125,25 +126,33 @@ def resolve(
     )
 
 
-def _backend(
-    environ: Mapping[str, str], *, offline: bool, endpoint: str | None
-) -> tuple[Backend, str | None, str]:
+def _backend(environ: Mapping[str, str], *, offline: bool, endpoint: str | None) -> tuple[Backend, str | None, str]:
     """Which server, its URL where it is not the SDK's own, and the key. GOOGLE_API_KEY wins, as in the SDK."""
-    key = environ.get("GOOGLE_API_KEY") or environ.get("GEMINI_API_KEY") or ""
-    if not key.isascii() or key != key.strip() or any(c.isspace() for c in key):
-        raise ConfigError("the API key holds a character that no key has", f"copy it again from {KEY_PAGE}")
-    url = endpoint or environ.get("GOOGLE_GEMINI_BASE_URL")
     if offline:
         return "offline", None, "offline"
-    if url:
-        return "endpoint", _checked_url(url), key or "local"
+    if endpoint:
+        if not _is_address(endpoint):
+            shown = "--endpoint" if any(c in endpoint for c in "@?") else endpoint  # it may hold a password
+            raise UsageError(f"{shown} is not the address of a Live server", "give it as https://HOST:PORT")
+        return "endpoint", endpoint, _key(environ) or "local"
+    if url := environ.get("GOOGLE_GEMINI_BASE_URL"):
+        if not _is_address(url):
+            raise ConfigError("GOOGLE_GEMINI_BASE_URL is not the address of a Live server", "set https://HOST:PORT")
+        return "endpoint", url, _key(environ) or "local"
     if any(_true(environ.get(name)) for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")):
         if not environ.get("GOOGLE_CLOUD_PROJECT"):
             raise ConfigError("Vertex AI is asked for, but no project", "set GOOGLE_CLOUD_PROJECT")
         return "vertex", None, ""
-    if key:
+    if key := _key(environ):
         return "gemini", None, key
     return "offline", None, "offline"
+
+
+def _key(environ: Mapping[str, str]) -> str:
+    key = environ.get("GOOGLE_API_KEY") or environ.get("GEMINI_API_KEY") or ""
+    if not key.isascii() or any(c.isspace() for c in key):
+        raise ConfigError("the API key holds a character that no key has", f"copy it again from {KEY_PAGE}")
+    return key
 
 
 def _api_version(environ: Mapping[str, str], backend: Backend, model: str, key: str) -> str | None:
@@ -157,21 +166,16 @@ def _true(value: str | None) -> bool:
     return (value or "").strip().lower() in ("1", "true")
 
 
-def _checked_url(url: str) -> str:
+def _is_address(url: str) -> bool:
+    """Scheme, host, port and maybe a path. No password and no query: the SDK would lose it, and we show the URL."""
     from urllib.parse import urlsplit
 
     try:
         parts = urlsplit(url)
-        fine = (
-            parts.scheme in ("https", "wss")
-            and bool(parts.hostname)
-            and (parts.port is None or parts.port > 0)
-        )
+        served = parts.scheme in ("https", "wss") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
-        fine = False
-    if not fine:
-        raise UsageError(f"{url} is not the address of a Live server", "give it as https://HOST:PORT")
-    return url
+        return False
+    return served and url.isprintable() and not any(c in url for c in " @?#")
 
 
 def _system(text: str | None) -> str | None:
@@ -184,20 +188,20 @@ def _system(text: str | None) -> str | None:
         raise UsageError(f"cannot read {text[1:]}: {reason}", "--system takes a text, or @FILE") from None
 
 
-def _check_model(model: str) -> None:
-    if not model.isascii() or any(c.isspace() for c in model):
-        raise UsageError(f"{model!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}")
-    if models.is_gone(model):
-        raise UsageError(f"{model} has been switched off", f"use --model {models.DEFAULT_MODEL}")
-    if not models.family(model).converses:
-        raise UsageError(f"{model} does not hold conversations", f"use --model {models.DEFAULT_MODEL}")
+def _no_model(name: str) -> tuple[str, str] | None:
+    """(message, hint) where this cannot be the model of a conversation."""
+    if not name.isascii() or not name.isprintable() or " " in name:
+        return f"{name!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}"
+    if models.is_gone(name):
+        return f"{name} has been switched off", f"use --model {models.DEFAULT_MODEL}"
+    if not models.family(name).converses:
+        return f"{name} does not hold conversations", f"use --model {models.DEFAULT_MODEL}"
+    return None
 
 
 def _check_compression(trigger: int | None, target: int | None, *, off: bool) -> None:
     if off and (trigger is not None or target is not None):
-        raise UsageError(
-            "--no-compression does not go with --trigger-tokens or --target-tokens", "leave one out"
-        )
+        raise UsageError("--no-compression does not go with --trigger-tokens or --target-tokens", "leave one out")
     (low, high), (_, most) = models.TRIGGER_RANGE, models.TARGET_RANGE
     if trigger is not None and not low <= trigger <= high:
         raise UsageError(f"--trigger-tokens {trigger} is out of range", f"give {low} to {high}")

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,9 @@ class Store:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(
-                    os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-                )  # SQLite's side files get the same mode
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
+                with suppress(OSError):  # a file system without modes
+                    path.chmod(0o600)  # it may come from a backup
             # Autocommit: each statement is on disk before the next word is spoken.
             self._db: sqlite3.Connection | None = sqlite3.connect(
                 path or ":memory:", isolation_level=None, timeout=2.0
@@ -118,7 +118,7 @@ class Store:
         """
         if wanted is None:
             rows = self._read(
-                "SELECT id, backend, model, options FROM conversations ORDER BY seen DESC LIMIT 1"
+                "SELECT id, backend, model, options FROM conversations ORDER BY seen DESC, rowid DESC LIMIT 1"
             )
         else:
             rows = self._read(
@@ -132,7 +132,7 @@ class Store:
         identity, backend, model, options = rows[0]
         turns = self._read("SELECT user, model FROM turns WHERE conversation = ? ORDER BY number", identity)
         handles = self._read(
-            "SELECT handle, covers, expires FROM handles WHERE conversation = ? ORDER BY issued DESC LIMIT 2",
+            "SELECT handle, covers, expires FROM handles WHERE conversation = ? ORDER BY rowid DESC LIMIT 2",
             identity,
         )
         said = [Exchange(*turn) for turn in turns]
@@ -140,6 +140,7 @@ class Store:
 
     def turn(self, conversation: str, number: int, user: str, model: str) -> None:
         """Exchange `number` (from 0) as far as it has come."""
+        now = time.time()
         self._write(
             "INSERT INTO turns VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET user = excluded.user, model = excluded.model, at = excluded.at",
@@ -147,11 +148,12 @@ class Store:
             number,
             user,
             model,
-            time.time(),
+            now,
         )
+        self._seen(conversation, now)
 
     def keep(self, conversation: str, resumption: Resumption, ttl_s: float) -> None:
-        """The newest handle; all but the one before it are forgotten.
+        """The newest handle; all but the one before it are forgotten. Newest by arrival (rowid), not by a clock.
 
         Its validity counts from the end of its link, which a killed process cannot write down: until
         `expire` does, it is counted from the handle's arrival, which is never too long.
@@ -167,16 +169,17 @@ class Store:
         )
         self._write(
             "DELETE FROM handles WHERE conversation = ?1 AND handle NOT IN"
-            " (SELECT handle FROM handles WHERE conversation = ?1 ORDER BY issued DESC LIMIT 2)",
+            " (SELECT handle FROM handles WHERE conversation = ?1 ORDER BY rowid DESC LIMIT 2)",
             conversation,
         )
+        self._seen(conversation, now)
+
+    def _seen(self, conversation: str, now: float) -> None:
         self._write("UPDATE conversations SET seen = ? WHERE id = ?", now, conversation)
 
     def expire(self, conversation: str, ttl_s: float) -> None:
         """The link of this conversation's handles has just ended."""
-        self._write(
-            "UPDATE handles SET expires = ? WHERE conversation = ?", time.time() + ttl_s, conversation
-        )
+        self._write("UPDATE handles SET expires = ? WHERE conversation = ?", time.time() + ttl_s, conversation)
 
     def _write(self, sql: str, *values: object) -> None:
         if self._db is None:

@@ -10,6 +10,7 @@ import asyncio
 import wave
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,13 +60,20 @@ def write_speech(path: Path, *script: str | float) -> Path:
     return path
 
 
-def find(sentence: str, pcm: bytes) -> int | None:
-    """Where a sentence lies in what was heard, in samples; None if it does not."""
-    # The loudest second and a half is as good as the whole clip, and survives a clipped edge.
+@cache
+def core(sentence: str) -> npt.NDArray[np.float64]:
+    """The loudest second and a half: as good as the whole clip, and it survives a clipped edge."""
     clip = samples(sentence).astype(np.float64)
     length = INPUT_RATE * 3 // 2
-    start = int(np.argmax(np.convolve(clip**2, np.ones(length), "valid")))
-    needle = clip[start : start + length]
+    energy = np.cumsum(clip**2)
+    start = int(np.argmax(energy[length:] - energy[:-length]))
+    return clip[start : start + length]
+
+
+def find(sentence: str, pcm: bytes) -> int | None:
+    """Where a sentence lies in what was heard, in samples; None if it does not."""
+    needle = core(sentence)
+    length = len(needle)
     heard = np.frombuffer(pcm, np.int16).astype(np.float64)
     if len(heard) < length:
         return None

@@ -32,8 +32,9 @@ def livechat(
 ) -> subprocess.CompletedProcess[str]:
     given = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
-        [sys.executable, "-m", "livechat", *arguments], input=given, capture_output=True, env=env, timeout=60, **more
-    )
+        [sys.executable, "-m", "livechat", *arguments], input=given, capture_output=True, env=env, timeout=60,
+        check=False, **more,
+    )  # fmt: skip
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)
@@ -57,9 +58,7 @@ def test_a_pipe_is_answered_in_plain_lines(env: dict[str, str]) -> None:
 def test_speech_in_a_file_is_answered_in_a_file(env: dict[str, str], tmp_path: Path) -> None:
     """The main job: human speech in, a spoken answer out that a recogniser reads back as it was printed."""
     answer = tmp_path / "a.wav"
-    done = livechat(
-        "talk", "--input", str(GO_FORWARD), "--output", str(answer), "--json", "--offline", env=env
-    )
+    done = livechat("talk", "--input", str(GO_FORWARD), "--output", str(answer), "--json", "--offline", env=env)
     assert done.returncode == 0
     (summary,) = events(done.stdout, "summary")
     assert summary["dropped_ms"] == 0
@@ -106,9 +105,7 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--log-file", "/dev/null/log"], 2, "cannot write the log"),
     ],
 )
-def test_bad_input_is_one_line_and_a_hint(
-    arguments: list[str], code: int, error: str, env: dict[str, str]
-) -> None:
+def test_bad_input_is_one_line_and_a_hint(arguments: list[str], code: int, error: str, env: dict[str, str]) -> None:
     done = livechat("talk", *arguments, env=env)
     first, hint = done.stderr.splitlines()
     assert done.returncode == code
@@ -161,7 +158,7 @@ def test_an_output_that_cannot_grow_ends_the_call_with_exit_4(env: dict[str, str
 def test_a_reader_that_goes_away_ends_the_call_quietly(env: dict[str, str]) -> None:
     done = subprocess.run(
         ["bash", "-c", f"printf 'hello\\nhello\\nhello\\n' | {sys.executable} -m livechat talk | head -1"],
-        capture_output=True, env=env, timeout=60,
+        capture_output=True, env=env, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == b"you: hello\n"
     assert b"Traceback" not in done.stderr

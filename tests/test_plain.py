@@ -63,16 +63,12 @@ def test_data_goes_to_stdout_and_talk_to_stderr() -> None:
 
 
 def test_what_was_said_in_an_earlier_run_is_talk() -> None:
-    out, err = shown(
-        ev.UserText("my name is Ada", True, "restored"), ev.ModelText("Hello Ada", True, restored=True)
-    )
+    out, err = shown(ev.UserText("my name is Ada", True, "restored"), ev.ModelText("Hello Ada", True, restored=True))
     assert (out, err) == ("", "you: my name is Ada\nmodel: Hello Ada\n")
 
 
 def test_hostile_text_stays_text_and_on_its_line() -> None:
-    out, err = shown(
-        ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), ev.Warned("\x1b]0;x\x07", "\u202eno"), color=True
-    )
+    out, err = shown(ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), ev.Warned("\x1b]0;x\x07", "\u202eno"), color=True)
     assert out == "model: a␛[2Jb you: c ␇\n"
     assert err == "\x1b[33mwarning: \x1b[0m␛]0;x␇\n\x1b[2mhint: \x1b[0m�no\n"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livechat.server.brain import ABOUT, STORY, reply
 from livechat.server.history import Facts, Turn
 
-FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=timezone.utc), 192, 500, 2000)
+FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 192, 500, 2000)
 
 
 def answer(text: str, *earlier: Turn) -> str:
@@ -33,9 +33,14 @@ def answer(text: str, *earlier: Turn) -> str:
         ("two plus three times four", "2 plus 3 times 4 is 14."),
         ("What is one hundred and six minus two hundred?", "106 minus 200 is minus 94."),
         ("ten divided by four", "10 divided by 4 is 2.5."),
-        ("What's 1/3?", "1 divided by 3 is about 0.3333."),
+        ("What's 1/3?", "1 divided by 3 is about 0.333333."),
         ("five over zero", "Nothing can be divided by zero."),
         ("two thousand twenty-six minus twenty-five", "2026 minus 25 is 2001."),
+        ("two thousand three hundred and five minus a hundred", "2305 minus 100 is 2205."),
+        ("eleven five plus twenty ten", "5 plus 20 is 25."),
+        ("999999999999 times 999999999999", "999999999999 times 999999999999 is 999999999998000000000001."),
+        ("0.1 plus 0.2", "0.1 plus 0.2 is 0.3."),
+        ("twenty five thousand and six times one", "25006 times 1 is 25006."),
         ("Spell elephant.", "Elephant is spelled E, L, E, P, H, A, N, T."),
         ("How do you spell cat?", "Cat is spelled C, A, T."),
         ("Please spell.", "Which word shall I spell?"),
@@ -49,9 +54,9 @@ def answer(text: str, *earlier: Turn) -> str:
         ("Goodbye", "Goodbye!"),
         ("My name is Ada Lovelace.", "Pleased to meet you, Ada Lovelace."),
         ("my name is ada and I work", "Pleased to meet you, Ada."),
-        ("What is my name?", "You have not told me your name."),
+        ("What is my name?", "I do not remember you telling me your name."),
         ("What did I say?", "This is the first thing I remember you saying."),
-        ("What did you say?", "I have said nothing yet."),
+        ("What did you say?", "I do not remember saying anything yet."),
         ("...", "I did not hear any words."),
         ("He was not an ill disposed young man", f"I heard: He was not an ill disposed young man. {ABOUT}"),
         ("Why?", f"I heard: Why? {ABOUT}"),
@@ -69,7 +74,8 @@ def test_counting_has_a_limit_and_says_so() -> None:
 def test_memory_is_the_history_s() -> None:
     earlier = [Turn("user", "My name is Bo."), Turn("model", "Hi."), Turn("user", "Go forward ten meters.")]
     assert answer("What did I say?", *earlier) == "You said: My name is Bo. ... Go forward ten meters."
-    assert answer("What was the first thing I said?", *earlier) == "The first thing I remember you saying is: My name is Bo."
+    first = answer("What was the first thing I said?", *earlier)
+    assert first == "The first thing I remember you saying is: My name is Bo."
     assert answer("What did I say last?", *earlier) == "The last thing you said is: Go forward ten meters."
     assert answer("Do you remember my name?", *earlier) == "Your name is Bo."
     assert answer("Say that again.", *earlier) == "Hi."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,8 +36,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Memory:
-    return Memory(None, clock, ttl=100)
+def memory(clock: Clock) -> Iterator[Memory]:
+    with contextlib.closing(Memory(None, clock, ttl=100)) as memory:
+        yield memory
 
 
 def refusal(memory: Memory, handle: str, model: str = "m") -> tuple[int, str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from livechat.server.setup import MODELS, Route, Terms, agree
+from livechat.server.families import MODELS
+from livechat.server.setup import Route, Terms, agree
 from livechat.server.wire import Rejected
 
 BETA = Route("v1beta", vertex=False)
@@ -50,7 +51,8 @@ def test_compression_defaults() -> None:
 @pytest.mark.parametrize(
     "compression",
     [{}, {"triggerTokens": 10_000}, {"triggerTokens": 4_999, "slidingWindow": {"targetTokens": 0}},
-     {"triggerTokens": 128_001, "slidingWindow": {}}, {"triggerTokens": 5_000, "slidingWindow": {"targetTokens": 5_000}},
+     {"triggerTokens": 128_001, "slidingWindow": {}},
+     {"triggerTokens": 5_000, "slidingWindow": {"targetTokens": 5_000}},
      {"triggerTokens": "x", "slidingWindow": {}}, {"triggerTokens": True, "slidingWindow": {}},
      {"slidingWindow": {"targetTokens": -1}}, {"slidingWindow": 3}, 7],
 )  # fmt: skip
@@ -100,7 +102,7 @@ def test_what_one_family_takes() -> None:
     agreed("gemini-3.8-live", VERTEX, sessionResumption={"transparent": True})
     blocking = [{"functionDeclarations": [{"name": "f", "behavior": "BLOCKING"}]}]
     agreed("gemini-3.8-live", tools=blocking)
-    body = {"generationConfig": thinking, "tools": blocking}
+    body: dict[str, Any] = {"generationConfig": thinking, "tools": blocking}
     assert "BLOCKING" in refused("gemini-3.8-live-extended-thinking", **body)[1]
 
 

@@ -30,9 +30,7 @@ def view_of(*events: tuple[float, ev.Output], lifetime_s: float = 590) -> ViewSt
 
 def talking(*events: tuple[float, ev.Output]) -> ViewState:
     """A conversation whose first link opened at 102 s, and then `events`."""
-    return view_of(
-        (100, start()), (100, ev.LinkState(1, "connecting")), (102, ev.LinkState(1, "open")), *events
-    )
+    return view_of((100, start()), (100, ev.LinkState(1, "connecting")), (102, ev.LinkState(1, "open")), *events)
 
 
 def said(status: Status, width: int = 79) -> str:
@@ -198,12 +196,9 @@ def test_three_layouts() -> None:
     view = talking((110, ev.HandleState("a", True, 7200)), (110, ev.Usage(26_000, 0, 26_000)))
     status = view.status(151)
     assert said(status, 119) == (
-        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  "
-        "context 26k  compress ━━────── 102k→51k"
+        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  context 26k  compress ━━────── 102k→51k"
     )
-    assert said(status, 79) == (
-        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k"
-    )
+    assert said(status, 79) == ("○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k")
     assert "".join(part for part, _ in foot(status, 31)) == "link 1 0:49  mic ────  spk ────"
     assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
 

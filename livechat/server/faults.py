@@ -16,7 +16,7 @@ EXAMPLE = "goaway@20s:5s; drop@12s; close:1011:Internal error encountered.@8s; #
 _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 # How each kind is written: with a time (@), with a value behind a colon.
-_TIMED = {"goaway", "drop", "close", "stall", "half-open", "expire-handles"}
+TIMED = {"goaway", "drop", "close", "stall", "half-open", "expire-handles"}
 _VALUED = {"goaway", "slow-setup", "pong-delay"}
 _BARE = {"no-setup", "refuse-handle", "poison"}
 
@@ -81,7 +81,7 @@ def _with(plan: Plan, item: str) -> Plan:
         if link is not None or not re.fullmatch(r":\s*\d{1,18}", rest):
             raise ValueError(item)
         return replace(plan, seed=int(rest[1:]))
-    if kind not in _TIMED | _VALUED | _BARE:
+    if kind not in TIMED | _VALUED | _BARE:
         raise ValueError(item)
     return replace(plan, faults=(*plan.faults, replace(_fault(kind, rest), link=link)))
 
@@ -100,8 +100,8 @@ def _fault(kind: str, rest: str) -> Fault:
         if match[1] in ("1004", "1005", "1006"):
             raise ValueError(rest)
         return Fault(kind, duration(match[3]), code=int(match[1]), reason=match[2].strip())
-    at, _, value = rest.removeprefix("@").partition(":") if kind in _TIMED else ("0", "", rest.removeprefix(":"))
-    if rest[:1] != ("@" if kind in _TIMED else ":") or bool(value) != (kind in _VALUED):
+    at, _, value = rest.removeprefix("@").partition(":") if kind in TIMED else ("0", "", rest.removeprefix(":"))
+    if rest[:1] != ("@" if kind in TIMED else ":") or bool(value) != (kind in _VALUED):
         raise ValueError(rest)
     return Fault(kind, duration(at), duration(value) if value else 0.0)
 

@@ -81,7 +81,8 @@ class Memory:
         self._purge()
         memory = self._named_by(handle)
         row = self._db.execute(
-            "SELECT s.id, s.model, s.born, m.turns FROM memories m JOIN sessions s ON s.id = m.session WHERE m.id = ?",
+            "SELECT s.id, s.model, s.born, m.turns FROM memories m JOIN sessions s ON s.id = m.session "
+            "WHERE m.id = ?",
             (memory,),
         ).fetchone()
         if row is None:

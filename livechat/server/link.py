@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import Frame, Opcode
 
 from . import model, wire
-from .agent import Agent, Question, Said
-from .faults import Fault
-from .handles import Memory, OtherModelError, Session, fingerprint
+from .agent import Question, Said
+from .families import WINDOW
+from .faults import TIMED, Fault
+from .handles import OtherModelError, Session, fingerprint
 from .history import Facts
-from .setup import WINDOW, Route, agree
+from .host import Host, LinkRecord
+from .line import Line
+from .setup import Route, agree
 from .sound import RATE, Began, Ended, Heard, resampled
 
 log = logging.getLogger(__name__)
@@ -29,47 +28,11 @@ SETUP_S = 0.13  # from setup to setupComplete, the median measured (LIVE_API 1.1
 FASTER = 4.0  # an answer is sent so much faster than it sounds (LIVE_API 1.6)
 CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
 WORDS = 3  # in one piece of output transcription
-CLOSE_S = 2.0  # for the client to answer a close, before the line is cut
 
 UNREGISTERED = (
     "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
     "other form of API consumer identity to call this API."
 )
-
-
-@dataclass(slots=True)
-class LinkRecord:
-    """What became of one link. `code` and `reason`: how the server closed it, if it did."""
-
-    n: int
-    session: str = ""
-    model: str = ""
-    resumed: bool = False
-    audio_bytes: int = 0  # of sound received, as sent
-    code: int | None = None
-    reason: str = ""
-    faults: list[str] = field(default_factory=list)  # those that struck
-
-
-class Host(Protocol):
-    """What a link needs of its server."""
-
-    agent: Agent
-    memory: Memory
-    times: model.Times
-    as_model: str | None
-
-    def event(self, **event: Any) -> None:
-        """Tell whoever watches."""
-        ...
-
-    def audio(self, n: int, pcm: bytes) -> None:
-        """Sound as received on link `n`."""
-        ...
-
-    def remembers(self, session: str, live: model.Live) -> None:
-        """The history of `session` has changed."""
-        ...
 
 
 class Link:
@@ -93,10 +56,7 @@ class Link:
         self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.time()
-        self._out: asyncio.Queue[wire.Json | model.Close] = asyncio.Queue()
-        self._silent = False  # nothing is sent any more
-        self._cut = False  # not even a farewell reaches the client
-        self._closing = False
+        self._line = Line(ws)
         self._poisoned = any(fault.kind == "poison" for fault in faults)
         self._reply: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -107,7 +67,7 @@ class Link:
 
     async def run(self) -> None:
         """Serve. Never raises for what a client or an agent does."""
-        writer = asyncio.create_task(self._write())
+        writer = asyncio.create_task(self._line.run())
         session: Session | None = None
         try:
             self._schedule_faults()
@@ -127,15 +87,16 @@ class Link:
             await writer
         finally:
             if session:
-                if not self._cut:
+                if not self._line.dark:
                     self._host.memory.end(session.id)
                 self._host.remembers(session.id, self._live)
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
                 timer.cancel()
-            for task in (self._reply, writer):
-                if task:
-                    task.cancel()
-            await asyncio.gather(*(t for t in (self._reply, writer) if t), return_exceptions=True)
+            self._line.stop()
+            tasks = [writer, *([self._reply] if self._reply else [])]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     # ------------------------------------------------------------------------------------------ setup
 
@@ -159,6 +120,8 @@ class Link:
         if "slow-setup" in kinds:
             self._strike(kinds["slow-setup"])
         await asyncio.sleep(max(SETUP_S, kinds["slow-setup"].value if "slow-setup" in kinds else 0.0))
+        while self._line.dark:  # nothing of this setup reaches anyone
+            await self._ws.recv()
         self._ear = self._host.agent.ear(terms.silence_ms)
         try:
             memory = self._host.memory
@@ -179,7 +142,7 @@ class Link:
     async def _serve(self) -> None:
         self._wake()
         async for frame in self._ws:
-            if self._closing:
+            if self._line.closing:
                 continue
             for message in wire.parse(frame):
                 await self._take(message)
@@ -243,7 +206,7 @@ class Link:
                 self._do(self._live.speech_began(event.at, self._loop.time()))
             elif isinstance(event, Ended):
                 text = await self._host.agent.transcribe(event.pcm)
-                self._speech = event.pcm
+                self._speech = event.pcm if text else self._speech
                 self._do(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))
 
     # ----------------------------------------------------------------------------------------- actions
@@ -275,7 +238,7 @@ class Link:
         """Have `tick` called when the model wants it."""
         if self._alarm:
             self._alarm.cancel()
-        if not self._closing and self._record.session:
+        if not self._line.closing and self._record.session:
             self._alarm = self._loop.call_at(self._live.deadline(), self._tick)
 
     def _tick(self) -> None:
@@ -283,7 +246,7 @@ class Link:
 
     def _offer(self, resumable: bool) -> None:
         update: wire.Json = {}
-        if self._silent:
+        if self._line.silent:
             return
         if resumable:
             handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered])
@@ -324,98 +287,47 @@ class Link:
         self._host.event(type=kind, n=self._record.n, t=round(self._loop.time() - self._opened, 3), **event)
 
     def _send(self, frame: wire.Json) -> None:
-        if not self._closing:
-            self._out.put_nowait(frame)
-            if "goAway" in frame:
-                self._event("goaway", time_left=frame["goAway"]["timeLeft"])
+        self._line.send(frame)
+        if "goAway" in frame:
+            self._event("goaway", time_left=frame["goAway"]["timeLeft"])
 
     def _close(self, close: model.Close) -> None:
-        """Close after what is queued; whatever comes in until then is too late."""
-        if self._closing:
+        if self._line.closing:
             return
-        self._closing = True
-        if self._cut:
-            self._ws.transport.abort()
         if self._reply and self._reply is not asyncio.current_task():
             self._reply.cancel()
         self._record.code, self._record.reason = close.code, wire.cut_reason(close.reason)
-        self._out.put_nowait(close)
-        # The queue may be stuck behind a client that does not read.
-        self._timers.append(self._loop.call_later(CLOSE_S, self._ws.transport.abort))
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                item = await self._out.get()
-                if isinstance(item, model.Close):
-                    await self._ws.close(item.code, wire.cut_reason(item.reason))
-                    return
-                if not self._silent:
-                    await self._ws.send(wire.encode(item))
-        except ConnectionClosed:
-            pass  # the reader sees it too, and ends the link
+        self._line.close(close.code, self._record.reason)
 
     # ------------------------------------------------------------------------------------------ faults
 
     def _schedule_faults(self) -> None:
-        strikes = {
-            "goaway": self._strike_goaway,
-            "drop": self._strike_drop,
-            "close": lambda fault: self._do([model.Close(fault.code, fault.reason)]),
-            "stall": self._strike_stall,
-            "half-open": self._strike_half_open,
-            "expire-handles": self._strike_expire,
-            "pong-delay": self._strike_pongs,
-        }
+        """Those that strike at a time; the others are looked up where they matter."""
         for fault in self._faults:
-            if fault.kind in strikes:
-                at = self._opened + fault.at
-                self._timers.append(self._loop.call_at(at, self._strike, fault, strikes[fault.kind]))
+            if fault.kind in TIMED | {"pong-delay"}:
+                self._timers.append(self._loop.call_at(self._opened + fault.at, self._strike, fault))
 
-    def _strike(self, fault: Fault, how: Callable[[Fault], None] = lambda _: None) -> None:
+    def _strike(self, fault: Fault) -> None:
         self._record.faults.append(fault.kind)
         self._event("fault", fault=fault.kind)
-        how(fault)
-
-    def _strike_goaway(self, fault: Fault) -> None:
-        if self._record.session:
-            self._do(self._live.go_away(fault.value, self._loop.time()))
-
-    def _strike_drop(self, _: Fault) -> None:
-        """Cut the line as a crash does: a reset, not a farewell."""
-        sock = self._ws.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._ws.transport.abort()
-
-    def _strike_stall(self, _: Fault) -> None:
-        self._silent = True
-
-    def _strike_half_open(self, _: Fault) -> None:
-        """The network between us is gone; the real service lets go of the session, so that it can be resumed."""
-        self._silent = self._cut = True
-        self._ws.transport.pause_reading()
-        if self._record.session:
-            self._host.memory.end(self._session.id)
-
-    def _strike_expire(self, _: Fault) -> None:
-        if self._record.session:
-            self._host.memory.expire(self._session.id)
-
-    def _strike_pongs(self, fault: Fault) -> None:
-        protocol = self._ws.protocol
-        send = protocol.send_frame
-
-        def late(frame: Frame) -> None:
-            send(frame)
-            self._ws.send_data()
-
-        def send_frame(frame: Frame) -> None:
-            if frame.opcode is Opcode.PONG:
-                self._timers.append(self._loop.call_later(fault.value, late, frame))
-            else:
-                send(frame)
-
-        protocol.send_frame = send_frame  # type: ignore[method-assign] # websockets has no hook for pongs
+        match fault.kind:
+            case "drop":
+                self._line.drop()
+            case "close":
+                self._do([model.Close(fault.code, fault.reason)])
+            case "stall":
+                self._line.silent = True
+            case "pong-delay":
+                self._line.delay_pongs(fault.value)
+            case "half-open":
+                self._line.go_dark()
+                if self._record.session:
+                    # The real service lets go of a session whose line is gone: it can be resumed.
+                    self._host.memory.end(self._session.id)
+            case "goaway" if self._record.session:
+                self._do(self._live.go_away(fault.value, self._loop.time()))
+            case "expire-handles" if self._record.session:
+                self._host.memory.expire(self._session.id)
 
 
 def pieces(said: Said) -> Iterator[tuple[str, bytes]]:

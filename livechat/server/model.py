@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import wire
+from .families import WINDOW
 from .history import Turn, said_by, sound_tokens, text_tokens, trimmed, weight
-from .setup import FLASH_3_1, LIVE_3_8, THINKING_3_8, WINDOW, Terms
+from .setup import Terms
 
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 ABORTED = (
@@ -132,7 +133,7 @@ class Live:
         """What the person said until `offset`; "" when it was no speech after all."""
         actions: list[Action] = []
         if text and self.terms.input_text:
-            words = [word + " " for word in text.split()] if self.terms.family.words else [text]
+            words = [word + " " for word in text.split()] if self.terms.family.native_2_5 else [text]
             actions += [Send({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
         actions += self._voice("ACTIVITY_END", offset)
         if not text:
@@ -186,8 +187,7 @@ class Live:
             content["modelTurn"] = wire.sound(pcm, self.terms.vertex)
         if text and self.terms.output_text:
             content["outputTranscription"] = {"text": text}
-        # The 3.x models send an empty message before nearly every piece of sound.
-        empty: list[Action] = [Send({})] if self.terms.family in (LIVE_3_8, THINKING_3_8) else []
+        empty: list[Action] = [Send({})] if self.terms.family.empties else []
         return [*empty, Send({"serverContent": content})] if content else []
 
     def said_all(self, now: float) -> list[Action]:
@@ -228,6 +228,8 @@ class Live:
             actions += self.go_away(self._close_at - now, now)
         if self.state == "playing" and now >= self._play_end:
             actions += self._turn_complete(now)
+            if waiting := self._admit():
+                actions += [*waiting, *self._ask(now)]
         if self._offer_at is not None and now >= self._offer_at:
             again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
@@ -241,7 +243,7 @@ class Live:
         return text_tokens(self.system) + weight(self.history)
 
     def _voice(self, kind: str, offset: float) -> list[Action]:
-        if self.terms.family not in (LIVE_3_8, THINKING_3_8, FLASH_3_1) and self.terms.family.answers:
+        if not self.terms.family.activity:
             return []
         return [Send({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
 
@@ -292,24 +294,26 @@ class Live:
             self.history.append(Turn("model", text, played, cut=True))
             actions.append(Kept(self.history[-1]))
         self.covered = len(self.history)
-        return actions + self._turn_complete(now)
+        actions += self._turn_complete(now)
+        # What was waiting is before what cuts in now, and one answer serves both.
+        return actions + self._admit()
 
     def _turn_complete(self, now: float) -> list[Action]:
         self.state = "listening"
         content: wire.Json = {"turnComplete": True}
-        if self.terms.family is THINKING_3_8:
+        if self.terms.family.status:
             content["interactionStatus"] = "IDLE"
         if self.terms.vertex:
             content["groundingMetadata"] = {}
-        actions: list[Action] = [Send({"serverContent": content, "usageMetadata": self._usage()})]
         if self.terms.handles == "after turns":
             self._offer_at = now + self.times.handle_after_turn
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self.history += waiting
-            actions += [Kept(turn) for turn in waiting]
-            actions += self._ask(now)
-        return actions
+        return [Send({"serverContent": content, "usageMetadata": self._usage()})]
+
+    def _admit(self) -> list[Action]:
+        """Take the questions that were waiting into the history."""
+        waiting, self._waiting = self._waiting, []
+        self.history += waiting
+        return [Kept(turn) for turn in waiting]
 
     def _usage(self) -> wire.Json:
         text, sound = self._asked_tokens

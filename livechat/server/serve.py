@@ -1,4 +1,4 @@
-"""The server: listens, sorts addresses, and keeps the links. The only file but link.py that imports websockets."""
+"""The server: listens, sorts addresses, and keeps the links. Only it, link.py and line.py import websockets."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ from livechat.errors import UsageError
 
 from . import model, tls
 from .agent import Agent, make_agent
+from .families import MODELS, VERTEX_MODELS
 from .faults import Plan
 from .handles import Memory
 from .history import Turn
-from .link import CLOSE_S, Link, LinkRecord
-from .setup import MODELS, VERTEX_MODELS, Route
+from .host import LinkRecord
+from .line import CLOSE_S
+from .link import Link
+from .setup import Route
 
 HOST = "127.0.0.1"
 FRAME_BYTES = 16 << 20  # the largest frame taken; a client's largest seen was 129 kB

@@ -1,4 +1,4 @@
-"""What a client may ask for: the families of models and the rules of the first message. Pure.
+"""What a client may ask for in its first message, and how it is refused. Pure.
 
 Rules and texts: LIVE_API sections 0.3, 4 and 6.1.
 """
@@ -6,64 +6,13 @@ Rules and texts: LIVE_API sections 0.3, 4 and 6.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from .families import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Family
 from .wire import INVALID, Json, Rejected, snake, text_of, unknown
 
-WINDOW = 131_072  # tokens, every family
-TRIGGER = (5_000, 128_000)
+TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
 TARGET = (0, 128_000)
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-VOICES = frozenset(
-    _words("""
-        Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enceladus Iapetus Umbriel Algieba
-        Despina Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird
-        Zubenelgenubi Vindemiatrix Sadachbia Sadaltager Sulafat
-    """)
-)
-
-
-Cadence = Literal["every second", "after turns", "never"]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """How one generation of models behaves."""
-
-    thinking: Literal["budget", "level", "none", "required"]
-    proactivity: bool  # the field exists
-    affective: bool
-    chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
-    handles: Cadence
-    words: bool  # the person's words are transcribed one by one
-    answers: bool = True
-
-
-NATIVE_2_5 = Family("budget", True, True, "taken", "after turns", True)
-FLASH_3_1 = Family("level", False, False, "refused", "every second", False)
-LIVE_3_8 = Family("none", False, False, "ignored", "every second", False)
-THINKING_3_8 = Family("required", False, False, "ignored", "every second", False)
-TRANSCRIBE = Family("none", False, False, "refused", "never", False, answers=False)
-
-MODELS = {
-    "gemini-3.8-live": LIVE_3_8,
-    "gemini-3.8-live-extended-thinking": THINKING_3_8,
-    "gemini-3.1-flash-live-preview": FLASH_3_1,
-    "gemini-3.5-transcribe-live": TRANSCRIBE,
-    "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
-    "gemini-2.5-flash-native-audio-latest": NATIVE_2_5,
-    "gemini-2.5-flash-native-audio-preview-12-2025": NATIVE_2_5,
-}
-VERTEX_MODELS = {
-    "gemini-3.8-live": LIVE_3_8,
-    "gemini-live-2.5-flash-native-audio": NATIVE_2_5,
-    "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +43,9 @@ class Terms:
     seeded: bool  # the first completed content is history, not a question
 
 
-
 def _leaves(names: str) -> Json:
     """Fields whose inside is not looked at."""
-    return dict.fromkeys(_words(names))
+    return dict.fromkeys(names.split())
 
 
 _GENERATION = _leaves("""
@@ -139,7 +87,7 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
     _known(body, _fields(family, route.vertex), "setup")
     generation = _part(body, "generationConfig")
     _check_generation(generation, family, route.vertex)
-    if family is THINKING_3_8 and _blocking(body.get("tools")):
+    if family.thinking == "required" and _blocking(body.get("tools")):
         raise Rejected(1007, "BLOCKING function calls are not supported for this model")
     resumption = _part(body, "sessionResumption")
     handle = resumption.get("handle")
@@ -191,7 +139,7 @@ def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]
 
 def _fields(family: Family, vertex: bool) -> Json:
     fields = dict(_FIELDS)
-    if family.proactivity:
+    if family.native_2_5:
         fields["proactivity"] = _leaves("proactiveAudio proactiveVideo")
     if vertex:
         fields["sessionResumption"] = _leaves("handle transparent")
@@ -244,10 +192,10 @@ def _check_generation(config: Json, family: Family, vertex: bool) -> None:
     if family.answers and modalities is not None and modalities != ["AUDIO"]:
         names = ", ".join(map(str, modalities)) if isinstance(modalities, list) else str(modalities)
         raise Rejected(1007, f"The requested combination of response modalities ({names}) is not supported")
-    if config.get("enableAffectiveDialog") is not None and not family.affective:
+    if config.get("enableAffectiveDialog") is not None and not family.native_2_5:
         raise Rejected(1007, INVALID)
     speech = _part(config, "speechConfig")
-    if family is NATIVE_2_5 and not vertex and "languageCode" in speech:
+    if family.native_2_5 and not vertex and "languageCode" in speech:
         raise Rejected(1007, f"Unsupported language code '{speech['languageCode']}'")
     name = _part(_part(speech, "voiceConfig"), "prebuiltVoiceConfig").get("voiceName")
     if name is not None and (not isinstance(name, str) or name not in VOICES):

@@ -110,8 +110,8 @@ class Loudness:
         """Whether `frame` is well above what the room sounds like."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32) / 32768
         level = float(20 * np.log10(np.sqrt(np.mean(samples**2)) + 1e-5))
-        # The floor follows silence at once, and noise by one decibel a second.
-        self._floor = min(level, self._floor + 0.02)
+        # The floor follows silence at once, and noise by three decibels a second.
+        self._floor = min(level, self._floor + 0.06)
         return level > min(-25.0, max(-45.0, self._floor + 12.0))
 
 

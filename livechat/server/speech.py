@@ -1,34 +1,24 @@
-"""An agent that understands speech: silero finds it, Moonshine writes it down, the brain answers, hibari speaks.
+"""The models of the offline agent: silero (is it speech), Moonshine (which words), hibari (say these words).
 
-The only file that imports onnxruntime and hibari. Models load and run in worker threads. An utterance is
-transcribed during the silence that ends it, so that an answer begins some 50 ms after the end is certain.
+The only file that imports onnxruntime and hibari, and not before a model is made. All calls take
+milliseconds to a second of computing, and are safe from several threads at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
-import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import brain
-from .agent import Ear, LoudnessEar, Parrot, Question, Said
-from .sound import RATE, Heard, Paused, Segmenter
+from .sound import RATE
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 Samples = NDArray[np.float32]
 
 HOP = 512  # samples in one silero frame, 32 ms
-THRESHOLD = 0.5
 GAIN = 1.5  # hibari peaks at 0.3 to 0.5 of full scale
 
 
@@ -40,7 +30,7 @@ def _data(package: str, *names: str) -> str:
     return str(Path(spec.origin).parent.joinpath(*names))
 
 
-def _samples(pcm: bytes) -> Samples:
+def samples_of(pcm: bytes) -> Samples:
     """s16le as floats in [-1, 1]."""
     return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(32768)
 
@@ -57,7 +47,7 @@ def _session(path: str, threads: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-class _Silero:
+class Silero:
     """The voice detector's network; its state is the caller's."""
 
     def __init__(self) -> None:
@@ -70,7 +60,7 @@ class _Silero:
         return float(probability[0, 0]), state
 
 
-class _Moonshine:
+class Recogniser:
     """Speech to text, English; one greedy pass with a cached decoder."""
 
     START, END = 1, 2
@@ -102,13 +92,13 @@ class _Moonshine:
             at += length
         return words
 
-    def __call__(self, samples: Samples) -> str:
-        """The words in `samples`, 16 kHz in [-1, 1]; "" for what it says of mere noise."""
-        sound = samples[None]
+    def transcribe(self, pcm: bytes) -> str:
+        """The words in `pcm`, s16le 16 kHz; "" for what it makes of mere noise."""
+        sound = samples_of(pcm)[None]
         mask = np.ones(sound.shape, np.int64)
         hidden = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})[0]
         cache, tokens, last = dict(self._empty), [], self.START
-        for step in range(int(len(samples) / RATE * 6.5) + 6):  # nobody speaks more tokens a second
+        for step in range(int(sound.size / RATE * 6.5) + 6):  # nobody speaks more tokens a second
             feed = {
                 "input_ids": np.array([[last]], np.int64),
                 "encoder_hidden_states": hidden,
@@ -128,20 +118,13 @@ class _Moonshine:
         return "" if words.rstrip(".?! ").lower() == "you" else words
 
 
-class _Models:
-    """All three, loaded and warm."""
+class Voice:
+    """Text to speech, English."""
 
     def __init__(self) -> None:
-        self.silero, self.moonshine = _Silero(), _Moonshine()
         import hibari
 
         self._hibari = hibari.Hibari()
-        self.moonshine(np.zeros(RATE, dtype=np.float32))
-        self.speak("Ready.")
-
-    def transcribe(self, pcm: bytes) -> str:
-        """The words in s16le 16 kHz `pcm`."""
-        return self.moonshine(_samples(pcm))
 
     def sentences(self, text: str) -> list[str]:
         """`text` as it is spoken, one sentence after the other."""
@@ -153,101 +136,10 @@ class _Models:
         return bytes((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes())
 
 
-class SileroEar:
-    """An ear that tells speech from noise. Falls back to loudness where the models do not load."""
-
-    def __init__(self, agent: Spoken, silence_ms: int | None) -> None:
-        self._agent = agent
-        self._rest = b""
-        self._state: Samples = np.zeros((2, 1, 128), np.float32)
-        self._before: Samples = np.zeros(64, np.float32)
-        self._segmenter = Segmenter(HOP / RATE * 1000, onset=3, silence_ms=silence_ms)
-        self._plain = LoudnessEar(silence_ms)
-
-    async def hear(self, pcm: bytes) -> list[Heard]:
-        models = await self._agent.models()
-        if models is None:
-            return await self._plain.hear(pcm)
-        pcm = self._rest + pcm
-        whole = len(pcm) // (2 * HOP) * 2 * HOP
-        self._rest = pcm[whole:]
-        if not whole:
-            return []
-        heard = await self._agent.work(self._detect, models, pcm[:whole])
-        for event in heard:
-            if isinstance(event, Paused):
-                self._agent.foresee(models, event.pcm)
-        return heard
-
-    async def flush(self) -> list[Heard]:
-        return await self._plain.flush() if await self._agent.models() is None else self._segmenter.flush()
-
-    def _detect(self, models: _Models, pcm: bytes) -> list[Heard]:
-        samples = _samples(pcm)
-        heard: list[Heard] = []
-        for at in range(0, len(samples), HOP):
-            frame = np.concatenate([self._before, samples[at : at + HOP]])
-            probability, self._state = models.silero(frame, self._state)
-            self._before = frame[-64:]
-            heard += self._segmenter.push(pcm[2 * at : 2 * (at + HOP)], probability >= THRESHOLD)
-        return heard
-
-
-class Spoken:
-    """The agent of the `offline` extra. Where its models do not load it does as a Parrot, and `name` says so."""
+class Models:
+    """All three, loaded and warm."""
 
     def __init__(self) -> None:
-        self.name = "offline agent: hears, answers and speaks on this computer"
-        # Two: a long transcription for one client must not stop another from being heard.
-        self._pool = ThreadPoolExecutor(2, "livechat-speech")
-        self._parrot = Parrot()
-        self._loading: asyncio.Future[_Models] | None = None
-        self._failed = False
-        self._foreseen: tuple[bytes, Future[str]] | None = None
-
-    async def start(self) -> None:
-        await self.models()
-
-    def ear(self, silence_ms: int | None) -> Ear:
-        return SileroEar(self, silence_ms)
-
-    async def transcribe(self, pcm: bytes) -> str:
-        models = await self.models()
-        if models is None:
-            return await self._parrot.transcribe(pcm)
-        if self._foreseen and self._foreseen[0] == pcm:
-            return await asyncio.wrap_future(self._foreseen[1])
-        return await self.work(models.transcribe, pcm)
-
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        models = await self.models()
-        if models is None:
-            async for said in self._parrot.reply(question):
-                yield said
-            return
-        for sentence in models.sentences(brain.reply(question.history, question.facts)):
-            yield Said(sentence, await self.work(models.speak, sentence))
-
-    async def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def models(self) -> _Models | None:
-        """The models once they are loaded; None if they cannot be."""
-        if self._loading is None:
-            self._loading = asyncio.get_running_loop().run_in_executor(self._pool, _Models)
-        try:
-            return await asyncio.shield(self._loading)
-        except Exception as error:  # noqa: BLE001 - whatever a broken native package raises
-            if not self._failed:
-                self._failed = True
-                log.warning("the speech models do not load: %s", error)
-                self.name = f"the speech models do not load ({error}): it gives your own words back"
-            return None
-
-    async def work(self, job: Callable[..., T], *arguments: Any) -> T:
-        """Run `job` in a worker thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
-
-    def foresee(self, models: _Models, pcm: bytes) -> None:
-        """Begin to transcribe `pcm`, which may turn out to be the whole utterance."""
-        self._foreseen = pcm, self._pool.submit(models.transcribe, pcm)
+        self.silero, self.recogniser, self.voice = Silero(), Recogniser(), Voice()
+        self.recogniser.transcribe(bytes(2 * RATE))
+        self.voice.speak("Ready.")

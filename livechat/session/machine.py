@@ -6,8 +6,8 @@
 
 Rules
  1. TABLE holds every transition. An input that has no row in the current state is a bug and raises.
- 2. An input of a link that is not the current one, or that has ended, is stale and ignored. So is
-    everything once OVER.
+ 2. An input of a link that is not the current one, or that has ended, is stale and ignored, but for the
+    count of an answer that is left at what came of it. So is everything once OVER.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
     refuses a handle whose link is still open.
  4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice.
@@ -124,7 +124,7 @@ class Machine:
             return []
         link = getattr(event, "link", None)
         if link is not None and (link != self._link or self.state is State.WAITING):
-            return []
+            return self._replied(event, now) if isinstance(event, Replied) else []
         return TABLE[self.state, type(event)](self, event, now)
 
     def deadline(self) -> float | None:
@@ -272,9 +272,7 @@ class Machine:
         doublings = self._failures - (1 if slow else 2)
         if doublings < 0:
             return 0.0
-        return min(longest, first * 2.0 ** min(doublings, 16)) * (
-            0.5 + self._random() / 2 if not slow else 1.0
-        )
+        return min(longest, first * 2.0 ** min(doublings, 16)) * (0.5 + self._random() / 2 if not slow else 1.0)
 
     def _redial(self, _: Tick, now: float) -> list[Action]:
         return self._dial(now)
@@ -328,7 +326,9 @@ class Machine:
         return [Hold(), Show(LinkState(self._link, "closing", why=self._cause)), Hang(self._link)]
 
     def _moved(self, event: Ended, now: float) -> list[Action]:
-        return self._next_link(LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause), now)
+        return self._next_link(
+            LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause), now
+        )
 
     def _given_up(self, _: Tick, now: float) -> list[Action]:
         """The close of a half-open connection can hang: what it says from now on is stale."""
@@ -450,7 +450,6 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.WAITING, Tick): _M._redial,
     (_S.WAITING, Person): _M._person,
     (_S.WAITING, Asked): _M._asked,
-    (_S.WAITING, Replied): _M._replied,  # the lost link's answer is left at what came of it
     (_S.WAITING, Leave): _M._leave_unlinked,
     # the last link reads on for its last handle, then is closed
     (_S.LEAVING, Ended): _M._gone,

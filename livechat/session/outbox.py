@@ -7,8 +7,10 @@ where its handle does not cover them. Speech is kept and silence is not: of sile
 and after speech is replayed, so that no first syllable is clipped.
 
 Invariants, true after each method:
- - indices grow; speech and text leave `_items` only by `answered`, or by the bound, counted in `dropped_ms`
- - silence stays only while it is unsent on a working link, or is one of the newest LEAD frames
+ - indices grow; speech and text leave `_items` only by `answered`, or by the bound, counted in `dropped_ms`;
+   what the living link was given and the bound takes counts once that link is lost without an answer
+ - silence stays only while it is unsent on a working link, BACKLOG frames of it at most, or is one of the
+   newest LEAD frames
  - while held, nothing is listed as unsent: `rewind` makes the list anew
 """
 
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from livechat.audio.base import FRAME_MS
 
 LEAD = 8  # frames of silence kept before speech: 160 ms, more than voice detection needs to make up its mind
+BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
 BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
 
 
@@ -46,12 +49,12 @@ class Outbox:
         self._bound = bound_ms
         self._items: dict[int, Item] = {}  # in order of index
         self._unsent: deque[int] = deque()  # may name items that have left meanwhile
-        self._lead: deque[int] = (
-            deque()
-        )  # the newest silence, at most LEAD frames, that no speech has claimed
+        self._lead: deque[int] = deque()  # the newest silence, at most LEAD frames, that no speech has claimed
         self._held = True
         self._next = 0
-        self._last_sent = -1
+        self._last_sent = -1  # on this link
+        self._forgone_ms = 0  # speech this link was given, unanswered, that the bound took
+        self._forgone_to = -1  # the last index of it
         self._speech_from: int | None = None  # first index of the speech going on now
         self._waiting_ms = 0  # speech in `_items`
         self.captured_ms = 0
@@ -76,6 +79,9 @@ class Outbox:
                 oldest = self._lead.popleft()
                 if self._held or self._items[oldest].sent:
                     del self._items[oldest]
+                elif len(self._unsent) > BACKLOG:
+                    del self._items[oldest]
+                    self._unsent.remove(oldest)
         self._put(Item(self._next, frame, "", speech))
         self._enforce_bound()
 
@@ -108,15 +114,25 @@ class Outbox:
         """The question up to and including `mark` has its answer: it is never sent again."""
         for index in [i for i, item in self._items.items() if i <= mark and item.sent and item.kept]:
             self._remove(index)
+        if mark >= self._forgone_to:
+            self._forgone_ms = 0
 
     def waiting(self) -> bool:
         """Whether anything said or typed has no answer yet."""
         return any(item.kept for item in self._items.values())
 
+    def give_up(self) -> int:
+        """The end: speech that no link was ever given is counted as dropped. Returns how many texts were not."""
+        unsent = [item for item in self._items.values() if not item.sent]
+        self.dropped_ms += FRAME_MS * sum(item.speech for item in unsent)
+        return sum(bool(item.text) for item in unsent)
+
     def hold(self) -> None:
         """No link: nothing is to be sent, and silence need not wait for one."""
         self._held = True
         self._unsent.clear()
+        self.dropped_ms += self._forgone_ms
+        self._forgone_ms = 0
         for index in [i for i, item in self._items.items() if not item.kept and i not in self._lead]:
             del self._items[index]
 
@@ -131,6 +147,7 @@ class Outbox:
             for index in [i for i, item in self._items.items() if item.speech and item.sent]:
                 self._drop(index)
         self._held = False
+        self._last_sent = -1
         self._unsent = deque(self._items)
         self.replayed_ms += self._waiting_ms
         return self._waiting_ms
@@ -151,4 +168,12 @@ class Outbox:
 
     def _enforce_bound(self) -> None:
         while self._waiting_ms > self._bound:
-            self._drop(next(i for i, item in self._items.items() if item.speech))
+            oldest = next(i for i, item in self._items.items() if item.speech)
+            if not self._held and oldest <= self._last_sent:
+                self._remove(oldest)
+                self._forgone_ms += FRAME_MS
+                self._forgone_to = oldest
+            else:
+                self._drop(oldest)
+        if len(self._unsent) > 2 * len(self._items):  # a link that takes nothing: what has left need not be listed
+            self._unsent = deque(i for i in self._unsent if i in self._items)

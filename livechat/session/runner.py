@@ -178,6 +178,8 @@ class Runner:
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
+        if self.outbox.give_up():
+            self._show(Warned("what you typed last did not reach the server", "it is kept with the conversation"))
         return self._error
 
     def leave(self, *, hurry: bool = False) -> None:
@@ -204,9 +206,7 @@ class Runner:
         match action:
             case Dial(n, resumption):
                 self.links += 1
-                self._link = self._dial_link(
-                    n, resumption.handle if resumption else None, self._inbox.put_nowait
-                )
+                self._link = self._dial_link(n, resumption.handle if resumption else None, self._inbox.put_nowait)
                 self._links = [task for task in self._links if not task.done()]
                 self._links.append(self._group.create_task(self._link.run()))
             case Hold():

@@ -39,9 +39,8 @@ def seed(turns: list[Exchange]) -> list[Content]:
             if turn.model:
                 contents.append(Content("model", turn.model))
         return contents
-    lines = [
-        line for t in turns for line in (f"User: {t.user}", f"You: {t.model}") if not line.endswith(": ")
-    ]
+    sides = [side for t in turns for side in (("User", t.user), ("You", t.model))]
+    lines = [f"{who}: {text}" for who, text in sides if text]
     text = "\n".join(lines)
     if len(text) > MAX_CHARS:
         text = "…" + text[-MAX_CHARS:]

@@ -61,6 +61,7 @@ class Transcript:
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
         self._heard = self.model = ""
+        self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
 
     def close(self) -> Exchange:
         """The question has its answer."""

@@ -127,6 +127,8 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     """What a link's end means. `setting_up`: it never opened; `age_s`: for how long it was open."""
     if end.how == "bad":
         return Verdict(Kind.FATAL, end.reason, "check the options and the environment", 3)
+    if end.how == "auth":
+        return Verdict(Kind.FATAL, "no credentials for Vertex AI", "run `gcloud auth application-default login`", 3)
     if end.how == "http":
         return _http(end.code or 0)
     if end.how == "timeout":
@@ -149,9 +151,7 @@ def _http(status: int) -> Verdict:
     if status in _HTTP:
         return _HTTP[status]
     if 400 <= status < 500:
-        return Verdict(
-            Kind.FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint", 3
-        )
+        return Verdict(Kind.FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint", 3)
     return Verdict(Kind.RESUME, f"the service is unavailable just now (HTTP {status})")
 
 

@@ -48,9 +48,7 @@ _EDITS: dict[str, Callable[[Buffer], object]] = {
 class TypedLine:
     """Edits one line at a time and says when it is sent, and when the person wants to leave."""
 
-    def __init__(
-        self, *, send: Callable[[str], object], leave: Callable[[], object], typing: bool = True
-    ) -> None:
+    def __init__(self, *, send: Callable[[str], object], leave: Callable[[], object], typing: bool = True) -> None:
         """`send` gets each finished line, `leave` hears each wish to. Without `typing` there is no text."""
         self._buffer = Buffer(multiline=False)
         self._send = send

@@ -161,8 +161,9 @@ class ViewState:
             handle=age(now - self._handle_at) if self._handle else "none",
             resumable=self._resumable,
             valid="" if not self._handle else validity(valid_s) if valid_s > 0 else "expired",
-            compression="off" if not self._compression else
-            f"{tokens(self._compression['trigger_tokens'])}→{tokens(self._compression['target_tokens'])}",
+            compression="off"
+            if not self._compression
+            else f"{tokens(self._compression['trigger_tokens'])}→{tokens(self._compression['target_tokens'])}",
             context="" if self._context is None else tokens(self._context),
             filled=None if trigger is None else (self._context or 0) / max(1, trigger),
             mic=_meter(self._levels.mic) if fresh else 0.0,

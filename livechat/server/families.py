@@ -1,0 +1,58 @@
+"""The models this server can be, and how each generation behaves (LIVE_API 0.3, 1.4, 2.2). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+WINDOW = 131_072  # tokens, every family
+
+VOICES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        Zephyr Puck Charon Kore Fenrir Leda Orus Aoede Callirrhoe Autonoe Enceladus Iapetus Umbriel Algieba
+        Despina Erinome Algenib Rasalgethi Laomedeia Achernar Alnilam Schedar Gacrux Pulcherrima Achird
+        Zubenelgenubi Vindemiatrix Sadachbia Sadaltager Sulafat
+        """,
+    )
+)
+
+Cadence = Literal["every second", "after turns", "never"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """How one generation of models behaves."""
+
+    thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may or must hold
+    chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
+    handles: Cadence
+    native_2_5: bool = False  # proactivity and affective dialog exist; words are transcribed one by one
+    activity: bool = True  # voiceActivity is sent
+    empties: bool = False  # an empty message comes before nearly every piece of sound
+    status: bool = False  # turnComplete carries interactionStatus
+    answers: bool = True
+
+
+NATIVE_2_5 = Family(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
+FLASH_3_1 = Family(thinking="level", chunks="refused", handles="every second")
+LIVE_3_8 = Family(thinking="none", chunks="ignored", handles="every second", empties=True)
+THINKING_3_8 = Family(thinking="required", chunks="ignored", handles="every second", empties=True, status=True)
+TRANSCRIBE = Family(thinking="none", chunks="refused", handles="never", answers=False)
+
+MODELS = {
+    "gemini-3.8-live": LIVE_3_8,
+    "gemini-3.8-live-extended-thinking": THINKING_3_8,
+    "gemini-3.1-flash-live-preview": FLASH_3_1,
+    "gemini-3.5-transcribe-live": TRANSCRIBE,
+    "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
+    "gemini-2.5-flash-native-audio-latest": NATIVE_2_5,
+    "gemini-2.5-flash-native-audio-preview-12-2025": NATIVE_2_5,
+}
+VERTEX_MODELS = {
+    "gemini-3.8-live": LIVE_3_8,
+    "gemini-live-2.5-flash-native-audio": NATIVE_2_5,
+    "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
+}

@@ -1,0 +1,45 @@
+"""What a link and its server know of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from . import model
+from .agent import Agent
+from .handles import Memory
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """What became of one link. `code` and `reason`: how the server closed it, if it did."""
+
+    n: int
+    session: str = ""
+    model: str = ""
+    resumed: bool = False
+    audio_bytes: int = 0  # of sound received, as sent
+    code: int | None = None
+    reason: str = ""
+    faults: list[str] = field(default_factory=list)  # those that struck
+
+
+class Host(Protocol):
+    """What a link needs of its server."""
+
+    agent: Agent
+    memory: Memory
+    times: model.Times
+    as_model: str | None
+
+    def event(self, **event: Any) -> None:
+        """Tell whoever watches."""
+        ...
+
+    def audio(self, n: int, pcm: bytes) -> None:
+        """Sound as received on link `n`."""
+        ...
+
+    def remembers(self, session: str, live: model.Live) -> None:
+        """The history of `session` has changed."""
+        ...
