@@ -78,7 +78,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
         kept = _find(store, resume) if resuming else None
-        settings = resolve(os.environ, **{**(kept.options if kept else {}), **flags})
+        settings = resolve(os.environ, **_merged(kept.options if kept else {}, flags))
         plan = _plan(settings.faults)
         kept = _fits(kept, settings) if kept else None
         notices += settings.warnings
@@ -155,6 +155,13 @@ async def converse(parts: Parts) -> int:
 
         say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
     return code
+
+
+def _merged(kept: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
+    """The options of a resume: those of the conversation, but for what was asked for now."""
+    if flags.keys() & {"offline", "endpoint"}:  # another server: what belonged to the old one does not fit it
+        kept = {name: value for name, value in kept.items() if name not in {"offline", "endpoint", "ca_file"}}
+    return {**kept, **flags}
 
 
 def _plan(faults: str) -> Plan | None:
@@ -241,6 +248,8 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
 def _options(settings: Settings) -> dict[str, Any]:
     """What a resume of this conversation begins with."""
     made = {name: getattr(settings, name) for name in _REMEMBERED if getattr(settings, name) is not None}
+    if settings.system and settings.system.startswith("@"):
+        made["system"] = f"@{settings.system}"  # it is the text itself, not a file's name
     if settings.ca_file:
         made["ca_file"] = str(Path(settings.ca_file).resolve())  # a resume may come from another folder
     if settings.backend == "offline":

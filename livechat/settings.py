@@ -181,6 +181,8 @@ def _is_address(url: str) -> bool:
 def _system(text: str | None) -> str | None:
     if text is None or not text.startswith("@"):
         return text
+    if text.startswith("@@"):
+        return text[1:]  # a text that begins with one
     try:
         return Path(text[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:

@@ -75,6 +75,7 @@ class Store:
         Raises LivechatError if the path cannot be used.
         """
         self._on_trouble = on_trouble
+        self._db: sqlite3.Connection | None = None
         self.on_disk = path is not None  # and so there for a later run
         try:
             if path is not None:
@@ -83,14 +84,13 @@ class Store:
                 with suppress(OSError):  # a file system without modes
                     path.chmod(0o600)  # it may come from a backup
             # Autocommit: each statement is on disk before the next word is spoken.
-            self._db: sqlite3.Connection | None = sqlite3.connect(
-                path or ":memory:", isolation_level=None, timeout=2.0
-            )
+            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as e:
+            self.close()
             why = e.strerror if isinstance(e, OSError) else str(e)
             raise LivechatError(
                 f"conversations cannot be kept in {path.parent if path else 'memory'}: {why}",

@@ -78,6 +78,16 @@ def test_a_call_by_microphone_and_speaker(call: Call, card: VirtualCard) -> None
         terminal.until_shown("listening")
         heard = recognise(ear.sound.tobytes())
     assert words("go forward meters") <= heard
+    terminal.press("tell me a story\r")
+    with card.listen(16_000) as ear:
+        terminal.until_shown("brass bell")
+        before = len(ear.sound)
+        card.say(np.concatenate([samples("Go forward ten meters."), np.zeros(8_000, np.int16)]), 16_000)
+        terminal.until_shown("Go forward ten meters.")
+        story = recognise(ear.sound[:before].tobytes())
+        after = recognise(ear.sound[before + 3 * 16_000 :].tobytes())
+    assert words("old lighthouse keeper") <= story
+    assert not words("captain matches window") & after  # the speaker stopped where the person cut in
     terminal.press("\x03")
     assert terminal.until_ended() == 0
     assert terminal.restored()

@@ -94,7 +94,7 @@ class Card:
         except self._sd.PortAudioError as error:
             raise DeviceError(
                 f"the {WORD[stream.kind]} cannot be opened: {error}",
-                "another program may hold it; `livechat devices` lists the others",
+                "another program may hold it; name another with --mic or --speaker",
             ) from error
         self._streams.append(stream)
 

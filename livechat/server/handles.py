@@ -163,6 +163,7 @@ class Memory:
             return self._db.execute(sql, parameters).lastrowid or 0
 
     def _file(self, path: Path) -> tuple[sqlite3.Connection, bytes]:
+        db = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -171,6 +172,8 @@ class Memory:
             db.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; a power cut may cost seconds
             return db, self._prepared(db)
         except (OSError, sqlite3.Error) as error:
+            if db:
+                db.close()
             self._warn(error)
             return self._ram()
 

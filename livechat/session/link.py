@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from livechat.settings import Settings
 
 SETUP_S = 10.0  # from dialling to setupComplete; 0.25 to 0.5 s is usual (1.1)
-CLOSE_S = 2.0  # the close handshake with a peer that may be dead
+CLOSE_S = 1.0  # the close handshake with a peer that may be dead; several round trips to any other
 PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (6.4)
 MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
 _log = logging.getLogger(__name__)

@@ -197,9 +197,9 @@ class Machine:
         self._lost_at = now
         stable = self._was_stable(now)
         verdict = judge(event, setting_up=False, age_s=max(now - self._opened_at, STABLE_S if stable else 0.0))
-        self._cause = verdict.why
         if not stable:
             verdict = self._doubted(verdict, event)
+        self._cause = verdict.why
         return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
 
     def _was_stable(self, now: float) -> bool:
@@ -219,13 +219,15 @@ class Machine:
         self._doubts += 1
         if self._gave_old:
             self._bare = True
-            return replace(verdict, kind=Kind.RESUME)
-        return replace(verdict, kind=Kind.FRESH) if self._dialled is not None else verdict
+            return Verdict(Kind.RESUME, "the server refused what it was sent again: once more without it")
+        if self._dialled is not None:
+            return Verdict(Kind.FRESH, "the server no longer accepts this handle")
+        return verdict
 
     def _expire(self, now: float) -> list[Action]:
         if not self._handles or self._handles[0].expires is not None:
             return []
-        self._handles = [replace(h, expires=h.expires or now + self._ttl) for h in self._handles]
+        self._handles = [h if h.expires is not None else replace(h, expires=now + self._ttl) for h in self._handles]
         return [Expire()]
 
     def _after(self, verdict: Verdict, event: Ended, now: float) -> list[Action]:

@@ -143,6 +143,7 @@ class Runner:
         self._links: list[asyncio.Task[None]] = []  # the one that lives, and any that is still closing
         self._flow: Flow | None = None  # a link that is open and has not been given its context yet
         self._flowing = False
+        self._dropped_before = 0  # before the handover going on
         self._wake = asyncio.Event()
         self._free = asyncio.Event()  # no question is open
         self._free.set()
@@ -228,6 +229,8 @@ class Runner:
                 self._error = error
 
     def _hold(self) -> None:
+        if self._flowing:
+            self._dropped_before = self.outbox.dropped_ms
         self._flowing = False
         self._flow = None
         self.outbox.hold()
@@ -431,14 +434,13 @@ class Runner:
         if self._flow is not flow:
             return  # that link is gone already
         self._flow = None
-        before = self.outbox.dropped_ms
         replayed = self.outbox.rewind(bare=flow.bare)
         self._flowing = True
         if flow.how not in ("resumed", "previous"):
             self._context = 0
         if flow.cause:
             self.longest_gap_ms = max(self.longest_gap_ms, flow.gap_ms)
-            dropped = self.outbox.dropped_ms - before
+            dropped = self.outbox.dropped_ms - self._dropped_before
             self._show(Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed, dropped))
 
     # ---------------------------------------------------------------------------------- the clock

@@ -150,7 +150,7 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
 def _http(status: int) -> Verdict:
     if status in _HTTP:
         return _HTTP[status]
-    if 400 <= status < 500:
+    if 400 <= status < 500 and status != 408:
         return Verdict(Kind.FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint", 3)
     return Verdict(Kind.RESUME, f"the service is unavailable just now (HTTP {status})")
 

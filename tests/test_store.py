@@ -1,0 +1,420 @@
+"""The store: nothing said is lost to a kill, nobody else may read it, and a bad disk costs the memory only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livechat.errors import LivechatError, UsageError
+from livechat.events import Resumption
+from livechat.session.seeding import Exchange
+from livechat.store import ID_LENGTH, Book, Store, state_folder
+
+TTL = 7200.0
+
+
+class Trouble:
+    """Remembers what the store complained of."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def __call__(self, message: str, hint: str) -> None:
+        self.told.append((message, hint))
+
+
+@pytest.fixture
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "conversations.sqlite3"
+
+
+@pytest.fixture
+def store(path: Path, trouble: Trouble) -> Iterator[Store]:
+    opened = Store(path, on_trouble=trouble)
+    yield opened
+    opened.close()
+
+
+class Clock:
+    """The wall's clock, for the store alone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_700_000_000.0
+        monkeypatch.setattr("livechat.store.time.time", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def keep(store: Store, conversation: str, *handles: str) -> None:
+    for handle in handles:
+        store.keep(conversation, Resumption(handle, 0), TTL)
+
+
+# --------------------------------------------------------------------------------------------- keeping
+
+
+def test_a_conversation_is_found_again_as_it_was(store: Store, clock: Clock) -> None:
+    identity = store.begin("gemini", "gemini-3.8-live", {"voice": "Puck", "trigger_tokens": 5_000})
+    store.turn(identity, 0, "What time is it?", "It is noon.")
+    store.turn(identity, 1, "Thanks – ünïcode \N{OWL} \n'; DROP TABLE turns; --", "")
+    store.keep(identity, Resumption("handle", 2), TTL)
+    kept = store.find(identity)
+    assert kept is not None
+    assert (kept.id, kept.backend, kept.model) == (identity, "gemini", "gemini-3.8-live")
+    assert kept.options == {"voice": "Puck", "trigger_tokens": 5_000}
+    assert kept.turns == [
+        Exchange("What time is it?", "It is noon."),
+        Exchange("Thanks – ünïcode \N{OWL} \n'; DROP TABLE turns; --", ""),
+    ]
+    assert kept.handles == [("handle", 2, clock.now + TTL)]
+
+
+def test_an_id_is_short_and_made_of_letters_that_cannot_be_confused(store: Store) -> None:
+    identities = {store.begin("offline", "m", {}) for _ in range(200)}
+    assert len(identities) == 200
+    assert all(len(i) == ID_LENGTH and not set(i) & set("01oil") and i.isalnum() for i in identities)
+
+
+def test_a_turn_that_goes_on_replaces_what_was_written_of_it(store: Store) -> None:
+    identity = store.begin("offline", "m", {})
+    for text in ("It", "It is", "It is noon."):
+        store.turn(identity, 0, "Time?", text)
+    kept = store.find(identity)
+    assert kept is not None
+    assert kept.turns == [Exchange("Time?", "It is noon.")]
+
+
+def test_turns_come_back_in_the_order_of_their_numbers(store: Store) -> None:
+    identity = store.begin("offline", "m", {})
+    for number in (10, 2, 0, 1):
+        store.turn(identity, number, f"q{number}", "")
+    kept = store.find(identity)
+    assert kept is not None
+    assert [turn.user for turn in kept.turns] == ["q0", "q1", "q2", "q10"]
+
+
+def test_a_conversation_is_found_by_its_handle_and_nothing_by_a_strange_word(store: Store) -> None:
+    first, second = store.begin("offline", "m", {}), store.begin("offline", "m", {})
+    keep(store, first, "h-first")
+    keep(store, second, "h-second")
+    found = store.find("h-first")
+    assert found is not None
+    assert found.id == first
+    assert store.find("never-heard-of") is None
+    assert store.find("") is None
+
+
+def test_the_newest_conversation_is_the_one_last_spoken_in(store: Store, clock: Clock) -> None:
+    """With or without handles: some servers never give any."""
+    older = store.begin("offline", "m", {})
+    clock.now += 10
+    newer = store.begin("offline", "m", {})
+    assert [kept and kept.id for kept in [store.find(None)]] == [newer]
+    clock.now += 10
+    store.turn(older, 0, "I am back", "")
+    assert [kept and kept.id for kept in [store.find(None)]] == [older]
+    clock.now += 10
+    keep(store, newer, "h")
+    assert [kept and kept.id for kept in [store.find(None)]] == [newer]
+
+
+def test_an_empty_store_has_no_newest_conversation(store: Store) -> None:
+    assert store.find(None) is None
+
+
+# --------------------------------------------------------------------------------------------- handles
+
+
+def test_only_the_two_newest_handles_are_kept_newest_first(store: Store, path: Path) -> None:
+    identity, other = store.begin("offline", "m", {}), store.begin("offline", "m", {})
+    keep(store, other, "theirs")
+    keep(store, identity, "a", "b", "c", "d")
+    kept = store.find(identity)
+    assert kept is not None
+    assert [handle for handle, _, _ in kept.handles] == ["d", "c"]
+    theirs = store.find(other)
+    assert theirs is not None
+    assert [handle for handle, _, _ in theirs.handles] == ["theirs"]
+
+
+def test_a_handle_that_comes_again_is_the_newest_again(store: Store, clock: Clock) -> None:
+    identity = store.begin("offline", "m", {})
+    keep(store, identity, "a", "b")
+    clock.now += 1
+    store.keep(identity, Resumption("a", 5), TTL)
+    kept = store.find(identity)
+    assert kept is not None
+    assert kept.handles == [("a", 5, clock.now + TTL), ("b", 0, clock.now - 1 + TTL)]
+
+
+def test_a_clock_that_is_set_back_makes_no_old_handle_the_newest(store: Store, clock: Clock) -> None:
+    identity = store.begin("offline", "m", {})
+    keep(store, identity, "a", "b")
+    clock.now -= 3_600
+    keep(store, identity, "c")
+    kept = store.find(identity)
+    assert kept is not None
+    assert [handle for handle, _, _ in kept.handles] == ["c", "b"]
+
+
+def test_handles_of_one_instant_keep_their_order(store: Store, clock: Clock) -> None:
+    identity = store.begin("offline", "m", {})
+    keep(store, identity, "m", "z", "a", "x")
+    kept = store.find(identity)
+    assert kept is not None
+    assert [handle for handle, _, _ in kept.handles] == ["x", "a"]
+
+
+def test_validity_counts_from_the_arrival_until_the_end_of_the_link_is_known(store: Store, clock: Clock) -> None:
+    identity, other = store.begin("offline", "m", {}), store.begin("offline", "m", {})
+    keep(store, identity, "h")
+    keep(store, other, "theirs")
+    arrived = clock.now
+    clock.now += 600
+    for _ in range(2):
+        kept = store.find(identity)
+        assert kept is not None
+        assert kept.handles[0][2] == arrived + TTL
+        arrived = clock.now
+        store.expire(identity, TTL)
+    theirs = store.find(other)
+    assert theirs is not None
+    assert theirs.handles[0][2] == clock.now - 600 + TTL
+
+
+def test_the_runners_ledger_writes_into_its_own_conversation(store: Store, clock: Clock) -> None:
+    identity, other = store.begin("vertex", "m", {}), store.begin("vertex", "m", {})
+    book = Book(store, identity, 86_400.0)
+    book.turn(0, "q", "a")
+    book.keep(Resumption("h", 1))
+    clock.now += 5
+    book.expire()
+    kept, untouched = store.find(identity), store.find(other)
+    assert kept is not None
+    assert untouched is not None
+    assert (kept.turns, kept.handles) == ([Exchange("q", "a")], [("h", 1, clock.now + 86_400.0)])
+    assert (untouched.turns, untouched.handles) == ([], [])
+
+
+# ------------------------------------------------------------------------------------ kills, two at once
+
+_WRITER = """
+import os, signal, sys
+from pathlib import Path
+from livechat.events import Resumption
+from livechat.store import Store
+store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: os._exit(9))
+identity = store.begin("offline", "m", {})
+store.turn(identity, 0, "my name is Ada", "Hello Ada")
+store.keep(identity, Resumption("handle-of-the-killed", 1), 7200.0)
+store.turn(identity, 1, "and I was born in", "")
+sys.stdout.write(identity)
+sys.stdout.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+_MANY = """
+import sys
+from pathlib import Path
+from livechat.events import Resumption
+from livechat.store import Store
+store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+identity = store.begin("offline", "m", {})
+for n in range(150):
+    store.turn(identity, n, f"q{n}", "")
+    store.keep(identity, Resumption(f"{sys.argv[2]}{n}", n), 7200.0)
+store.close()
+sys.stdout.write(identity)
+"""
+
+
+def test_a_process_that_is_killed_loses_nothing_it_had_written(path: Path, trouble: Trouble) -> None:
+    done = subprocess.run([sys.executable, "-c", _WRITER, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    store = Store(path, on_trouble=trouble)
+    kept = store.find(None)
+    store.close()
+    assert kept is not None
+    assert kept.id == done.stdout
+    assert kept.turns == [Exchange("my name is Ada", "Hello Ada"), Exchange("and I was born in", "")]
+    assert [handle for handle, _, _ in kept.handles] == ["handle-of-the-killed"]
+    assert trouble.told == []
+
+
+def test_two_processes_write_at_once_and_neither_loses_a_word(path: Path, store: Store, trouble: Trouble) -> None:
+    others = [
+        subprocess.Popen([sys.executable, "-c", _MANY, str(path), name], stdout=subprocess.PIPE, text=True)
+        for name in "ab"
+    ]
+    mine = store.begin("offline", "m", {})
+    for n in range(150):
+        store.turn(mine, n, f"q{n}", "")
+    theirs = [other.communicate()[0] for other in others]
+    assert [other.returncode for other in others] == [0, 0]
+    assert trouble.told == []
+    for identity in (mine, *theirs):
+        kept = store.find(identity)
+        assert kept is not None
+        assert [turn.user for turn in kept.turns] == [f"q{n}" for n in range(150)]
+
+
+# --------------------------------------------------------------------------------------------- the disk
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_nobody_else_may_read_the_database_or_its_side_files(path: Path, store: Store) -> None:
+    store.begin("offline", "m", {})
+    files = sorted(path.parent.iterdir())
+    assert {file.name.removeprefix(path.name) for file in files} == {"", "-wal", "-shm"}
+    assert {mode(file) for file in files} == {0o600}
+    assert mode(path.parent) == 0o700
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_a_database_that_others_could_read_is_closed_to_them(path: Path, trouble: Trouble) -> None:
+    """Restored from a backup, say."""
+    path.parent.mkdir()
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    store = Store(path, on_trouble=trouble)
+    store.begin("offline", "m", {})
+    files = list(path.parent.iterdir())
+    assert {mode(file) for file in files} == {0o600}
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_one_line_with_a_remedy(tmp_path: Path, trouble: Trouble) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LivechatError) as caught:
+        Store(tmp_path / "file" / "c.sqlite3", on_trouble=trouble)
+    assert str(tmp_path / "file") in caught.value.message
+    assert "LIVECHAT_STATE" in caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_a_path_that_cannot_be_written_to_is_one_line_with_a_remedy(tmp_path: Path, trouble: Trouble) -> None:
+    (tmp_path / "c.sqlite3").mkdir()
+    with pytest.raises(LivechatError) as caught:
+        Store(tmp_path / "c.sqlite3", on_trouble=trouble)
+    assert "Is a directory" in caught.value.message
+    assert "LIVECHAT_STATE" in caught.value.hint
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, trouble: Trouble) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"these are the plans for the boat\n" * 100)
+    with pytest.raises(LivechatError) as caught:
+        Store(path, on_trouble=trouble)
+    assert "not a database" in caught.value.message
+    assert path.read_bytes() == b"these are the plans for the boat\n" * 100
+
+
+def test_a_damaged_database_ends_reading_with_one_line_and_writing_with_one_warning(
+    path: Path, trouble: Trouble
+) -> None:
+    store = Store(path, on_trouble=trouble)
+    identity = store.begin("offline", "m", {})
+    for n in range(200):
+        store.turn(identity, n, "q" * 200, "a" * 200)
+    store.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[4096:] = bytes(byte ^ 0xFF for byte in damaged[4096:])
+    path.write_bytes(damaged)
+    store = Store(path, on_trouble=trouble)
+    with pytest.raises(UsageError) as caught:
+        store.find(identity)
+    assert "cannot be read" in caught.value.message
+    store.turn(identity, 0, "q", "a")
+    store.turn(identity, 1, "q", "a")
+    assert len(trouble.told) == 1
+    assert not store.on_disk
+    store.close()
+
+
+def test_a_full_disk_costs_the_memory_and_is_said_once(store: Store, trouble: Trouble) -> None:
+    identity = store.begin("offline", "m", {})
+    assert store._db is not None
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    for n in range(50):
+        store.turn(identity, n, "q" * 2_000, "")
+        keep(store, identity, f"h{n}")
+        store.expire(identity, TTL)
+    ((message, hint),) = trouble.told
+    assert message.endswith("database or disk is full")
+    assert "disk space" in hint
+    assert not store.on_disk
+    assert store.find(identity) is None
+    assert store.begin("offline", "m", {})
+
+
+def test_a_disk_that_becomes_read_only_is_said_once(path: Path, store: Store, trouble: Trouble) -> None:
+    identity = store.begin("offline", "m", {})
+    store.close()
+    store._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+    store.turn(identity, 0, "q", "")
+    store.turn(identity, 1, "q", "")
+    ((message, _),) = trouble.told
+    assert "readonly" in message
+
+
+def test_without_a_path_all_is_kept_as_long_as_it_runs(trouble: Trouble) -> None:
+    store = Store(None, on_trouble=trouble)
+    assert not store.on_disk
+    identity = store.begin("offline", "m", {})
+    store.turn(identity, 0, "q", "a")
+    kept = store.find(None)
+    assert kept is not None
+    assert kept.turns == [Exchange("q", "a")]
+    store.close()
+    store.close()
+    assert store.find(None) is None
+    assert trouble.told == []
+
+
+def test_opening_again_changes_nothing(path: Path, trouble: Trouble) -> None:
+    for n in range(3):
+        store = Store(path, on_trouble=trouble)
+        store.begin("offline", f"m{n}", {})
+        store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM conversations").fetchone() == (3,)
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    db.close()
+    assert tables == {"conversations", "handles", "turns"}
+
+
+def test_the_clock_of_the_store_is_the_walls(store: Store) -> None:
+    before = time.time()
+    identity = store.begin("offline", "m", {})
+    keep(store, identity, "h")
+    kept = store.find(identity)
+    assert kept is not None
+    assert before + TTL <= kept.handles[0][2] <= time.time() + TTL
+
+
+def test_the_folder_is_ones_own_or_the_platforms(tmp_path: Path) -> None:
+    assert state_folder({"LIVECHAT_STATE": str(tmp_path)}) == tmp_path
+    assert state_folder({}).name == "livechat"
+    assert state_folder({"LIVECHAT_STATE": ""}) == state_folder({})
