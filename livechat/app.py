@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from livechat import __version__
 from livechat.audio.base import Sink, Source
 from livechat.audio.quiet import quiet_stderr
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
-from livechat.events import Begin, ModelText, Resumption, Start, Summary, UserText, Warned
+from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, UserText, Warned
 from livechat.session.seeding import Exchange
 from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from livechat.server.agent import Agent
     from livechat.server.faults import Plan
     from livechat.server.serve import Server
+    from livechat.session.runner import Runner
 
 # What of a talk's flags a resume begins with; the rest is of the moment.
 _REMEMBERED = ("model", "voice", "system", "trigger_tokens", "target_tokens", "endpoint", "ca_file")
@@ -51,6 +52,9 @@ class Parts:
     faults: Plan | None = None  # of the embedded server
     memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
     notices: tuple[tuple[str, str], ...] = ()
+    wall: Callable[[], float] = time.time  # the time of day, in seconds
+    random: Callable[[], float] = random.random  # spreads the retries
+    trace: Callable[[str], object] = len  # takes each line of the session's trace; this one forgets it
 
 
 def main(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> int:
@@ -80,10 +84,18 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         kept = _find(store, resume) if resuming else None
         settings = resolve(os.environ, **_merged(kept.options if kept else {}, flags))
         plan = _plan(settings.faults)
-        kept = _fits(kept, settings) if kept else None
+        if kept is not None:
+            if kept.id:
+                store.claim(kept.id)
+            fitting = _fits(kept, settings)
+            if kept.handles and not fitting.handles:
+                notices.append(
+                    ("the model or the server is not the one of before", "the new one is told the transcript")
+                )
+            kept = fitting
         notices += settings.warnings
         # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
-        with quiet_stderr(), contextlib.closing(_display(settings)) as display:
+        with _trace(settings.trace) as trace, quiet_stderr(), contextlib.closing(_display(settings)) as display:
             source, lines, sink = _sound(settings, display, notices)
             parts = Parts(
                 settings=settings,
@@ -97,6 +109,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
                 faults=plan,
                 memory=folder / "offline-server.sqlite3",
                 notices=tuple(notices),
+                trace=trace,
             )
             return await converse(parts)
 
@@ -105,19 +118,34 @@ async def converse(parts: Parts) -> int:
     """One conversation, first line to last. Returns the exit code; errors are shown, not raised."""
     settings, display, store = parts.settings, parts.display, parts.store
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    began, day = loop.time(), parts.wall()
     display_task = loop.create_task(display.run())
-    runner = None
+    runner: Runner | None = None
     interrupted = False
     kept = parts.resumed
     identity = kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
     error: LivechatError | None = None
+
+    def summary(runner: Runner, code: int) -> Summary:
+        box = runner.outbox
+        return Summary(
+            duration_s=round(loop.time() - began, 1), turns=runner.turns, links=runner.links,
+            captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
+            dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
+            conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
+        )  # fmt: skip
+
+    def show(event: Output) -> None:
+        display.show(event)
+        if isinstance(event, Handover) and runner is not None:
+            store.measure(identity, day, summary(runner, 0))
+
     try:
         turns = kept.turns if kept else []
         _introduce(parts, identity, turns)
         async with contextlib.AsyncExitStack() as stack:
             server = await _embedded(parts, stack) if settings.backend == "offline" else None
-            runner = await _runner(parts, server, identity, turns)
+            runner = await _runner(parts, server, identity, turns, show)
 
             def leave() -> None:
                 nonlocal interrupted
@@ -140,13 +168,9 @@ async def converse(parts: Parts) -> int:
                 part.close()
         code = error.exit_code if error else INTERRUPTED if interrupted else 0
         if runner is not None:
-            box = runner.outbox
-            display.show(Summary(
-                duration_s=round(loop.time() - began, 1), turns=runner.turns, links=runner.links,
-                captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
-                dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
-                conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
-            ))  # fmt: skip
+            end = summary(runner, code)
+            store.measure(identity, day, end)
+            display.show(end)
         display_task.cancel()
         await asyncio.gather(display_task, return_exceptions=True)
         display.close()
@@ -155,6 +179,28 @@ async def converse(parts: Parts) -> int:
 
         say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
     return code
+
+
+@contextlib.contextmanager
+def _trace(path: str | None) -> Iterator[Callable[[str], object]]:
+    """What takes the lines of --trace."""
+    if path is None:
+        yield len
+        return
+    try:
+        file = Path(path).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed below, whatever it says
+    except OSError as e:
+        raise UsageError(f"cannot write the trace {path}: {e.strerror}", "--trace takes a file to write") from None
+
+    def write(line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # a disk that fills up costs the trace, not the call
+            file.write(line)
+
+    try:
+        yield write
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
 
 
 def _merged(kept: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +218,7 @@ def _plan(faults: str) -> Plan | None:
     return parse(faults)
 
 
-async def _leave_on(quit_event: asyncio.Event, runner: Any) -> None:
+async def _leave_on(quit_event: asyncio.Event, runner: Runner) -> None:
     await quit_event.wait()
     runner.leave(hurry=True)
 
@@ -198,9 +244,13 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
-async def _runner(parts: Parts, server: Server | None, identity: str, turns: list[Exchange]) -> Any:
+async def _runner(
+    parts: Parts, server: Server | None, identity: str, turns: list[Exchange], show: Callable[[Output], None]
+) -> Runner:
+    from livechat.models import family
     from livechat.session.link import Dialler, load_sdk
     from livechat.session.runner import Runner
+    from livechat.session.trace import Traced
     from livechat.session.transcript import Transcript
 
     if "google.genai.live" not in sys.modules:
@@ -219,10 +269,16 @@ async def _runner(parts: Parts, server: Server | None, identity: str, turns: lis
         detector=dsp.SpeechDetector() if parts.source else None,
         level=dsp.level,
         ledger=Book(parts.store, identity, settings.handle_ttl_s),
-        show=parts.display.show,
+        show=show,
         transcript=Transcript(turns),
-        random=random.random,
+        machine=Traced(
+            write=parts.trace,
+            random=parts.random,
+            ttl=settings.handle_ttl_s,
+            answer_s=family(settings.model).answer_s,
+        ),
         ttl=settings.handle_ttl_s,
+        wall=parts.wall,
     )
 
 

@@ -74,6 +74,9 @@ _Speaker = Annotated[
 _LogFile = Annotated[
     Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
 ]
+_Trace = Annotated[
+    Text, typer.Option("--trace", metavar="FILE", help="Write each step of the session, without speech or keys.")
+]
 _Faults = Annotated[
     Text,
     typer.Option("--faults", metavar="PLAN", help="Break the embedded server's connections, as in 'drop@12s'."),
@@ -99,6 +102,7 @@ def talk(
     speaker: _Speaker = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
+    trace: _Trace = None,
 ) -> None:
     """Talk: speak and hear the answer, for as long as you like."""
     _converse(locals())
@@ -126,6 +130,7 @@ def resume(
     speaker: _Speaker = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
+    trace: _Trace = None,
 ) -> None:
     """Go on with an earlier conversation."""
     flags = locals()

@@ -119,6 +119,20 @@ class TurnOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """An answer has begun, and for long nothing of it has come: the link is dead without saying so."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """The computer, or this process, was away; `unseen` seconds of it the loop's clock did not count."""
+
+    unseen: float
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """The conversation is to end. `hurry`: at once, without waiting for the last handle."""
 
@@ -130,7 +144,22 @@ class Tick:
     """The machine's deadline has come."""
 
 
-Input = Begin | Opened | Ended | HandleIn | GoAway | Person | Asked | Replying | Replied | TurnOver | Leave | Tick
+Input = (
+    Begin
+    | Opened
+    | Ended
+    | HandleIn
+    | GoAway
+    | Person
+    | Asked
+    | Replying
+    | Replied
+    | TurnOver
+    | Stuck
+    | Slept
+    | Leave
+    | Tick
+)
 
 # ------------------------------------------------------------------------------------------------- wire
 # What a link hears that does not concern the machine: it goes straight to ear, eye and store.
@@ -269,10 +298,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link changed. `why` is the cause in plain words, for the person; code and reason are the wire's."""
+    """A link changed. `why` is the cause in plain words, for the person; code and reason are the wire's.
+
+    "waiting": there is none, and the next dial comes in `retry_in_s`. "resting": none is needed until the
+    person speaks or types.
+    """
 
     n: int
-    state: Literal["connecting", "open", "closing", "closed", "waiting"]
+    state: Literal["connecting", "open", "closing", "closed", "waiting", "resting"]
     resumed: bool = False
     setup_ms: float | None = None
     code: int | None = None

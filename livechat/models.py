@@ -37,17 +37,19 @@ class Family:
 
     `thinking_level`: must be sent with setup, or None where any would be refused or none is needed.
     `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
+    `answer_s`: after a question, how long no answer may have begun before the session counts as deaf (5).
     `converses`: False for the special-purpose models, which transcribe or translate and never answer.
     """
 
     prefix: str
     thinking_level: Literal["LOW"] | None = None
     text: Literal["realtime", "content"] = "realtime"
+    answer_s: float = 10.0
     converses: bool = True
 
 
 _FAMILIES = (  # the first whose prefix fits
-    Family("gemini-3.8-live-extended-thinking", thinking_level="LOW"),
+    Family("gemini-3.8-live-extended-thinking", thinking_level="LOW", answer_s=30.0),
     Family("gemini-3.8-live"),
     Family("gemini-3.5-transcribe", converses=False),
     Family("gemini-3.5-live-translate", converses=False),

@@ -42,6 +42,7 @@ class Settings:
     project: str | None = None
     location: str | None = None
     faults: str = ""
+    trace: str | None = None
     warnings: tuple[tuple[str, str], ...] = ()  # (message, hint): worth a word, not worth refusing
 
     @property
@@ -74,6 +75,7 @@ def resolve(
     endpoint: str | None = None,
     ca_file: str | None = None,
     faults: str | None = None,
+    trace: str | None = None,
 ) -> Settings:
     """Settings from flags (None or False where not given) and the environment.
 
@@ -122,6 +124,7 @@ def resolve(
         project=environ.get("GOOGLE_CLOUD_PROJECT"),
         location=environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
         faults=faults or "",
+        trace=trace,
         warnings=tuple(notes),
     )
 

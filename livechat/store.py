@@ -15,11 +15,14 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livechat.errors import LivechatError, UsageError
-from livechat.events import Resumption
+from livechat.events import Resumption, Summary
 from livechat.session.seeding import Exchange
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
@@ -35,6 +38,12 @@ CREATE TABLE IF NOT EXISTS turns (
     conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
     number INTEGER NOT NULL, user TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL,
     PRIMARY KEY (conversation, number)
+);
+CREATE TABLE IF NOT EXISTS runs (
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    began REAL NOT NULL, ended REAL NOT NULL, links INTEGER NOT NULL, captured_ms REAL NOT NULL,
+    sent_ms REAL NOT NULL, replayed_ms REAL NOT NULL, dropped_ms REAL NOT NULL, longest_gap_ms REAL NOT NULL,
+    PRIMARY KEY (conversation, began)
 );
 """
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
@@ -75,7 +84,9 @@ class Store:
         Raises LivechatError if the path cannot be used.
         """
         self._on_trouble = on_trouble
+        self._path = path
         self._db: sqlite3.Connection | None = None
+        self._lock: BaseFileLock | None = None
         self.on_disk = path is not None  # and so there for a later run
         try:
             if path is not None:
@@ -98,17 +109,43 @@ class Store:
             ) from None
 
     def close(self) -> None:
-        """Write the side files back. Safe to call twice."""
+        """Write the side files back, and let others have the conversation. Safe to call twice."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
         if self._db is not None:
             self._db.close()
             self._db = None
 
+    def claim(self, conversation: str) -> None:
+        """Keep other processes off this conversation. Raises UsageError if one has it."""
+        if self._path is None:
+            return
+        from filelock import FileLock, Timeout
+
+        folder = self._path.parent / "locks"
+        lock = FileLock(folder / conversation, mode=0o600)
+        try:
+            folder.mkdir(exist_ok=True, mode=0o700)
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise UsageError(
+                f"conversation {conversation} is going on in another livechat",
+                "leave it there first, or begin another with `livechat talk`",
+            ) from None
+        except (OSError, NotImplementedError):
+            return  # a file system without locks: nobody can be kept off
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = lock
+
     def begin(self, backend: str, model: str, options: dict[str, Any]) -> str:
-        """A new conversation. Returns its id."""
+        """A new conversation, claimed for this process. Returns its id."""
         now = time.time()
         identity = "".join(secrets.choice(_ALPHABET) for _ in range(ID_LENGTH))
         values = (identity, now, now, backend, model, json.dumps(options))
         self._write("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?)", *values)
+        self.claim(identity)
         return identity
 
     def find(self, wanted: str | None) -> Kept | None:
@@ -176,6 +213,21 @@ class Store:
 
     def _seen(self, conversation: str, now: float) -> None:
         self._write("UPDATE conversations SET seen = ? WHERE id = ?", now, conversation)
+
+    def measure(self, conversation: str, began: float, summary: Summary) -> None:
+        """How continuous a run of the conversation, begun at `began` (epoch seconds), has been so far."""
+        self._write(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            conversation,
+            began,
+            began + summary.duration_s,
+            summary.links,
+            summary.captured_ms,
+            summary.sent_ms,
+            summary.replayed_ms,
+            summary.dropped_ms,
+            summary.longest_gap_ms,
+        )
 
     def expire(self, conversation: str, ttl_s: float) -> None:
         """The link of this conversation's handles has just ended."""

@@ -7,6 +7,7 @@ so a test can say which sentences reached the server, how often and in which ord
 from __future__ import annotations
 
 import asyncio
+import time
 import wave
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -179,6 +180,7 @@ async def talk(
     resumed: Callable[[Store], Kept | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
+    wall: Callable[[], float] = time.time,
     **more: Any,
 ) -> tuple[int, Recorder]:
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
@@ -195,6 +197,7 @@ async def talk(
         sink=sink,
         store=store,
         resumed=resumed(store),
+        wall=wall,
     )
     helper = asyncio.ensure_future(during(display)) if during else None
     try:

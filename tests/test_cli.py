@@ -103,6 +103,7 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--ca-file", "none.pem"], 2, "there is no file none.pem"),
         (["--model", "gemini-2.0-flash-live-001"], 2, "has been switched off"),
         (["--log-file", "/dev/null/log"], 2, "cannot write the log"),
+        (["--trace", "/dev/null/trace"], 2, "cannot write the trace"),
     ],
 )
 def test_bad_input_is_one_line_and_a_hint(arguments: list[str], code: int, error: str, env: dict[str, str]) -> None:
@@ -139,7 +140,7 @@ def test_a_disk_that_fills_up_costs_the_memory_and_not_the_call(env: dict[str, s
     import resource
 
     def little_space() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (48 * 1024, 48 * 1024))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (96 * 1024, 96 * 1024))
 
     talk = "\n".join(f"hello {'x' * 3000} {n}" for n in range(3))
     done = livechat("talk", stdin=talk, env=env, preexec_fn=little_space)
@@ -206,6 +207,34 @@ def test_the_log_holds_no_speech_and_no_key(env: dict[str, str], tmp_path: Path)
     assert done.returncode == 0
     assert "HandleIn" in log.read_text()
     assert "xylophone" not in log.read_text()
+
+
+def test_a_second_livechat_on_the_same_conversation_is_refused(env: dict[str, str]) -> None:
+    talk = subprocess.Popen(
+        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
+    )  # fmt: skip
+    assert talk.stdin is not None
+    assert talk.stdout is not None
+    talk.stdin.write(b"hello\n")
+    talk.stdin.flush()
+    talk.stdout.readline()
+    done = livechat("resume", stdin="hello\n", env=env)
+    assert done.returncode == 2
+    assert "is going on in another livechat" in done.stderr.splitlines()[0]
+    talk.communicate()
+    assert livechat("resume", stdin="hello\n", env=env).returncode == 0
+
+
+def test_a_trace_replays_to_the_same_answers(env: dict[str, str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    done = livechat("talk", "--trace", str(trace), "--faults", "#1:drop@1s", stdin="hello\nhello\n", env=env)
+    assert done.returncode == 0
+    assert "hello" not in trace.read_text().lower()
+    replayed = subprocess.run(
+        [sys.executable, "-m", "livechat.session.trace", str(trace)], capture_output=True, text=True, check=True
+    )
+    assert replayed.stdout.endswith(" 0 answered otherwise\n")
 
 
 def test_help_and_version(env: dict[str, str]) -> None:

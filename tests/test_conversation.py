@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -213,5 +214,69 @@ def test_barging_in_stops_the_answer_and_drops_what_comes_late(tmp_path: Path) -
         assert 3_000 < cut.unplayed_ms < 8_000
         assert display.questions == [SENTENCES[0], SENTENCES[2]]
         assert [e.cut for e in display.of(ModelText) if e.final][-1] is False
+
+    run(main())
+
+
+def test_a_deaf_session_is_left_and_the_question_asked_again(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(), faults=parse("#1:poison")) as server:
+            code, display = await talk(server, tmp_path, speech=speech)
+        assert code == 0
+        assert display.questions == [SENTENCES[0]]
+        assert display.answers == [f"You said: {SENTENCES[0]}"]
+        (handover,) = display.of(Handover)
+        assert handover.cause == "the server heard a question and did not answer"
+
+    run(main())
+
+
+def test_an_answer_that_stops_coming_is_asked_for_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Knower(answer_s=8.0), faults=parse("#1:stall@1s")) as server:
+            code, display = await talk(server, tmp_path, typed=((0, "hello"),))
+        assert code == 0
+        assert display.questions == ["hello"]
+        assert [(e.text, e.cut) for e in display.of(ModelText) if e.final][-1] == ("You said: hello", False)
+
+    run(main())
+
+
+def test_an_idle_line_rests_and_is_taken_up_when_something_is_typed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            typed = ((0, "My name is Ada."), (1_000.0, "What is my name?"))
+            code, display = await talk(server, tmp_path, typed=typed)
+        assert code == 0
+        assert display.summary.links == 2
+        assert [s.state for s in display.of(LinkState)].count("resting") == 1
+        assert "Ada" in display.answers[-1]
+
+    run(main())
+
+
+def test_a_computer_that_slept_takes_the_session_up_again(tmp_path: Path) -> None:
+    asleep = 0.0
+
+    async def fall_asleep(_: object) -> None:
+        nonlocal asleep
+        await asyncio.sleep(20)
+        asleep = 3_600.0
+
+    async def main() -> None:
+        async with Server(Parrot()) as server:
+            code, display = await talk(
+                server,
+                tmp_path,
+                typed=((0, "My name is Ada."), (30.0, "What is my name?")),
+                during=fall_asleep,
+                wall=lambda: asyncio.get_running_loop().time() + asleep,
+            )
+        assert code == 0
+        (handover,) = display.of(Handover)
+        assert (handover.cause, handover.how) == ("the computer slept", "resumed")
+        assert "Ada" in display.answers[-1]
 
     run(main())

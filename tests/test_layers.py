@@ -47,12 +47,14 @@ PURE: dict[str, set[str]] = {
     "session/transcript.py": set(),
     "session/verdicts.py": set(),
     "server/brain.py": set(),
+    "server/closes.py": set(),
     "server/families.py": set(),
     "server/faults.py": set(),
     "server/history.py": set(),
     "server/model.py": set(),
     "server/setup.py": set(),
     "server/sound.py": {"numpy"},  # samples
+    "server/tamper.py": set(),
     "server/wire.py": set(),
     "ui/bar.py": set(),
     "ui/text.py": set(),
@@ -70,6 +72,7 @@ IMPURE = {
 # The files of each library. More than one only for a reason.
 HOMES = {
     "cryptography": {"server/tls.py"},
+    "filelock": {"store.py"},
     "google": {"session/link.py"},
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
@@ -89,7 +92,7 @@ HOMES = {
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
-LAZY = {"google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari"}
+LAZY = {"filelock", "google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari"}
 
 
 def imports(file: str, *, lazy: bool = True) -> set[str]:

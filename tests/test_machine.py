@@ -40,6 +40,8 @@ from livechat.events import (
     Replying,
     Resumption,
     Show,
+    Slept,
+    Stuck,
     Tick,
     TurnOver,
     Warned,
@@ -153,19 +155,20 @@ def live(*handles: Resumption, turns: int = 0, draw: float = 0.5, ttl: float = T
 
 # ------------------------------------------------------------------------------------------------- table
 
-LINKED = (Opened, Ended, HandleIn, GoAway, Replying, Replied, TurnOver)  # they carry a link's number
+LINKED = (Opened, Ended, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck)  # they carry a link's number
 
 # What cannot happen, by construction. A new state or input type is neither here nor in the table.
 IMPOSSIBLE: dict[State, tuple[type, ...]] = {
     # The runner feeds Begin before anything else; no link has a number yet.
     State.NEW: (*LINKED, Leave, Tick),
     # A link says Opened before all else it hears, and the answer of the link before is over (Hold).
-    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, TurnOver),
+    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck),
     # A link opens once.
     State.LIVE: (Begin, Opened),
     State.MOVING: (Begin, Opened),
     # The only link that may speak here has said Ended: stale by rule 2.
     State.WAITING: (Begin, *LINKED),
+    State.RESTING: (Begin, *LINKED),
     State.LEAVING: (Begin, Opened),
     # Everything is ignored once it is over.
     State.OVER: get_args(Input),
@@ -219,11 +222,107 @@ def test_nothing_is_done_once_it_is_over() -> None:
     assert line.at(State.OVER)
     everything: list[Input] = [
         Begin(), Opened(1, 1.0), Ended(1, "network"), HandleIn(1, "h"), GoAway(1, 0.0), Person(speaking=True),
-        Asked(), Replying(1), Replied(1), TurnOver(1), Leave(), Tick(),
+        Asked(), Replying(1), Replied(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(), Tick(),
     ]  # fmt: skip
     assert {type(event) for event in everything} == set(get_args(Input))
     assert [line.feed(event) for event in everything] == [[]] * len(everything)
     assert line.machine.deadline() is None
+
+
+# ------------------------------------------------------------------------------------------- watchdogs
+
+
+def spoken(line: Line, seconds: float = 2.0) -> None:
+    line.feed(Person(speaking=True))
+    line.feed(Person(speaking=False), seconds)
+
+
+def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at_that() -> None:
+    line = live(Resumption("old", 0, 5_000.0), turns=1)
+    spoken(line)
+    asked = line.now
+    line.tick()  # no answer is expected for a quiet point any more
+    line.tick()
+    assert line.now == asked + 10.0
+    assert line.at(State.MOVING)
+    line.cut(0.1)
+    assert line.dialled == "old"
+    line.open()
+    line.tick()
+    line.tick()
+    line.cut(0.1)
+    assert line.dialled is None  # the handle may be poisoned: a session that is told the transcript
+    line.open()
+    line.tick()
+    line.tick()
+    assert line.at(State.LIVE)
+    assert kinds(line.actions, Show)[-1].output == Warned(
+        "there is no answer to this", "say it again, or in other words"
+    )
+    spoken(line)
+    line.answer()
+    spoken(line)
+    line.tick()
+    line.tick()
+    assert line.at(State.MOVING)  # an answer has made it trusted again
+
+
+def test_a_cough_expects_no_answer() -> None:
+    line = live()
+    spoken(line, 0.5)
+    line.tick()
+    assert line.at(State.LIVE)
+    assert line.machine.deadline() == 1_000.2 + ROTATE_AFTER_S
+
+
+def test_a_question_is_not_deaf_while_the_person_goes_on_speaking() -> None:
+    line = live()
+    spoken(line)
+    line.feed(Person(speaking=True), 9.0)
+    line.feed(Tick(), 20.0)
+    assert line.at(State.LIVE)
+
+
+def test_an_answer_that_stops_coming_is_asked_for_once_more() -> None:
+    line = live()
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.feed(Stuck(1), 10.0)
+    assert line.at(State.MOVING)
+    line.cut(0.1)
+    line.open()
+    assert line.flow.cause == "the answer stopped coming"
+
+
+def test_an_idle_close_rests_until_the_person_speaks_or_types() -> None:
+    for wake in (Person(speaking=True), Asked()):
+        line = live()
+        line.handle("h")
+        line.close("The operation was aborted.", 1008, after=150.0)
+        assert line.at(State.RESTING)
+        assert line.machine.deadline() is None
+        line.feed(wake, 600.0)
+        assert line.at(State.DIALING)
+        assert line.dialled == "h"
+
+
+def test_an_idle_close_with_a_question_open_is_no_rest() -> None:
+    line = live()
+    line.feed(Asked())
+    line.close("The operation was aborted.", 1008)
+    assert line.at(State.DIALING)
+
+
+def test_a_sleep_leaves_the_link_and_ages_the_handles() -> None:
+    line = live(Resumption("old", 0, 5_000.0))
+    line.feed(Slept(60.0))
+    assert line.at(State.MOVING)
+    line.cut(0.1)
+    assert line.dialled == "old"
+    line.open()
+    line.feed(Slept(8_000.0), after=20.0)
+    line.cut(0.1)
+    assert line.dialled is None
 
 
 # ------------------------------------------------------------------------------------------- first link
@@ -851,6 +950,11 @@ class World(RuleBasedStateMachine):
             assert self.now >= self.hung_at + CLOSE_LIMIT_S - GRACE
             self._link_is_gone()  # given up on
         actions = self.machine.handle(event, self.now)
+        said = [a.output.message for a in kinds(actions, Show) if isinstance(a.output, Warned)]
+        if any("did not answer" in message for message in said):  # deaf: the session may be at fault too
+            self.suspect |= {self.dialled} if self.dialled else set()
+            self.suspect |= {name for name, link in self.issued if link == self.link}
+        due = due or isinstance(event, Slept | Stuck) or any("did not answer" in message for message in said)
         for action in actions:
             match action:
                 case Dial(n, resumption):
@@ -1020,7 +1124,7 @@ class World(RuleBasedStateMachine):
             deadline = self.machine.deadline()
             assert deadline is not None
             assert deadline - self.now >= SLOW_S[0] - GRACE
-        elif first_failure:
+        elif first_failure and self.machine.state is not State.RESTING:
             assert self.link == before + 1, "the first retry is at once"
         if self.machine.state is State.WAITING and not slow:
             deadline = self.machine.deadline()
@@ -1036,7 +1140,7 @@ class World(RuleBasedStateMachine):
         self.failing += 1 if young or not planned else 0
         for name, link in self.issued:
             if link == self.link:
-                self.expiry[name] = self.now + TTL
+                self.expiry.setdefault(name, self.now + TTL)
         self.alive, self.opened, self.ended, self.turn_open = False, False, True, False
         return first
 
@@ -1090,6 +1194,19 @@ class World(RuleBasedStateMachine):
             self.an_answer_is_whole()
         self.turn_open = False
         self.feed(TurnOver(self.link))
+
+    @precondition(lambda self: self.turn_open and not self.replied and not self.over)
+    @rule()
+    def an_answer_stops_coming(self) -> None:
+        self.feed(Stuck(self.link))
+
+    @precondition(lambda self: self.begun)
+    @rule(unseen=st.sampled_from([0.0, 60.0, 8_000.0]))
+    def the_computer_sleeps(self, unseen: float) -> None:
+        if self.machine.state is State.LIVE:
+            self.expiry |= {name: self.now + TTL for name, link in self.issued if link == self.link}
+        self.expiry = {name: at - unseen for name, at in self.expiry.items()}
+        self.feed(Slept(unseen))
 
     @precondition(lambda self: self.ended and not self.over)
     @rule()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from livechat.audio.base import FRAME_MS
+from livechat.audio.base import FRAME_BYTES, FRAME_MS
+from livechat.audio.dsp import SpeechDetector, level
 from livechat.session.outbox import BACKLOG, LEAD, Item, Outbox
+from tests.conversation import SENTENCES, samples
 
 
 def frame(number: int) -> bytes:
@@ -226,6 +229,30 @@ def test_on_a_slow_link_silence_makes_way_and_speech_does_not() -> None:
     assert len(sent) <= 100 + BACKLOG + 2 * LEAD
 
 
+def test_what_is_typed_while_the_person_speaks_is_answered_before_what_they_say() -> None:
+    box = live()
+    speak(box, 1, 2)
+    box.add_text("hello")
+    speak(box, 3)
+    drain(box)
+    box.answered(box.sent_mark())
+    speak(box, 4)
+    drain(box)
+    box.rewind()
+    assert drain(box) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_voice_detection_is_late_by_less_than_what_is_kept_before_speech(sentence: str) -> None:
+    """After digital silence, as of a muted microphone, it takes longest."""
+    detector = SpeechDetector()
+    sound = bytes(FRAME_BYTES * 100) + samples(sentence).tobytes()
+    frames = [sound[at : at + FRAME_BYTES] for at in range(0, len(sound), FRAME_BYTES)]
+    noticed = [detector.feed(f) for f in frames].index(True)
+    began = next(i for i, f in enumerate(frames) if level(f) > -40)
+    assert noticed - began <= LEAD
+
+
 # ----------------------------------------------------------------------------------------- against a model
 
 
@@ -313,9 +340,8 @@ class Conversation(RuleBasedStateMachine):
         last = max(self.order(w) for w in self.links[-1])
         mark = self.box.sent_mark()
         for what, _ in self.said[: last + 1]:
-            if self.speaking_from is not None and self.order(what) >= self.order(self.speaking_from):
-                break
-            if isinstance(what, str) or what in self.speech:
+            going_on = self.speaking_from is not None and self.order(what) >= self.order(self.speaking_from)
+            if isinstance(what, str) or (what in self.speech and not going_on):
                 self.settled.add(what)
         self.box.answered(mark)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from livechat.errors import LivechatError, UsageError
-from livechat.events import Resumption
+from livechat.events import Resumption, Summary
 from livechat.session.seeding import Exchange
 from livechat.store import ID_LENGTH, Book, Store, state_folder
 
@@ -218,7 +218,7 @@ def test_the_runners_ledger_writes_into_its_own_conversation(store: Store, clock
 _WRITER = """
 import os, signal, sys
 from pathlib import Path
-from livechat.events import Resumption
+from livechat.events import Resumption, Summary
 from livechat.store import Store
 store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: os._exit(9))
 identity = store.begin("offline", "m", {})
@@ -233,7 +233,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 _MANY = """
 import sys
 from pathlib import Path
-from livechat.events import Resumption
+from livechat.events import Resumption, Summary
 from livechat.store import Store
 store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
 identity = store.begin("offline", "m", {})
@@ -285,7 +285,7 @@ def mode(path: Path) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_nobody_else_may_read_the_database_or_its_side_files(path: Path, store: Store) -> None:
     store.begin("offline", "m", {})
-    files = sorted(path.parent.iterdir())
+    files = sorted(path.parent.glob("*sqlite3*"))
     assert {file.name.removeprefix(path.name) for file in files} == {"", "-wal", "-shm"}
     assert {mode(file) for file in files} == {0o600}
     assert mode(path.parent) == 0o700
@@ -299,7 +299,7 @@ def test_a_database_that_others_could_read_is_closed_to_them(path: Path, trouble
     path.chmod(0o644)
     store = Store(path, on_trouble=trouble)
     store.begin("offline", "m", {})
-    files = list(path.parent.iterdir())
+    files = list(path.parent.glob("*sqlite3*"))
     assert {mode(file) for file in files} == {0o600}
     store.close()
 
@@ -402,7 +402,7 @@ def test_opening_again_changes_nothing(path: Path, trouble: Trouble) -> None:
         assert db.execute("SELECT count(*) FROM conversations").fetchone() == (3,)
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     db.close()
-    assert tables == {"conversations", "handles", "turns"}
+    assert tables == {"conversations", "handles", "turns", "runs"}
 
 
 def test_the_clock_of_the_store_is_the_walls(store: Store) -> None:
@@ -418,3 +418,27 @@ def test_the_folder_is_ones_own_or_the_platforms(tmp_path: Path) -> None:
     assert state_folder({"LIVECHAT_STATE": str(tmp_path)}) == tmp_path
     assert state_folder({}).name == "livechat"
     assert state_folder({"LIVECHAT_STATE": ""}) == state_folder({})
+
+
+# ---------------------------------------------------------------------------------------------- claiming
+
+
+def test_one_process_has_a_conversation_at_a_time(store: Store, path: Path, trouble: Trouble) -> None:
+    identity = store.begin("offline", "m", {})
+    other = Store(path, on_trouble=trouble)
+    with pytest.raises(UsageError, match="is going on in another livechat"):
+        other.claim(identity)
+    other.claim("another")
+    store.close()
+    other.claim(identity)
+    other.close()
+
+
+def test_how_continuous_a_run_was_is_kept_as_it_goes_on(store: Store, path: Path) -> None:
+    identity = store.begin("offline", "m", {})
+    for links in (2, 3):
+        store.measure(identity, 1_700_000_000.0, Summary(60.0, 4, links, 60_000, 59_000, 900, 20, 250.0, identity, "", 0))
+    with sqlite3.connect(path) as db:
+        rows = db.execute("SELECT ended - began, links, replayed_ms, dropped_ms, longest_gap_ms FROM runs").fetchall()
+    db.close()
+    assert rows == [(60.0, 3, 900.0, 20.0, 250.0)]

@@ -16,7 +16,9 @@ Rules
  6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
     A handle that is refused, or that fails twice, is dropped with those its links handed out since;
     nothing is retried for ever.
- 7. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
+ 7. A question without an answer in time has a deaf session, whatever the link says: the link is left for
+    another, the next time the session too, and then it is left at that.
+ 8. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
     was sent again, then the network.
 """
 
@@ -53,6 +55,8 @@ from livechat.events import (
     Resumption,
     Rung,
     Show,
+    Slept,
+    Stuck,
     Tick,
     TurnOver,
     Warned,
@@ -66,6 +70,8 @@ ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, no
 LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
 CLOSE_LIMIT_S = 3.0  # a link that is being closed ends sooner than that, or is given up on
 HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
+QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
+DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
 DOUBTS = 4  # refusals in a row that may be of the handle or of what was sent again: then it is the setup
 FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
@@ -78,6 +84,7 @@ class State(Enum):
     LIVE = auto()  # it takes input
     MOVING = auto()  # it is being closed for the next
     WAITING = auto()  # none is; the next dial comes at `_retry_at`
+    RESTING = auto()  # none is, and none is needed until the person speaks or types
     LEAVING = auto()  # the last one reads on for its last handle, or is being closed
     OVER = auto()
 
@@ -85,11 +92,15 @@ class State(Enum):
 class Machine:
     """States, handovers, back-off and the ladder. Times are seconds on the caller's clock."""
 
-    def __init__(self, *, random: Callable[[], float], ttl: float) -> None:
-        """`random` gives numbers in [0, 1) for the back-off's jitter; `ttl`: seconds a handle outlives its link."""
+    def __init__(self, *, random: Callable[[], float], ttl: float, answer_s: float = 10.0) -> None:
+        """`random` gives numbers in [0, 1) for the back-off's jitter; `ttl`: seconds a handle outlives its link.
+
+        `answer_s`: seconds after a question in which an answer begins, unless the session is deaf.
+        """
         self.state = State.NEW
         self._random = random
         self._ttl = ttl
+        self._answer_s = answer_s
         self._link = 0
         self._handles: list[Resumption] = []  # newest first, at most two
         self._dialled: Resumption | None = None
@@ -110,6 +121,10 @@ class Machine:
         self._want_move = ""  # the cause of a planned handover, once there is one
         self._speaking = False
         self._asked_until: float | None = None  # an answer may still begin until then
+        self._speaking_since = 0.0
+        self._question = False  # something that wants an answer has been asked, and none has begun
+        self._deaf_at: float | None = None  # no answer by then: the session is deaf
+        self._deaf = 0  # links in a row that were
         self._turn_open = False
         self._owed = False  # an answer has begun and is not whole
         self._turn_over_at = 0.0
@@ -123,7 +138,7 @@ class Machine:
         if self.state is State.OVER:
             return []
         link = getattr(event, "link", None)
-        if link is not None and (link != self._link or self.state is State.WAITING):
+        if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
             return self._replied(event, now) if isinstance(event, Replied) else []
         return TABLE[self.state, type(event)](self, event, now)
 
@@ -135,7 +150,7 @@ class Machine:
             return self._leave_at
         if self.state is not State.LIVE:
             return None
-        times = [t for t in (self._leave_at, self._asked_until) if t is not None]
+        times = [t for t in (self._leave_at, self._asked_until, self._deaf_at) if t is not None]
         if not self._want_move:
             times.append(self._opened_at + ROTATE_AFTER_S)
         return min(times, default=None)
@@ -176,7 +191,9 @@ class Machine:
         self._lost_at = None
         if self._asked_until is not None or self._owed:  # the question is sent again
             self._asked_until = now + ANSWER_S
+        self._question = self._question or self._owed
         self._owed = False
+        self._deaf_at = now + self._answer_s if self._question and not self._speaking else None
         shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
         return [Show(shown), flow]
 
@@ -210,7 +227,7 @@ class Machine:
         return True
 
     def _doubted(self, verdict: Verdict, event: Ended) -> Verdict:
-        """Rule 7: a refusal of the whole setup, once more without what may have been refused in truth."""
+        """Rule 8: a refusal of the whole setup, once more without what may have been refused in truth."""
         if event.how in ("tls", "bad") and self._ever_open:
             # A captive portal shows its own certificate; without a network no token can be renewed.
             return replace(verdict, kind=Kind.RESUME)
@@ -243,6 +260,9 @@ class Machine:
             actions.append(Show(Warned(verdict.why, self._next_rung())))
         if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
+        if verdict.idle and self.state is State.LIVE and not self._speaking and not self._question:
+            self.state = State.RESTING
+            return [*actions, Show(LinkState(self._link, "resting", why=verdict.why))]
         self._failures += 1
         if dead and self.state is State.DIALING:  # as often as there are handles, and no more
             return [*actions, *self._dial(now)]
@@ -302,6 +322,8 @@ class Machine:
             self._asked_until = None
         if self._leave_at is not None and now >= self._leave_at:
             return self._move(now)
+        if self._deaf_at is not None and now >= self._deaf_at:
+            return self._deafened(now)
         if not self._want_move and now >= self._opened_at + ROTATE_AFTER_S:
             self._want_move = "our own time limit for one connection"
         return self._move_if_quiet(now)
@@ -341,19 +363,63 @@ class Machine:
             self._failures += 1  # a server that sends every link away at once is not to be hammered
         return [*self._expire(now), Show(closed), *self._dial_after(self._delay(slow=False), self._cause, now)]
 
+    def _deafened(self, now: float) -> list[Action]:
+        """Rule 7."""
+        self._deaf_at = None
+        self._deaf += 1
+        if self._deaf > DEAF_LINKS:
+            self._question = False
+            return [Show(Warned("there is no answer to this", "say it again, or in other words"))]
+        if self._deaf == DEAF_LINKS and self._handles:
+            self._drop_handles(self._of_dead_session())
+        return self._leave_behind("the server heard a question and did not answer", now)
+
+    def _leave_behind(self, why: str, now: float) -> list[Action]:
+        """This link is no good, though it is open."""
+        self._want_move = why
+        return [Show(Warned(why, "asking once more on another connection")), *self._move(now)]
+
+    def _stuck(self, _: Stuck, now: float) -> list[Action]:
+        return self._leave_behind("the answer stopped coming", now)
+
+    def _slept(self, event: Slept, now: float) -> list[Action]:
+        """The link is gone, most likely since the beginning; and handles age by the wall's clock."""
+        actions = self._expire(now) if self.state is State.LIVE else []
+        self._handles = [
+            h if h.expires is None else replace(h, expires=h.expires - event.unseen) for h in self._handles
+        ]
+        if self.state is State.LIVE:
+            self._want_move = "the computer slept"
+            return [*actions, *self._move(now)]
+        return self._dial(now) if self.state is State.WAITING else []
+
     def _person(self, event: Person, now: float) -> list[Action]:
         self._speaking = event.speaking
-        self._asked_until = None if event.speaking else now + ANSWER_S
-        return []
+        self._deaf_at = None
+        if event.speaking:
+            self._speaking_since = now
+            self._asked_until = None
+        else:
+            self._asked_until = now + ANSWER_S
+            if now - self._speaking_since >= QUESTION_S:
+                self._expect(now)
+        return self._dial(now) if self.state is State.RESTING else []
 
     def _asked(self, _: Asked, now: float) -> list[Action]:
         self._asked_until = now + ANSWER_S
-        return []
+        self._expect(now)
+        return self._dial(now) if self.state is State.RESTING else []
+
+    def _expect(self, now: float) -> None:
+        self._question = True
+        self._deaf_at = now + self._answer_s
 
     def _replying(self, _: Replying, __: float) -> list[Action]:
         self._failures = self._strikes = self._doubts = 0
         self._proved = True
-        self._asked_until = None
+        self._asked_until = self._deaf_at = None
+        self._question = False
+        self._deaf = 0
         self._turn_open = self._owed = True
         return []
 
@@ -419,11 +485,13 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.NEW, Begin): _M._begin,
     (_S.NEW, Person): _M._ignore,
     (_S.NEW, Asked): _M._asked,
+    (_S.NEW, Slept): _M._ignore,
     # a link is being opened
     (_S.DIALING, Opened): _M._opened,
     (_S.DIALING, Ended): _M._refused,
     (_S.DIALING, Person): _M._person,
     (_S.DIALING, Asked): _M._asked,
+    (_S.DIALING, Slept): _M._slept,
     (_S.DIALING, Leave): _M._leave_unlinked,
     (_S.DIALING, Tick): _M._ignore,
     # it takes input
@@ -435,6 +503,8 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.LIVE, Replying): _M._replying,
     (_S.LIVE, Replied): _M._replied,
     (_S.LIVE, TurnOver): _M._turn_over,
+    (_S.LIVE, Stuck): _M._stuck,
+    (_S.LIVE, Slept): _M._slept,
     (_S.LIVE, Leave): _M._leave,
     (_S.LIVE, Tick): _M._tick_live,
     # it is being closed for the next: its last words still count, its state no longer matters
@@ -446,13 +516,22 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.MOVING, Replying): _M._ignore,
     (_S.MOVING, Replied): _M._replied,
     (_S.MOVING, TurnOver): _M._ignore,
+    (_S.MOVING, Stuck): _M._ignore,
+    (_S.MOVING, Slept): _M._slept,
     (_S.MOVING, Leave): _M._leave_unlinked,
     (_S.MOVING, Tick): _M._given_up,
     # no link; the next dial comes by itself
     (_S.WAITING, Tick): _M._redial,
     (_S.WAITING, Person): _M._person,
     (_S.WAITING, Asked): _M._asked,
+    (_S.WAITING, Slept): _M._slept,
     (_S.WAITING, Leave): _M._leave_unlinked,
+    # no link, and none is needed yet
+    (_S.RESTING, Person): _M._person,
+    (_S.RESTING, Asked): _M._asked,
+    (_S.RESTING, Slept): _M._slept,
+    (_S.RESTING, Leave): _M._leave_unlinked,
+    (_S.RESTING, Tick): _M._ignore,
     # the last link reads on for its last handle, then is closed
     (_S.LEAVING, Ended): _M._gone,
     (_S.LEAVING, HandleIn): _M._last_handle,
@@ -462,6 +541,8 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.LEAVING, Replying): _M._ignore,
     (_S.LEAVING, Replied): _M._replied,
     (_S.LEAVING, TurnOver): _M._ignore,
+    (_S.LEAVING, Stuck): _M._ignore,
+    (_S.LEAVING, Slept): _M._ignore,
     (_S.LEAVING, Leave): _M._leave_faster,
     (_S.LEAVING, Tick): _M._leaving_tick,
 }

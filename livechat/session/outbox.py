@@ -18,10 +18,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from livechat.audio.base import FRAME_MS
 
-LEAD = 8  # frames of silence kept before speech: 160 ms, more than voice detection needs to make up its mind
+LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
 BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
 
@@ -40,6 +41,13 @@ class Item:
     def kept(self) -> bool:
         """Whether a later link must be given it too."""
         return self.speech or bool(self.text)
+
+
+class Mark(NamedTuple):
+    """How far a question goes: the last index of text that belongs to it, and of speech."""
+
+    text: int
+    speech: int
 
 
 class Outbox:
@@ -104,17 +112,18 @@ class Outbox:
             return item
         return None
 
-    def sent_mark(self) -> int:
-        """The index up to which an answer that begins now can be about: not the speech still going on."""
+    def sent_mark(self) -> Mark:
+        """Up to where an answer that begins now can be about: not the speech still going on."""
         if self._speech_from is not None:
-            return min(self._last_sent, self._speech_from - 1)
-        return self._last_sent
+            return Mark(self._last_sent, min(self._last_sent, self._speech_from - 1))
+        return Mark(self._last_sent, self._last_sent)
 
-    def answered(self, mark: int) -> None:
+    def answered(self, mark: Mark) -> None:
         """The question up to and including `mark` has its answer: it is never sent again."""
-        for index in [i for i, item in self._items.items() if i <= mark and item.sent and item.kept]:
-            self._remove(index)
-        if mark >= self._forgone_to:
+        for index, item in list(self._items.items()):
+            if item.kept and item.sent and index <= (mark.text if item.text else mark.speech):
+                self._remove(index)
+        if mark.speech >= self._forgone_to:
             self._forgone_ms = 0
 
     def waiting(self) -> bool:

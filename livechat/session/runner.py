@@ -46,7 +46,9 @@ from livechat.events import (
     Resumption,
     Said,
     Show,
+    Slept,
     Speaking,
+    Stuck,
     Tick,
     Turn,
     TurnOver,
@@ -56,12 +58,15 @@ from livechat.events import (
     Wire,
 )
 from livechat.session.machine import Machine, State
-from livechat.session.outbox import Outbox
+from livechat.session.outbox import Mark, Outbox
 from livechat.session.seeding import Content, seed
 from livechat.session.transcript import Transcript
 
 SILENCE = bytes(FRAME_BYTES)
 METER_S = 0.1  # levels on the screen: ten a second
+AWAY_S = 5.0  # a meter that comes so late, or a wall clock so far ahead of ours: the computer slept
+LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
+STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 LAST_ANSWER_S = 12.0  # after the input's end: how long a question may stay without an answer
@@ -120,19 +125,21 @@ class Runner:
         ledger: Ledger,
         show: Callable[[Output], None],
         transcript: Transcript,
-        random: Callable[[], float],
+        machine: Machine,
         ttl: float,
+        wall: Callable[[], float],
     ) -> None:
         """`source` and `lines` are what the person says and types, either may be None.
 
         The conversation ends by itself when both have ended and the last answer is complete.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
+        `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
         self._sink, self._detector, self._level = sink, detector, level
         self._ledger, self._show, self._ttl = ledger, show, ttl
-        self._machine = Machine(random=random, ttl=ttl)
+        self._machine, self._wall = machine, wall
         self._transcript = transcript
         self.outbox = Outbox()
         self.turns = 0  # answered in this run
@@ -148,12 +155,14 @@ class Runner:
         self._free = asyncio.Event()  # no question is open
         self._free.set()
         self._error: LivechatError | None = None
-        self._reply_mark: int | None = None  # an answer is coming in; what it answers
+        self._reply_mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._reply_ms: float | None = None
+        self._piece_at = 0.0  # when the last of an answer came
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
-        self._late = False  # what comes until the turn is over belongs to an answer that was cut into
+        self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
+        self._unasked = False  # this link took up a session and has been given nothing to answer
         self._speaking = False
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._mic_level = -90.0
@@ -243,7 +252,8 @@ class Runner:
                 self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
             self._turn_over(cut=True)
         self._reply_mark = None
-        self._replied = self._late = False
+        self._replied = False
+        self._late_until = 0.0
         self._transcript.lost()
 
     # ---------------------------------------------------------------------------------- what the link says
@@ -258,12 +268,13 @@ class Runner:
                     self._sink.play(pcm)
                     self._play_until += len(pcm) / (2 * OUTPUT_RATE)
             case Said(_, text):
-                if self._reply():
+                if not self._repeated(model=text) and self._reply():
                     self._transcript.said(text)
                     self._show(ModelText(self._transcript.model.strip(), final=False))
                     self._record()
             case Heard(_, text):
-                self._hear(text)
+                if not self._repeated(user=text):
+                    self._hear(text)
             case CutIn():
                 self._cut_in()
             case Replied():
@@ -285,10 +296,15 @@ class Runner:
         """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
         return len(self._transcript.turns) + (1 if self._replied else 0)
 
+    def _repeated(self, **piece: str) -> bool:
+        """A session that was taken up may say its last words again (2.4); nobody has asked it anything."""
+        return self._unasked and self._transcript.repeats(**piece)
+
     def _reply(self) -> bool:
         """Something of an answer came; False if it belongs to one that was cut into."""
-        if self._late:
+        if self._now() < self._late_until:
             return False
+        self._piece_at = self._now()
         if self._reply_mark is None or self._replied:
             self._turn_over()  # a server may leave turnComplete out (C2)
             self._reply_mark = self.outbox.sent_mark()
@@ -317,7 +333,7 @@ class Runner:
         self._feed(Replied(self._number()))
 
     def _turn_over(self, *, cut: bool = False) -> None:
-        self._late = False
+        self._late_until = 0.0
         if self._reply_mark is None:
             return
         self._complete(cut=cut)
@@ -332,7 +348,7 @@ class Runner:
             return  # a stray one, with nothing in flight
         self._show(Interrupted(round(unplayed, 1)))
         self._turn_over(cut=True)
-        self._late = True
+        self._late_until = self._now() + LATE_S
         self._feed(TurnOver(self._number()))
 
     def _hear(self, text: str) -> None:
@@ -386,6 +402,7 @@ class Runner:
         speaking = self._detector.feed(frame)
         if speaking != self._speaking:
             self._speaking = speaking
+            self._unasked = False
             if not speaking:
                 self._asked_at = self._now() - self._detector.hangover_ms / 1000
             self._inbox.put_nowait(Person(speaking))
@@ -399,6 +416,7 @@ class Runner:
             if self._one_at_a_time:
                 await self._free.wait()
                 self._free.clear()
+            self._unasked = False
             self._transcript.typed(line)
             self._show(UserText(line, final=True, source="text"))
             self._record()
@@ -434,6 +452,7 @@ class Runner:
         if self._flow is not flow:
             return  # that link is gone already
         self._flow = None
+        self._unasked = not self.outbox.waiting()
         replayed = self.outbox.rewind(bare=flow.bare)
         self._flowing = True
         if flow.how not in ("resumed", "previous"):
@@ -458,14 +477,21 @@ class Runner:
     async def _meter(self) -> None:
         """Levels and who speaks, ten times a second; and whether all is said."""
         spoke = Speaking(person=False, model=False)
+        at, day = self._now(), self._wall()
         while True:
             await asyncio.sleep(METER_S)
+            passed, passed_outside = self._now() - at, self._wall() - day
+            at, day = at + passed, day + passed_outside
+            if max(passed, passed_outside) > METER_S + AWAY_S:
+                self._inbox.put_nowait(Slept(max(0.0, passed_outside - passed)))
             speaking = Speaking(self._speaking, self._sink.pending_ms() > 0)
             if speaking != spoke:
                 self._show(spoke := speaking)
             self._show(Levels(self._mic_level, self._sink.level()))
-            if self._replied and self._now() > self._play_until and self._link is not None:
-                self._inbox.put_nowait(TurnOver(self._link.n))
+            if self._replied and at > self._play_until:
+                self._inbox.put_nowait(TurnOver(self._number()))
+            elif self._reply_mark is not None and not self._replied and at > self._piece_at + STUCK_S:
+                self._inbox.put_nowait(Stuck(self._number()))
             if self._ended_at is not None and self._all_said(self._now() - self._ended_at):
                 self._ended_at = None
                 self.leave()

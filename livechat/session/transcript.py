@@ -44,6 +44,13 @@ class Transcript:
         self._typed.append(text)
         self._echo.append(text.strip())
 
+    def repeats(self, *, user: str = "", model: str = "") -> bool:
+        """Whether this piece is of the last exchange, which some servers send again to a session taken up."""
+        if not self.turns or self.user:
+            return False
+        last = self.turns[-1]
+        return (user or model).strip() in (last.user if user else last.model)
+
     def said(self, piece: str) -> None:
         """A piece of the answer."""
         self.model += piece

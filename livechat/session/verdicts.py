@@ -30,6 +30,7 @@ class Kind(Enum):
 class Verdict:
     """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL.
 
+    `idle`: it ended because nobody spoke, so none is needed until somebody does.
     `vague`: the words do not say what was refused. The setup most likely; but a handle, or old speech, fits too.
     """
 
@@ -38,6 +39,7 @@ class Verdict:
     hint: str = ""
     exit_code: int = 5
     vague: bool = False
+    idle: bool = False
 
 
 _KEY = f"get a key at {KEY_PAGE} and set GEMINI_API_KEY, or add --offline"
@@ -61,7 +63,7 @@ _TEXTS: tuple[tuple[str, Verdict], ...] = (
     ("requested entity was not found", Verdict(Kind.FRESH, "the server no longer has this session")),
     ("invalid session handle", Verdict(Kind.FRESH, "the server no longer accepts this handle")),
     ("goaway", Verdict(Kind.RESUME, "the server's time limit for one connection")),
-    ("the operation was aborted", Verdict(Kind.RESUME, "the server closed an idle connection")),
+    ("the operation was aborted", Verdict(Kind.RESUME, "the server closed an idle connection", idle=True)),
     (
         "spending cap",
         Verdict(

@@ -4,6 +4,7 @@ While all is well `Status.notice` is empty. When something is late it says what,
 leave; mosh's `terminaloverlay` is the model. The state words, first match wins:
 
 * connecting, handing over, waiting to retry: there is no link now; the middle one once there has been one
+* resting: there is none, and none is needed until the person speaks or types
 * hearing you, speaking: as `Speaking` says, the person first, since a person cuts in
 * thinking: the person has ended, or typed, and nothing has come back yet
 * listening, or `typing only` when the conversation has no microphone
@@ -27,7 +28,7 @@ FLOOR_DB, FULL_DB = -60.0, -6.0  # the two ends of a meter
 
 SIGNS = {
     "connecting": "◌", "listening": "○", "hearing you": "●", "thinking": "…", "speaking": "»",
-    "handing over": "↻", "waiting to retry": "‖", "typing only": "›", "ended": "■",
+    "handing over": "↻", "waiting to retry": "‖", "typing only": "›", "resting": "∙", "ended": "■",
 }  # fmt: skip
 
 
@@ -132,7 +133,7 @@ class ViewState:
                 pass
 
     def _apply_link(self, event: ev.LinkState, now: float) -> None:
-        if event.state == "open":
+        if event.state in ("open", "resting"):
             self._was_open, self._down_at, self._why = True, None, ""
         elif self._down_at is None:
             self._down_at = now
@@ -182,6 +183,8 @@ class ViewState:
         if self._ended:
             return "ended"
         if self._link is None or self._link.state != "open":
+            if self._link is not None and self._link.state == "resting":
+                return "resting"
             if self._link is not None and self._link.state == "waiting":
                 return "waiting to retry"
             return "handing over" if self._was_open else "connecting"
