@@ -249,6 +249,11 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgo:
+    """No answer will come to what was asked: it is not asked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
     """This is the handle to resume by: put it in the store."""
 
@@ -274,7 +279,7 @@ class Finish:
     error: LivechatError | None
 
 
-Action = Dial | Hold | Hang | Flow | Keep | Expire | Show | Finish
+Action = Dial | Hold | Hang | Flow | Forgo | Keep | Expire | Show | Finish
 
 # ---------------------------------------------------------------------------------------------- outputs
 # Each class below with a `type` is one line of `--json`: its fields are that line's keys.

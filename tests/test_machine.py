@@ -54,6 +54,7 @@ from livechat.session.machine import (
     FIRST_TRIES,
     HANDLE_STRIKES,
     LAST_HANDLE_S,
+    LAST_MOMENT_S,
     TABLE,
     Machine,
     State,
@@ -136,6 +137,13 @@ class Line:
         """A whole answer, its playback counted."""
         begun = self.feed(Replying(self.link), after)
         return begun + self.feed(Replied(self.link)) + self.feed(TurnOver(self.link))
+
+    def until(self, state: State) -> None:
+        """Let the time pass until the machine is in that state by itself."""
+        for _ in range(10):
+            if not self.at(state):
+                self.tick()
+        assert self.at(state)
 
     def tick(self) -> list[Action]:
         """Let the time pass until the machine's deadline."""
@@ -246,13 +254,13 @@ def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at
     assert line.now == asked + 10.0
     assert line.at(State.MOVING)
     line.cut(0.1)
-    assert line.dialled == "old"
     line.open()
     line.tick()
     line.tick()
     line.cut(0.1)
-    assert line.dialled is None  # the handle may be poisoned: a session that is told the transcript
     line.open()
+    handles = [dial.resumption and dial.resumption.handle for dial in line.dials]
+    assert handles == ["old", "old", None]  # it may be poisoned: at last a session that is told the transcript
     line.tick()
     line.tick()
     assert line.at(State.LIVE)
@@ -313,16 +321,23 @@ def test_an_idle_close_with_a_question_open_is_no_rest() -> None:
     assert line.at(State.DIALING)
 
 
+def test_an_idle_close_in_the_middle_of_an_answer_is_no_rest() -> None:
+    line = live()
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.close("The operation was aborted.", 1008)
+    assert line.at(State.DIALING)
+
+
 def test_a_sleep_leaves_the_link_and_ages_the_handles() -> None:
     line = live(Resumption("old", 0, 5_000.0))
     line.feed(Slept(60.0))
     assert line.at(State.MOVING)
     line.cut(0.1)
-    assert line.dialled == "old"
     line.open()
     line.feed(Slept(8_000.0), after=20.0)
     line.cut(0.1)
-    assert line.dialled is None
+    assert [dial.resumption and dial.resumption.handle for dial in line.dials] == ["old", "old", None]
 
 
 # ------------------------------------------------------------------------------------------- first link
@@ -435,7 +450,7 @@ def test_a_drop_is_dialled_again_at_once_with_the_newest_handle_and_the_gap_is_m
     assert line.dialled == "h2"
     assert line.dials[-1].resumption == Resumption("h2", 1, line.now + TTL)
     line.open(0.25)
-    assert line.flow == Flow(2, 1, bare=False, cause="the network is down", how="resumed", gap_ms=line.flow.gap_ms)
+    assert line.flow == Flow(2, 1, bare=False, cause="the connection was cut", how="resumed", gap_ms=line.flow.gap_ms)
     assert line.flow.gap_ms == pytest.approx(250.0)
 
 
@@ -667,18 +682,41 @@ def test_a_person_who_speaks_is_left_alone_until_the_notice_runs_out(time_left: 
     line.feed(Person(speaking=True))
     line.feed(GoAway(1, time_left), 100.0)
     noticed = line.now
-    assert line.at(State.LIVE)
-    line.tick()
-    assert line.at(State.MOVING)
+    line.until(State.MOVING)
     assert line.now - noticed == pytest.approx(stay)
+
+
+def test_an_answer_on_its_way_is_waited_for_to_the_last_moment() -> None:
+    line = live()
+    line.handle("h")
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.feed(GoAway(1, 4.0))
+    noticed = line.now
+    line.until(State.MOVING)
+    assert line.now - noticed == pytest.approx(4.0 - LAST_MOMENT_S)
+
+
+def test_late_in_the_notice_the_playback_of_an_answer_is_not_waited_for() -> None:
+    line = live()
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.feed(GoAway(1, 50.0))
+    line.feed(Replied(1), 5.0)
+    line.handle("covers it", 1.0)
+    assert line.at(State.LIVE)
+    line.until(State.MOVING)
+    assert line.now == 1_000.2 + 1.0 + 20.0  # half of the time there is to leave
 
 
 def test_a_second_go_away_never_postpones_the_first() -> None:
     line = live()
     line.feed(Person(speaking=True))
     line.feed(GoAway(1, 50.0), 540.0)
+    line.tick()
     first = line.machine.deadline()
-    line.feed(GoAway(1, 50.0), 20.0)
+    line.feed(GoAway(1, 50.0), 10.0)
+    line.tick()
     assert line.machine.deadline() == first
     line.feed(GoAway(1, 0.0), 1.0)
     assert line.machine.deadline() == line.now
@@ -782,12 +820,31 @@ def test_a_server_that_sends_every_link_away_at_once_is_not_hammered() -> None:
     began = line.now
     for _ in range(12):
         line.feed(GoAway(line.link, 0.0), 0.01)
+        if line.at(State.LIVE):
+            line.tick()
         assert line.at(State.MOVING)
         line.close("", 1000, after=0.01)
         if line.at(State.WAITING):
             line.tick()
         line.open(0.01)
     assert line.now - began > 60.0
+
+
+def test_a_link_that_is_told_to_go_as_it_opens_is_used_for_the_time_it_has() -> None:
+    """All links may be told so: if each were left at the first quiet moment, none would ever carry anything."""
+    line = live()
+    line.feed(GoAway(1, 25.0))
+    line.handle("h1")
+    assert line.at(State.MOVING)  # once is once
+    line.close("", 1000)
+    line.open()
+    line.feed(GoAway(2, 25.0))
+    line.handle("h2")
+    assert line.at(State.LIVE)
+    opened = line.now
+    line.tick()
+    assert line.at(State.MOVING)
+    assert line.now - opened == STABLE_S
 
 
 def test_a_handle_that_comes_while_the_link_closes_is_the_one_to_resume_by() -> None:
@@ -930,6 +987,11 @@ class World(RuleBasedStateMachine):
         self.turn_open = self.speaking = False
         self.asked_until = -1.0
         self.move_by: float | None = None  # the earliest end of the notices of this link, less the margin
+        self.handle_at: float | None = None  # on this link
+        self.replied_at = 0.0
+        self.owed = False  # the link before was lost in the middle of an answer
+        self.end_by = 0.0  # the same, to the last moment
+        self.settled_at = 0.0  # from then on playback is not waited for
         self.names = itertools.count()
         self.issued: list[tuple[str, int]] = []  # (handle, by which link), oldest first
         self.dialled: str | None = None
@@ -944,8 +1006,13 @@ class World(RuleBasedStateMachine):
 
     def feed(self, event: Input) -> list[Action]:
         was_live = self.machine.state is State.LIVE
-        busy = self.speaking or self.turn_open or self.now < self.asked_until
-        due = self.move_by is not None and self.now >= self.move_by - GRACE
+        if was_live and isinstance(event, Tick) and self.now >= self.asked_until:
+            self.asked_until = -1.0
+        settled = self.move_by is not None and self.now >= self.settled_at - GRACE
+        playing = self.turn_open and not (settled and self.replied)
+        busy = self.speaking or playing or self.now < self.asked_until
+        latest = self.end_by if self.due() else self.move_by
+        due = self.move_by is not None and latest is not None and self.now >= latest - GRACE
         if isinstance(event, Tick) and self.machine.state is State.MOVING and not self.leaving:
             assert self.now >= self.hung_at + CLOSE_LIMIT_S - GRACE
             self._link_is_gone()  # given up on
@@ -1007,7 +1074,7 @@ class World(RuleBasedStateMachine):
         self.link, self.dialled = n, handle
         self.alive, self.opened, self.hung, self.ended = True, False, False, False
         self.brought, self.replied, self.turn_open = False, True, False
-        self.move_by = None
+        self.move_by = self.handle_at = None
 
     @invariant()
     def a_tick_at_the_deadline_always_makes_progress(self) -> None:
@@ -1024,7 +1091,12 @@ class World(RuleBasedStateMachine):
         if self.machine.state is State.LIVE and self.move_by is not None:
             deadline = self.machine.deadline()
             assert deadline is not None
-            assert deadline <= max(self.move_by, self.now) + GRACE
+            assert deadline <= max(self.move_by if not self.due() else self.end_by, self.now) + GRACE
+
+    def due(self) -> bool:
+        """Whether an answer is on its way, or may be, or the handle that covers it."""
+        uncovered = self.handle_at is not None and self.handle_at < self.replied_at and not self.speaking
+        return (self.turn_open and not self.replied) or self.now < self.asked_until or uncovered
 
     @invariant()
     def a_wait_always_has_an_end(self) -> None:
@@ -1065,12 +1137,14 @@ class World(RuleBasedStateMachine):
     @rule()
     def opens(self) -> None:
         self.opened, self.opened_at = True, self.now
-        if self.turn_owed():
+        if self.turn_owed() or self.owed:
             self.asked_until = self.now + ANSWER_S
+        self.owed = False
         self.feed(Opened(self.link, 200.0))
 
     def turn_owed(self) -> bool:
-        return self.asked_until >= 0 and self.now < self.asked_until
+        """Asked, and not given up on: while there is no link, nothing is."""
+        return self.asked_until >= 0
 
     @precondition(lambda self: self.alive and not self.over)
     @rule(end=st.integers(-2 * len(ENDS), len(ENDS) - 1))
@@ -1141,6 +1215,7 @@ class World(RuleBasedStateMachine):
         for name, link in self.issued:
             if link == self.link:
                 self.expiry.setdefault(name, self.now + TTL)
+        self.owed = self.owed or (self.turn_open and not self.replied)
         self.alive, self.opened, self.ended, self.turn_open = False, False, True, False
         return first
 
@@ -1149,6 +1224,7 @@ class World(RuleBasedStateMachine):
     def a_handle_comes(self, resumable: bool) -> None:
         name = f"h{next(self.names)}" if resumable else ""
         if name:
+            self.handle_at = self.now
             self.issued.append((name, self.link))
             self.suspect |= {old for old, _ in self.issued[:-2]}  # only two are kept
         self.feed(HandleIn(self.link, name))
@@ -1157,7 +1233,10 @@ class World(RuleBasedStateMachine):
     @rule(time_left=st.sampled_from([0.0, 0.5, 3.0, 9.5, 50.0, 3_600.0]))
     def the_server_says_go_away(self, time_left: float) -> None:
         by = self.now + max(0.0, time_left - min(max(time_left / 3, 1.5), 10.0))
+        end = self.now + max(0.0, time_left - LAST_MOMENT_S)
+        self.end_by = end if self.move_by is None else min(self.end_by, end)
         self.move_by = by if self.move_by is None else min(self.move_by, by)
+        self.settled_at = (self.now + self.move_by) / 2
         self.feed(GoAway(self.link, time_left))
 
     @precondition(lambda self: self.begun)
@@ -1185,6 +1264,8 @@ class World(RuleBasedStateMachine):
     @rule()
     def an_answer_is_whole(self) -> None:
         self.replied = True
+        if self.machine.state is not State.OVER:
+            self.replied_at = self.now
         self.feed(Replied(self.link))
 
     @precondition(lambda self: self.opened and not self.over)
@@ -1225,6 +1306,7 @@ class World(RuleBasedStateMachine):
             TurnOver(old),
         ]
         assert self.feed(stale[kind]) == []
+        self.owed = self.owed and kind != 3
 
     @precondition(lambda self: self.begun and not self.over)
     @rule(hurry=st.booleans(), really=st.sampled_from([False] * 9 + [True]))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.errors import UsageError
-from livechat.server.faults import Fault, duration, parse
+from livechat.server.closes import CLOSES
+from livechat.server.faults import KINDS, UNTOLD_S, Fault, Form, duration, parse
+from livechat.server.wire import cut_reason
 
 
 def test_every_kind() -> None:
@@ -42,8 +46,10 @@ def test_a_link_of_one_s_own() -> None:
 @pytest.mark.parametrize(
     "item",
     ["x", "drop", "drop@", "drop@x", "drop@1s:2s", "goaway@1s", "goaway:5s", "close:99:x@1s", "close:1006:x@1s",
-     "close:1011:x", "poison@3s", "poison:3", "slow-setup", "slow-setup@3s", "random", "random:x", "#0: drop@1s",
-     "#2: random:1", "#x: drop@1s", "drop @"],
+     "close:1011:x", "poison@", "poison:3", "slow-setup", "slow-setup@3s", "random", "random:x", "#0: drop@1s",
+     "#2: random:1", "#x: drop@1s", "drop @", "close:nothing", "close:quota@", "setup-close", "setup-close:quota@1s",
+     "goaway@1s:soon", "http:200", "http:666", "http", "trickle:0", "trickle", "concurrent-limit:0", "rate:1",
+     "refuse-handle:0", "refuse-handle:1.5", "no-setup@1s", "goaway-silent@1s"],
 )  # fmt: skip
 def test_what_is_wrong_is_named(item: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -75,12 +81,89 @@ def test_no_durations(text: str) -> None:
 def test_lots_are_the_same_for_the_same_seed(seed: int, n: int) -> None:
     faults = parse(f"random:{seed}").of_link(n)
     assert faults == parse(f"random:{seed}").of_link(n)
-    closing = [fault for fault in faults if fault.kind in ("drop", "goaway", "stall", "half-open", "close")]
-    assert len(closing) <= 1
-    assert all(3 <= fault.at <= 43 for fault in closing)
+    assert all(fault.at == 0 or 3 <= fault.at <= 43 for fault in faults)
+    assert sum(fault.at > 0 for fault in faults) <= 1
+    assert len(faults) <= 3
 
 
 def test_lots_differ() -> None:
-    kinds = {fault.kind for seed in range(40) for fault in parse(f"random:{seed}").of_link(1)}
-    assert kinds == {"drop", "goaway", "stall", "half-open", "close", "refuse-handle", "slow-setup"}
-    assert any(parse(f"random:{seed}").of_link(1) == () for seed in range(40))
+    lots = [parse(f"random:{seed}").of_link(1) for seed in range(400)]
+    kinds = {fault.kind for lot in lots for fault in lot}
+    assert {"drop", "goaway", "stall", "half-open", "close", "refuse-handle", "slow-setup", "noise"} <= kinds
+    assert () in lots
+    assert kinds.isdisjoint({"poison", "deaf", "no-setup", "bad-certificate", "http-403", "spent-token"})
+
+
+def test_a_close_by_name_is_the_close_by_code_and_reason() -> None:
+    named, spelt = parse("close:quota@800ms; close:1008:The operation was aborted.@1s").faults
+    assert (named.at, named.code) == (0.8, 1011)
+    assert named.reason.startswith("You exceeded your current quota")
+    assert parse("close:idle@1s").faults == (spelt,)
+    assert parse("setup-close:bad-key").faults[0].code == 1007
+
+
+@pytest.mark.parametrize(
+    ("item", "fault"),
+    [
+        ("goaway@5s:none", Fault("goaway", 5, UNTOLD_S, reason="none")),
+        ('goaway@5s:""', Fault("goaway", 5, UNTOLD_S, reason='""')),
+        ("goaway@5s:0s", Fault("goaway", 5, 0)),
+        ("goaway@5s:3.000000001s", Fault("goaway", 5, 3.000000001)),
+        ("deaf", Fault("deaf")),
+        ("deaf@3s", Fault("deaf", 3)),
+        ("trickle:0.24@3s", Fault("trickle", 3, 0.24)),
+        ("trickle@3s:0.24", Fault("trickle", 3, 0.24)),
+        ("http:503", Fault("http", value=503)),
+        ("refuse-handle:2", Fault("refuse-handle", value=2)),
+        ("#3: close:normal", Fault("close", code=1000, link=3)),
+    ],
+)
+def test_how_values_are_read(item: str, fault: Fault) -> None:
+    assert parse(item).faults == (fault,)
+
+
+def test_every_close_fits_a_close_frame_or_is_cut_as_the_real_ones_are() -> None:
+    for code, reason in CLOSES.values():
+        assert code in (1000, 1001, 1007, 1008, 1011, 1012)
+        assert len(cut_reason(reason).encode()) <= 123
+    assert len(set(CLOSES.values())) == len(CLOSES)
+
+
+# ------------------------------------------------------------------------------------------- documentation
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of docs/faults.md."""
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
+    section = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_the_documented_faults_are_those_the_parser_knows() -> None:
+    written = [row[0].strip("`") for row in rows("Faults")]
+    names = [re.split(r"[:@\[]", item)[0] for item in written]
+    assert names == [*KINDS, "random"]
+    for item, name in zip(written, names, strict=True):
+        form = KINDS.get(name, Form("no", "N"))
+        assert ("@" in item, "[@" in item) == (form.at != "no", form.at == "may"), item
+        assert (":" in item) == bool(form.value), item
+
+
+def test_the_examples_of_the_documentation_are_plans() -> None:
+    for row in rows("Faults"):
+        for example in re.findall(r"`([^`]+)`", row[1]):
+            parse(example)
+
+
+def test_the_documented_closes_are_those_of_the_server() -> None:
+    written = {name.strip("`"): (int(code), reason) for name, code, reason, *_ in rows("Closes by name")}
+    assert written == {name: (code, cut_reason(reason) or "(none)") for name, (code, reason) in CLOSES.items()}
+
+
+def test_what_a_lot_may_draw_is_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text(encoding="utf-8")
+    section = text.split("\n## By lot\n", 1)[1]
+    drawn = {fault.kind for seed in range(1000) for fault in parse(f"random:{seed}").of_link(1)}
+    assert drawn <= KINDS.keys()
+    assert drawn - set(re.findall(r"`([a-z-]+)", section)) == set()

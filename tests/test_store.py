@@ -437,7 +437,8 @@ def test_one_process_has_a_conversation_at_a_time(store: Store, path: Path, trou
 def test_how_continuous_a_run_was_is_kept_as_it_goes_on(store: Store, path: Path) -> None:
     identity = store.begin("offline", "m", {})
     for links in (2, 3):
-        store.measure(identity, 1_700_000_000.0, Summary(60.0, 4, links, 60_000, 59_000, 900, 20, 250.0, identity, "", 0))
+        summary = Summary(60.0, 4, links, 60_000, 59_000, 900, 20, 250.0, identity, "", 0)
+        store.measure(identity, 1_700_000_000.0, summary)
     with sqlite3.connect(path) as db:
         rows = db.execute("SELECT ended - began, links, replayed_ms, dropped_ms, longest_gap_ms FROM runs").fetchall()
     db.close()

@@ -27,6 +27,26 @@ def test_pieces_of_question_and_answer_become_one_exchange() -> None:
     assert (transcript.user, transcript.model, transcript.fresh()) == ("", "", "")
 
 
+def test_sentences_heard_one_after_the_other_do_not_run_together() -> None:
+    transcript = Transcript()
+    hear(transcript, "Go forward.", "Go", " back 3.", "5 meters.")
+    assert transcript.user == "Go forward. Go back 3.5 meters."
+
+
+def test_speech_that_a_new_link_hears_after_something_typed_is_not_shown_again() -> None:
+    transcript = Transcript()
+    hear(transcript, "What time is it?")
+    transcript.shown()
+    transcript.lost()
+    transcript.typed("hello")
+    transcript.close()  # the answer to what was typed came first
+    hear(transcript, "What time is it? And what day?")
+    assert transcript.fresh() == "And what day?"
+    transcript.close()
+    hear(transcript, "What time is it?")
+    assert transcript.fresh() == "What time is it?"
+
+
 def test_what_was_said_before_this_run_stays_in_front_and_is_not_changed_for_its_owner() -> None:
     earlier = [Exchange("a", "b")]
     transcript = Transcript(earlier)
@@ -124,7 +144,8 @@ def test_however_it_is_cut_to_pieces_a_question_is_the_same(pieces: list[str]) -
     whole, cut = Transcript(), Transcript()
     whole.heard("".join(pieces))
     hear(cut, *pieces)
-    assert cut.user == whole.user == "".join(pieces).strip()
+    assert whole.user == "".join(pieces).strip()
+    assert "".join(cut.user.split()) == "".join(whole.user.split())  # but for the space between two sentences
 
 
 # ---------------------------------------------------------------------------------------------- seeding

@@ -51,7 +51,7 @@ TABLE: list[tuple[int, str, Kind, Kind]] = [
     (1007, "Cannot extract voices from a non-audio request.", F, F),
     (1007, "No matching speaker voice found", F, F),
     (1007, "Unsupported language code 'es'", F, F),
-    (1007, "Code Execution tool is not supported for this model", F, RESUME),
+    (1007, "Code Execution tool is not supported for this model", F, F),
     (1007, "User location is not supported for the API use.", F, F),
     (1007, "Invalid session handle", FRESH, FRESH),
     (1008, "BidiGenerateContent session not found", FRESH, FRESH),
@@ -161,7 +161,6 @@ def test_clear_words_are_not_vague() -> None:
         "Request contains an invalid argument.",
         "Precondition check failed.",
         "Operation is not implemented, or supported, or enabled.",
-        "Code Execution tool is not supported for this model",
     }
 
 
@@ -207,9 +206,9 @@ def test_a_network_that_is_away_comes_back(how: str) -> None:
 
 def test_the_systems_own_words_about_the_network_are_passed_on() -> None:
     assert judge(Ended(1, "network", reason="No route to host"), setting_up=True, age_s=0.0).why == (
-        "the network is down (No route to host)"
+        "the server cannot be reached (No route to host)"
     )
-    assert judge(Ended(1, "network"), setting_up=True, age_s=0.0).why == "the network is down"
+    assert judge(Ended(1, "network"), setting_up=True, age_s=0.0).why == "the connection was cut"
 
 
 def test_a_certificate_nobody_trusts_keeps_a_line_from_opening_but_is_not_why_an_open_one_broke() -> None:

@@ -2,52 +2,93 @@
 
 Whole conversations over real TLS on loopback run in virtual time: hours in seconds, and the same each time.
 Dial 127.0.0.1, not a name (names are resolved in a thread), and keep other threads out.
+
+Both ends of every connection live in this process, so before a jump one question must be answered: is
+anything still on its way? The kernel says it: a socket whose send queue is empty has had all of it
+acknowledged, that is delivered. Acknowledgements wait for up to 40 ms unless they are asked for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import selectors
-import time
+import socket
+import struct
+import termios
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Loopback delivers before send() returns, but for a loaded kernel: before a jump that a late packet would
-# notice, and after several with nothing coming in, wait for so many real seconds and look once more.
-GRACE = 0.001
-NOTICEABLE = 0.05
-IN_A_ROW = 10
+GRACE = 0.001  # real seconds given to what is on its way, or may be
 HANG = 20.0  # real seconds with no timer at all after which a test has hung
+BEGIN = 1_000.0  # what the loop's clock shows first
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
 class _Selector(selectors.DefaultSelector):
-    now = 1_000.0
-    _jumps = 0  # since anything was ready
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = BEGIN
+        self._changed = True  # a socket came or went since the last grace: its farewell shows in no queue
+        self._stuck: set[int] = set()  # the other end does not even take it in: no use in waiting
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._changed = True
+        return super().register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        self._changed = True
+        return super().unregister(fileobj)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
-            self._jumps = 0 if ready else self._jumps
             return ready
         if timeout is None:
             ready = super().select(HANG)
             if not ready:
                 raise RuntimeError("nothing left to wait for: no timer, and no socket became ready")
             return ready
-        if timeout > NOTICEABLE or self._jumps >= IN_A_ROW:
-            self._jumps = 0
-            time.sleep(GRACE)
-            ready = super().select(0)
+        ready = super().select(GRACE if self._on_its_way() else 0)
         if not ready:
-            self._jumps += 1
+            self._changed = False
+            self._stuck = self._undelivered()
             self.now += timeout
         return ready
 
+    def _on_its_way(self) -> bool:
+        if self._changed or _QUICKACK is None:
+            return True
+        if not self._undelivered() - self._stuck:
+            return False
+        for fd in [key.fd for key in self.get_map().values()]:
+            asked = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=fd)
+            try:
+                asked.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            except OSError:  # not TCP, or not connected
+                pass
+            finally:
+                asked.detach()
+        return bool(self._undelivered() - self._stuck)
+
+    def _undelivered(self) -> set[int]:
+        """The sockets with something in their send queue."""
+        found = set()
+        for fd in [key.fd for key in self.get_map().values()]:
+            try:
+                (count,) = struct.unpack("i", fcntl.ioctl(fd, termios.TIOCOUTQ, b"\0\0\0\0"))
+            except OSError:  # one that listens
+                continue
+            if count:
+                found.add(fd)
+        return found
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Its `time()` is virtual, in seconds, and starts at 1000."""
+    """Its `time()` is virtual, in seconds, and starts at BEGIN."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -55,6 +96,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.now
+
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets this loop watches, but for its own."""
+        return len(self._virtual.get_map()) - 1
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

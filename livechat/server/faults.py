@@ -1,41 +1,122 @@
 """A fault plan: which link suffers what, and when. Pure.
 
 Plans are data, so that a test, a command line and a bug report can hold the same one. The grammar is in
-`parse`. Times count from the opening of the link.
+`parse`, every kind in KINDS, and what each does in docs/faults.md. Times count from the opening of the link.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Literal
 
 from livechat.errors import UsageError
 
-EXAMPLE = "goaway@20s:5s; drop@12s; close:1011:Internal error encountered.@8s; #2: stall@15s; refuse-handle"
-_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+from .closes import CLOSES
 
-# How each kind is written: with a time (@), with a value behind a colon.
-TIMED = {"goaway", "drop", "close", "stall", "half-open", "expire-handles"}
-_VALUED = {"goaway", "slow-setup", "pong-delay"}
-_BARE = {"no-setup", "refuse-handle", "poison"}
+EXAMPLE = "goaway@20s:5s; drop@12s; close:quota@0.8s; #2: stall@15s; refuse-handle"
+UNTOLD_S = 5.0  # a GoAway that does not say how much time is left leaves this much
+_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One misfortune. Seconds: `at` since the opening of the link, `value` as the kind says."""
+    """One misfortune. Seconds: `at` since the opening of the link; `value` is what the kind takes.
+
+    `reason`: of a close; of a GoAway, what it says of the time left where that is no time.
+    """
 
     kind: str
     at: float = 0.0
-    value: float = 0.0  # goaway: time left; slow-setup, pong-delay: the delay
+    value: float = 0.0
     code: int = 0
     reason: str = ""
     link: int | None = None  # None: every link
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """How a kind is written. `at`: whether a time stands behind @; `value`: what stands behind a colon.
+
+    A kind that takes no time holds as its link is opened. One that must have a time strikes then, once. One that
+    may have a time holds from then on, or from the beginning.
+    """
+
+    at: Literal["must", "may", "no"]
+    value: Literal["", "LEFT", "CLOSE", "NAME", "DELAY", "STATUS", "N", "[N]", "SPEED", "RATE"] = ""
+
+
+KINDS: dict[str, Form] = {
+    # F1 closes
+    "close": Form("may", "CLOSE"),
+    "setup-close": Form("no", "NAME"),
+    # F2 the network
+    "drop": Form("must"),
+    "half-open": Form("must"),
+    "stall": Form("must"),
+    "pong-delay": Form("may", "DELAY"),
+    "no-pong": Form("may"),
+    # F3 GoAway
+    "goaway": Form("must", "LEFT"),
+    "goaway-silent": Form("must", "LEFT"),
+    "no-goaway": Form("may"),
+    # F4 setup
+    "no-setup": Form("no"),
+    "slow-setup": Form("no", "DELAY"),
+    "setup-noise": Form("may"),
+    # F5 resumption
+    "no-handles": Form("may"),
+    "empty-updates": Form("may"),
+    "late-handles": Form("may"),
+    "refuse-handle": Form("no", "[N]"),
+    "expire-handles": Form("must"),
+    "poison": Form("may"),
+    "poison-dies": Form("may"),
+    # F6 the grammar of turns
+    "no-turn-complete": Form("may"),
+    "no-generation-complete": Form("may"),
+    "early-turn-complete": Form("may"),
+    "double-turn-complete": Form("may"),
+    "stray-interrupted": Form("may"),
+    "late-audio": Form("may"),
+    "interrupted-late": Form("may"),
+    "root-idle": Form("may"),
+    # F7 frames
+    "bundle": Form("may"),
+    "noise": Form("may"),
+    "huge-frame": Form("may"),
+    "text-frames": Form("may"),
+    "fragments": Form("may"),
+    "compact": Form("may"),
+    # F8 delivery
+    "burst": Form("may"),
+    "trickle": Form("may", "SPEED"),
+    "odd-pcm": Form("may"),
+    "no-rate": Form("may"),
+    "rate": Form("may", "RATE"),
+    # F9 a session that does not react
+    "deaf": Form("may"),
+    # F10 before there is a link
+    "http": Form("no", "STATUS"),
+    "hang-up": Form("no"),
+    "bad-certificate": Form("no"),
+    # F11 tokens
+    "no-usage": Form("may"),
+    "empty-usage": Form("may"),
+    "usage-per-chunk": Form("may"),
+    "falling-usage": Form("may"),
+    "compression-dies": Form("may"),
+    # F12 limits
+    "concurrent-limit": Form("no", "N"),
+    "spent-token": Form("no"),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes wrong on which link. `seed`: one more random fault on nearly every link."""
+    """What goes wrong on which link. `seed`: random faults on most links, too."""
 
     faults: tuple[Fault, ...] = ()
     seed: int | None = None
@@ -59,9 +140,8 @@ def duration(text: str) -> float:
 def parse(text: str) -> Plan:
     """The plan written in `text`: items separated by `;`, each of them perhaps after `#LINK:`.
 
-    `goaway@TIME:LEFT`, `drop@TIME`, `close:CODE:REASON@TIME`, `stall@TIME`, `half-open@TIME`, `no-setup`,
-    `slow-setup:DELAY`, `refuse-handle`, `expire-handles@TIME`, `poison`, `pong-delay:DELAY`, `random:SEED`.
-    Raises UsageError naming the item that is wrong.
+    An item is `KIND`, `KIND@TIME`, `KIND:VALUE`, `KIND:VALUE@TIME` or `KIND@TIME:VALUE`, as KINDS says, or
+    `random:SEED`. Raises UsageError naming the item that is wrong.
     """
     plan = Plan()
     for item in filter(None, map(str.strip, text.split(";"))):
@@ -81,52 +161,130 @@ def _with(plan: Plan, item: str) -> Plan:
         if link is not None or not re.fullmatch(r":\s*\d{1,18}", rest):
             raise ValueError(item)
         return replace(plan, seed=int(rest[1:]))
-    if kind not in TIMED | _VALUED | _BARE:
+    if kind not in KINDS:
         raise ValueError(item)
     return replace(plan, faults=(*plan.faults, replace(_fault(kind, rest), link=link)))
 
 
 def _fault(kind: str, rest: str) -> Fault:
     """A fault of `kind` from what is written behind its name."""
-    if kind in _BARE:
-        if rest:
-            raise ValueError(rest)
-        return Fault(kind)
-    if kind == "close":
-        match = re.fullmatch(r":\s*(\d{4}):(.*)@([^@]+)", rest)
-        # What a close frame may carry: RFC 6455 section 7.4, with the registered additions.
-        if not match or not (1000 <= int(match[1]) <= 1014 or 3000 <= int(match[1]) <= 4999):
-            raise ValueError(rest)
-        if match[1] in ("1004", "1005", "1006"):
-            raise ValueError(rest)
-        return Fault(kind, duration(match[3]), code=int(match[1]), reason=match[2].strip())
-    at, _, value = rest.removeprefix("@").partition(":") if kind in TIMED else ("0", "", rest.removeprefix(":"))
-    if rest[:1] != ("@" if kind in TIMED else ":") or bool(value) != (kind in _VALUED):
+    form = KINDS[kind]
+    at, value = _split(rest)
+    if (at is None and form.at == "must") or (at is not None and form.at == "no"):
         raise ValueError(rest)
-    return Fault(kind, duration(at), duration(value) if value else 0.0)
+    fault = Fault(kind, 0.0 if at is None else duration(at))
+    if value is None and form.value in ("", "[N]"):
+        return fault
+    if value is None or not form.value:
+        raise ValueError(rest)
+    if at is None and form.value == "CLOSE" and value not in CLOSES:
+        raise ValueError(rest)  # where the reason ends is not known without a time
+    return _READERS[form.value](fault, value)
+
+
+def _split(rest: str) -> tuple[str | None, str | None]:
+    """Time and value in what stands behind a kind's name; a value may hold what separates them."""
+    if not rest:
+        return None, None
+    if rest[0] == "@":
+        at, colon, value = rest[1:].partition(":")
+        return at, value.strip() if colon else None
+    value, sign, at = rest[1:].rpartition("@")
+    return (at, value.strip()) if sign else (None, at.strip())
+
+
+def _left(fault: Fault, text: str) -> Fault:
+    if text in ("none", '""'):
+        return replace(fault, value=UNTOLD_S, reason=text)
+    return replace(fault, value=duration(text))
+
+
+def _name(fault: Fault, text: str) -> Fault:
+    if text not in CLOSES:
+        raise ValueError(text)
+    code, reason = CLOSES[text]
+    return replace(fault, code=code, reason=reason)
+
+
+def _close(fault: Fault, text: str) -> Fault:
+    match = re.fullmatch(r"(\d{4}):(.*)", text)
+    if not match:
+        return _name(fault, text)
+    code = int(match[1])
+    # What a close frame may carry: RFC 6455 section 7.4, with the registered additions.
+    if code in (1004, 1005, 1006) or not (1000 <= code <= 1014 or 3000 <= code <= 4999):
+        raise ValueError(text)
+    return replace(fault, code=code, reason=match[2].strip())
+
+
+def _status(fault: Fault, text: str) -> Fault:
+    status = HTTPStatus(int(text))  # ValueError for what is none
+    if status < HTTPStatus.BAD_REQUEST:
+        raise ValueError(text)
+    return replace(fault, value=status)
+
+
+def _number(low: float, high: float, pattern: str = r"\d{1,6}") -> Callable[[Fault, str], Fault]:
+    def read(fault: Fault, text: str) -> Fault:
+        if not re.fullmatch(pattern, text) or not low <= float(text) <= high:
+            raise ValueError(text)
+        return replace(fault, value=float(text))
+
+    return read
+
+
+_READERS: dict[str, Callable[[Fault, str], Fault]] = {
+    "LEFT": _left,
+    "CLOSE": _close,
+    "NAME": _name,
+    "DELAY": lambda fault, text: replace(fault, value=duration(text)),
+    "STATUS": _status,
+    "N": _number(1, 1_000),
+    "[N]": _number(1, 1_000),
+    "SPEED": _number(0.01, 100, r"\d{1,3}(\.\d{1,6})?"),
+    "RATE": _number(8_000, 48_000),
+}
+
+# ------------------------------------------------------------------------------------------------ by lot
+
+# What `random` draws from: whatever a good client survives with nothing lost.
+_ENDS = (
+    "drop", "goaway", "goaway", "goaway-silent", "stall", "half-open", "internal", "idle", "unavailable", "deadline",
+    "overstayed", "normal", "going-away", "restart",
+)  # fmt: skip
+_MANNERS = (
+    "no-pong", "setup-noise", "empty-updates", "late-handles", "no-turn-complete", "double-turn-complete",
+    "stray-interrupted", "root-idle", "bundle", "noise", "text-frames", "fragments", "compact", "burst", "odd-pcm",
+    "no-rate", "no-usage", "empty-usage", "usage-per-chunk",
+)  # fmt: skip
 
 
 def _random(seed: int, n: int) -> Iterator[Fault]:
-    """At most one closing fault for link `n`, and now and then a refused handle: the same for the same seed."""
+    """At most one end, one trouble at the opening and one manner for link `n`: the same for the same seed."""
     draw = _draws(seed * 1_000_003 + n)
-    at = round(3 + 40 * next(draw), 2)
-    kinds = [
-        Fault("drop", at),
-        Fault("goaway", at, round(2 + 8 * next(draw), 2)),
-        Fault("stall", at),
-        Fault("half-open", at),
-        Fault("close", at, code=1011, reason="Internal error encountered."),
-        Fault("close", at, code=1008, reason="The operation was aborted."),
-        Fault("close", at, code=1011, reason="The service is currently unavailable."),
-        Fault("close", at, code=1000),
-    ]
-    pick = int(next(draw) * (len(kinds) + 2))  # two of ten links stay whole
-    if pick < len(kinds):
-        yield kinds[pick]
-    if next(draw) < 0.1:
-        yield Fault("refuse-handle")
-    if next(draw) < 0.1:
-        yield Fault("slow-setup", value=round(3 * next(draw), 2))
+    at, left = round(3 + 40 * next(draw), 2), round(2 + 8 * next(draw), 2)
+    pick = int(next(draw) * len(_ENDS) * 1.25)  # one of five links is left to live its life
+    if pick < len(_ENDS):
+        end = _ENDS[pick]
+        if end in CLOSES:
+            yield replace(_name(Fault("close", at), end))
+        else:
+            yield Fault(end, at, left if end.startswith("goaway") else 0.0)
+    openings = (
+        Fault("refuse-handle"),
+        Fault("refuse-handle"),
+        Fault("slow-setup", value=round(3 * next(draw), 2)),
+        Fault("slow-setup", value=round(3 * next(draw), 2)),
+        Fault("http", value=HTTPStatus.SERVICE_UNAVAILABLE),
+        Fault("hang-up"),
+        _name(Fault("setup-close"), "unavailable"),
+    )
+    pick = int(next(draw) * len(openings) * 4)
+    if pick < len(openings):
+        yield openings[pick]
+    pick = int(next(draw) * len(_MANNERS) * 3)
+    if pick < len(_MANNERS):
+        yield Fault(_MANNERS[pick])
 
 
 def _draws(seed: int) -> Iterator[float]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .closes import CLOSES, closed
 from .history import Turn
 from .wire import Rejected
 
@@ -86,12 +87,12 @@ class Memory:
             (memory,),
         ).fetchone()
         if row is None:
-            raise Rejected(1008, "BidiGenerateContent session not found")
+            raise closed("no-session")
         session, owner, born, turns = row
         if owner != model:
-            raise OtherModelError(1011, "Internal error occurred.")
+            raise OtherModelError(*CLOSES["internal-occurred"])
         if session in self._open:
-            raise Rejected(1011, "Internal error encountered.")
+            raise closed("internal")
         kept = tuple(Turn(*turn) for turn in json.loads(turns))
         self._open.add(session)
         self._last[session] = (kept, memory)

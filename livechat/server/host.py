@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ class LinkRecord:
     code: int | None = None
     reason: str = ""
     faults: list[str] = field(default_factory=list)  # those that struck
+    open: bool = False
 
 
 class Host(Protocol):
@@ -31,6 +33,11 @@ class Host(Protocol):
     memory: Memory
     times: model.Times
     as_model: str | None
+
+    @property
+    def links(self) -> Collection[LinkRecord]:
+        """The newest links, this one among them."""
+        ...
 
     def event(self, **event: Any) -> None:
         """Tell whoever watches."""

@@ -10,7 +10,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from . import wire
+from .tamper import Data
 
 CLOSE_S = 2.0  # for the client to answer a close, before the line is cut
 
@@ -21,15 +21,15 @@ class Line:
     def __init__(self, ws: ServerConnection) -> None:
         self._ws = ws
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[wire.Json | tuple[int, str]] = asyncio.Queue()
+        self._queue: asyncio.Queue[Data | tuple[int, str]] = asyncio.Queue()
         self._timers: list[asyncio.TimerHandle] = []
-        self.silent = False  # nothing is sent any more
+        self.silent = False  # nothing more is sent
         self.dark = False  # nor heard
         self.closing = False
 
-    def send(self, frame: wire.Json) -> None:
+    def send(self, frame: Data) -> None:
         """Send `frame` after all before it."""
-        if not self.closing:
+        if not self.closing and not self.silent:
             self._queue.put_nowait(frame)
 
     def close(self, code: int, reason: str) -> None:
@@ -42,9 +42,9 @@ class Line:
     async def run(self) -> None:
         """Send until `close` is done or the client is gone."""
         try:
-            while isinstance(item := await self._queue.get(), dict):
-                if not self.silent:
-                    await self._ws.send(wire.encode(item))
+            while not isinstance(item := await self._queue.get(), tuple):
+                if not self.dark:
+                    await self._ws.send(item)
             await self._ws.close(*item)
         except ConnectionClosed:
             pass  # the reader sees it too, and ends the link
@@ -67,8 +67,8 @@ class Line:
         self.silent = self.dark = True
         self._ws.transport.pause_reading()
 
-    def delay_pongs(self, seconds: float) -> None:
-        """Answer every ping so much late."""
+    def delay_pongs(self, seconds: float | None) -> None:
+        """Answer every ping so much late, or none at all."""
         protocol = self._ws.protocol
         send = protocol.send_frame
 
@@ -77,9 +77,9 @@ class Line:
             self._ws.send_data()
 
         def send_frame(frame: Frame) -> None:
-            if frame.opcode is Opcode.PONG:
-                self._timers.append(self._loop.call_later(seconds, late, frame))
-            else:
+            if frame.opcode is not Opcode.PONG:
                 send(frame)
+            elif seconds is not None:
+                self._timers.append(self._loop.call_later(seconds, late, frame))
 
         protocol.send_frame = send_frame  # type: ignore[method-assign] # websockets has no hook for pongs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -13,14 +14,17 @@ from websockets.exceptions import ConnectionClosed
 
 from . import model, wire
 from .agent import Question, Said
+from .closes import CLOSES, closed
 from .families import WINDOW
-from .faults import TIMED, Fault
+from .fate import Fate
+from .faults import Fault
 from .handles import OtherModelError, Session, fingerprint
 from .history import Facts
-from .host import Host, LinkRecord
+from .host import Host
 from .line import Line
 from .setup import Route, agree
 from .sound import RATE, Began, Ended, Heard, resampled
+from .tamper import Tamper
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +33,8 @@ FASTER = 4.0  # an answer is sent so much faster than it sounds (LIVE_API 1.6)
 CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
 WORDS = 3  # in one piece of output transcription
 
-UNREGISTERED = (
-    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
-    "other form of API consumer identity to call this API."
-)
+GAP_S = 4.0  # between the bursts of an answer that trickles (LIVE_API 1.6)
+DIES_S = 0.4  # from an utterance to the end of a session that dies of it (LIVE_API 2.6)
 
 
 class Link:
@@ -42,22 +44,22 @@ class Link:
         self,
         ws: ServerConnection,
         host: Host,
-        record: LinkRecord,
+        fate: Fate,
         *,
         route: Route,
         key: str,
-        faults: tuple[Fault, ...],
     ) -> None:
         self._ws = ws
         self._host = host
         self._route = route
         self._key = key
-        self._record = record
-        self._faults = faults
+        self._fate = fate
+        self._manners = fate.manners
+        self._record = fate.record
         self._loop = asyncio.get_running_loop()
-        self._opened = self._loop.time()
+        self._opened = fate.opened
         self._line = Line(ws)
-        self._poisoned = any(fault.kind == "poison" for fault in faults)
+        self._tamper = Tamper(self._manners)
         self._reply: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._alarm: asyncio.TimerHandle | None = None
@@ -70,12 +72,12 @@ class Link:
         writer = asyncio.create_task(self._line.run())
         session: Session | None = None
         try:
-            self._schedule_faults()
+            self._timers += self._fate.schedule(self._strike)
             try:
                 async with asyncio.timeout(self._host.times.lifetime):
                     session = await self._set_up()
             except TimeoutError:
-                raise wire.Rejected(1008, model.IDLE) from None
+                raise closed("idle") from None
             await self._serve()
         except wire.Rejected as rejected:
             self._do([model.Close(rejected.code, rejected.reason)])
@@ -86,9 +88,8 @@ class Link:
             self._failed()
             await writer
         finally:
-            if session:
-                if not self._line.dark:
-                    self._host.memory.end(session.id)
+            if session and not self._line.dark:  # else it was let go of then, and another link may be on it
+                self._host.memory.end(session.id)
                 self._host.remembers(session.id, self._live)
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
                 timer.cancel()
@@ -102,26 +103,19 @@ class Link:
 
     async def _set_up(self) -> Session:
         if not self._key:
-            raise wire.Rejected(1008, UNREGISTERED)
+            raise closed("no-key")
         if self._key == "invalid":
-            raise wire.Rejected(1007, "API key not valid. Please pass a valid API key.")
+            raise closed("bad-key")
         first = wire.parse(await self._ws.recv())
         if len(first) != 1 or not isinstance(first[0], wire.Setup):
             raise wire.Rejected(1007, wire.INVALID)
         terms = agree(first[0].body, self._route, self._host.as_model)
-        kinds = {fault.kind: fault for fault in self._faults}
-        if "no-setup" in kinds:
-            self._strike(kinds["no-setup"])
-            while True:
-                await self._ws.recv()
-        if terms.handle and "refuse-handle" in kinds:
-            self._strike(kinds["refuse-handle"])
-            raise wire.Rejected(1008, "BidiGenerateContent session not found")
-        if "slow-setup" in kinds:
-            self._strike(kinds["slow-setup"])
-        await asyncio.sleep(max(SETUP_S, kinds["slow-setup"].value if "slow-setup" in kinds else 0.0))
-        while self._line.dark:  # nothing of this setup reaches anyone
+        slow = self._fate.suffers("slow-setup")
+        await asyncio.sleep(max(SETUP_S, slow.value if slow else 0.0))
+        never = self._fate.suffers("no-setup")
+        while never or self._line.dark:  # nothing of this setup reaches anyone
             await self._ws.recv()
+        self._fate.admit(resumes=terms.handle is not None)
         self._ear = self._host.agent.ear(terms.silence_ms)
         try:
             memory = self._host.memory
@@ -149,6 +143,8 @@ class Link:
 
     async def _take(self, message: wire.Message) -> None:
         live, now = self._live, self._loop.time()
+        if "deaf" in self._manners and not isinstance(message, wire.Audio):
+            return
         match message:
             case wire.Audio():
                 await self._take_audio(message)
@@ -180,7 +176,9 @@ class Link:
         self._live.audio(self._loop.time())
         pcm = resampled(audio.pcm, audio.rate, RATE)
         self._heard_s += len(pcm) / 2 / RATE
-        if not self._terms.manual:
+        if "deaf" in self._manners:
+            pass
+        elif not self._terms.manual:
             await self._take_heard(await self._ear.hear(pcm))
         elif self._marked is not None:
             self._marked += pcm
@@ -230,6 +228,8 @@ class Link:
                 case model.Trimmed(before, after):
                     self._event("compression", session=self._session.id, before=before, after=after)
                     self._host.remembers(self._session.id, self._live)
+                    if "compression-dies" in self._manners:
+                        self._close(model.Close(*CLOSES["invalid"]))
                 case model.Close():
                     self._close(action)
         self._wake()
@@ -257,7 +257,9 @@ class Link:
     def _ask(self) -> None:
         if self._reply:
             self._reply.cancel()
-        if self._poisoned:
+        if "poison-dies" in self._manners:
+            self._timers.append(self._loop.call_later(DIES_S, self._close, model.Close(*CLOSES["internal"])))
+        if self._manners.keys() & {"poison", "poison-dies"} or self._line.closing:
             return
         question = Question(tuple(self._live.history), self._facts(), self._speech)
         self._reply = self._loop.create_task(self._answer(question))
@@ -267,11 +269,18 @@ class Link:
         return Facts(datetime.now().astimezone(), age, self._live.tokens(), self._terms.trigger or WINDOW)
 
     async def _answer(self, question: Question) -> None:
+        faster = math.inf if "burst" in self._manners else self._manners.get("trickle", FASTER)
+        gap = GAP_S if "trickle" in self._manners else 0.0
+        ahead = 0.0  # of the pace, in seconds
         try:
             async for said in self._host.agent.reply(question):
                 for text, pcm in pieces(said):
                     self._do(self._live.said(text, pcm, self._loop.time()))
-                    await asyncio.sleep(len(pcm) / model.OUTPUT_BYTES_PER_SECOND / FASTER)
+                    ahead += len(pcm) / model.OUTPUT_BYTES_PER_SECOND / faster
+                    if ahead >= gap:
+                        await asyncio.sleep(ahead)
+                        ahead = 0.0
+            await asyncio.sleep(ahead)
             self._do(self._live.said_all(self._loop.time()))
         except Exception:  # noqa: BLE001 - see _failed
             self._failed()
@@ -279,7 +288,7 @@ class Link:
     def _failed(self) -> None:
         """An agent is anybody's code: its failure ends this link, not the server."""
         log.exception("link %d failed", self._record.n)
-        self._do([model.Close(1011, "Internal error encountered.")])
+        self._do([model.Close(*CLOSES["internal"])])
 
     # ------------------------------------------------------------------------------------------ output
 
@@ -287,9 +296,10 @@ class Link:
         self._host.event(type=kind, n=self._record.n, t=round(self._loop.time() - self._opened, 3), **event)
 
     def _send(self, frame: wire.Json) -> None:
-        self._line.send(frame)
+        for sent in self._tamper.frames(frame):
+            self._line.send(self._tamper.data(sent))
         if "goAway" in frame:
-            self._event("goaway", time_left=frame["goAway"]["timeLeft"])
+            self._event("goaway", time_left=frame["goAway"].get("timeLeft", ""))
 
     def _close(self, close: model.Close) -> None:
         if self._line.closing:
@@ -301,15 +311,8 @@ class Link:
 
     # ------------------------------------------------------------------------------------------ faults
 
-    def _schedule_faults(self) -> None:
-        """Those that strike at a time; the others are looked up where they matter."""
-        for fault in self._faults:
-            if fault.kind in TIMED | {"pong-delay"}:
-                self._timers.append(self._loop.call_at(self._opened + fault.at, self._strike, fault))
-
     def _strike(self, fault: Fault) -> None:
-        self._record.faults.append(fault.kind)
-        self._event("fault", fault=fault.kind)
+        self._fate.note(fault)
         match fault.kind:
             case "drop":
                 self._line.drop()
@@ -319,15 +322,24 @@ class Link:
                 self._line.silent = True
             case "pong-delay":
                 self._line.delay_pongs(fault.value)
+            case "no-pong":
+                self._line.delay_pongs(None)
             case "half-open":
                 self._line.go_dark()
                 if self._record.session:
                     # The real service lets go of a session whose line is gone: it can be resumed.
                     self._host.memory.end(self._session.id)
-            case "goaway" if self._record.session:
-                self._do(self._live.go_away(fault.value, self._loop.time()))
-            case "expire-handles" if self._record.session:
-                self._host.memory.expire(self._session.id)
+            case "goaway" | "goaway-silent":
+                if self._record.session:
+                    told = fault.reason.strip('"') if fault.reason else None
+                    self._do(self._live.go_away(fault.value, self._loop.time(), told))
+                if fault.kind == "goaway-silent":
+                    self._line.silent = True
+            case "expire-handles":
+                if self._record.session:
+                    self._host.memory.expire(self._session.id)
+            case manner:
+                self._manners[manner] = fault.value
 
 
 def pieces(said: Said) -> Iterator[tuple[str, bytes]]:

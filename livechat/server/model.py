@@ -15,16 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import wire
+from .closes import CLOSES
 from .families import WINDOW
 from .history import Turn, said_by, sound_tokens, text_tokens, trimmed, weight
 from .setup import Terms
 
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
-ABORTED = (
-    "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
-    "once the session duration limit was reached."
-)
-IDLE = "The operation was aborted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +199,12 @@ class Live:
         self._play_end = max(self._play_end, now)
         return actions
 
-    def go_away(self, left: float, now: float) -> list[Action]:
-        """The link shall end in `left` seconds."""
+    def go_away(self, left: float, now: float, told: str | None = None) -> list[Action]:
+        """The link shall end in `left` seconds. `told`: what is said of that in place of the truth, or "none"."""
         self._goaway_at = None
         self._close_at = min(self._close_at, now + left)
-        return [Send({"goAway": {"timeLeft": wire.seconds(left)}})]
+        said = wire.seconds(left) if told is None else told
+        return [Send({"goAway": {} if said == "none" else {"timeLeft": said}})]
 
     # ------------------------------------------------------------------------------------------- time
 
@@ -220,12 +217,12 @@ class Live:
     def tick(self, now: float) -> list[Action]:
         """Do what is due."""
         if now >= self._close_at:
-            return [Close(1008, ABORTED)]
+            return [Close(*CLOSES["overstayed"])]
         if now >= self._idle_at:
-            return [Close(1008, IDLE)]
+            return [Close(*CLOSES["idle"])]
         actions: list[Action] = []
         if self._goaway_at is not None and now >= self._goaway_at:
-            actions += self.go_away(self._close_at - now, now)
+            actions += self.go_away(round(self._close_at - now, 3), now)
         if self.state == "playing" and now >= self._play_end:
             actions += self._turn_complete(now)
             if waiting := self._admit():
@@ -269,7 +266,7 @@ class Live:
             self.history = kept
             actions.append(Trimmed(before, self.tokens()))
         elif self.tokens() > WINDOW:
-            return [Close(1007, wire.INVALID)]
+            return [Close(*CLOSES["invalid"])]
         sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
         self._asked_tokens = (self.tokens() - sound, sound)
         self._pieces = []

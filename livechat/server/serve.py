@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import signal
+import ssl
 import sys
 import tempfile
 from collections import deque
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -28,6 +30,7 @@ from livechat.errors import UsageError
 from . import model, tls
 from .agent import Agent, make_agent
 from .families import MODELS, VERTEX_MODELS
+from .fate import Fate
 from .faults import Plan
 from .handles import Memory
 from .history import Turn
@@ -112,6 +115,8 @@ class Server:
         self._on_event = on_event
         self._on_audio = on_audio
         self._count = 0
+        # Asked for, and not upgraded yet: the upgrade may fail, and then nobody takes it from here.
+        self._begun: WeakKeyDictionary[ServerConnection, Fate] = WeakKeyDictionary()
         self._listener: Listener | None = None
         self._loading: asyncio.Task[None] | None = None
 
@@ -120,6 +125,7 @@ class Server:
         context = None
         if self._tls:
             context, self.ca_pem = tls.server_context()
+            context.sni_callback = self._certify
         try:
             self._listener = await serve(
                 self._handle,
@@ -180,24 +186,51 @@ class Server:
 
     # ------------------------------------------------------------------------------------ connections
 
+    def _begin(self, *, vertex: bool = False) -> Fate:
+        """The next link, and what it will suffer."""
+        self._count += 1
+        record = LinkRecord(self._count)
+        self.links.append(record)
+        self.event(type="link", n=record.n, vertex=vertex)
+        return Fate(self, record, self._faults.of_link(record.n))
+
+    def _end(self, record: LinkRecord) -> None:
+        record.open = False
+        end = {"code": record.code, "reason": record.reason, "audio_bytes": record.audio_bytes}
+        self.event(type="close", n=record.n, **end)
+
+    def _certify(self, connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
+        """Called by ssl in each handshake: show a certificate that nobody trusts, if that is the next link's fate."""
+        if any(fault.kind == "bad-certificate" for fault in self._faults.of_link(self._count + 1)):
+            fate = self._begin()
+            fate.suffers("bad-certificate")
+            self._end(fate.record)
+            connection.context = tls.server_context()[0]
+
     def _process_request(self, ws: ServerConnection, request: Request) -> Response | None:
-        if route(urlsplit(request.path).path) is None:
+        to = route(urlsplit(request.path).path)
+        if to is None:
             return ws.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
+        fate = self._begin(vertex=to.vertex)
+        if refused := fate.suffers("http"):
+            self._end(fate.record)
+            return ws.respond(http.HTTPStatus(int(refused.value)), "\n")
+        if fate.suffers("hang-up"):
+            self._end(fate.record)
+            ws.transport.abort()
+            return None
+        self._begun[ws] = fate
         return None
 
     async def _handle(self, ws: ServerConnection) -> None:
         request = ws.request
         to = route(urlsplit(request.path).path) if request else None
-        if request is None or to is None:  # _process_request turned those away
+        if request is None or to is None or ws not in self._begun:  # _process_request turned those away
             return
-        self._count += 1
-        record = LinkRecord(self._count)
-        self.links.append(record)
-        self.event(type="link", n=record.n, vertex=to.vertex)
-        faults = self._faults.of_link(record.n)
-        await Link(ws, self, record, route=to, key=key_of(request), faults=faults).run()
-        end = {"code": record.code, "reason": record.reason, "audio_bytes": record.audio_bytes}
-        self.event(type="close", n=record.n, **end)
+        fate = self._begun.pop(ws)
+        fate.record.open = True
+        await Link(ws, self, fate, route=to, key=key_of(request)).run()
+        self._end(fate.record)
 
 
 async def run_serve(

@@ -220,14 +220,19 @@ _READERS: dict[str, Callable[[Json], list[Message]]] = {
 }
 
 
-def encode(frame: Json) -> bytes:
-    """A server frame as sent: UTF-8, two-space indent, a final newline, proto3 defaults left out."""
+def encode(frame: Json, *, compact: bool = False) -> bytes:
+    """A server frame as sent: UTF-8, two-space indent, a final newline, proto3 defaults left out.
+
+    `compact`: in one line without spaces, as any other server would.
+    """
+    if compact:
+        return json.dumps(_bare(frame), separators=(",", ":"), ensure_ascii=False).encode()
     return (json.dumps(_bare(frame), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _bare(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _bare(v) for k, v in value.items() if isinstance(v, dict) or v}
+        return {k: _bare(v) for k, v in value.items() if isinstance(v, dict) or v or k == "timeLeft"}
     if isinstance(value, list):
         return [_bare(v) for v in value]
     return value
@@ -241,8 +246,11 @@ def sound(pcm: bytes, vertex: bool) -> Json:
 
 
 def seconds(value: float) -> str:
-    """A protobuf Duration: "50s", "0.440s"."""
-    return f"{value:.0f}s" if value == round(value) else f"{value:.3f}s"
+    """A protobuf Duration: "50s", "0.440s", "3.000000001s": no decimals, or three, six or nine."""
+    for digits in (0, 3, 6):
+        if abs(value - round(value, digits)) < 5e-10:
+            return f"{value:.{digits}f}s"
+    return f"{value:.9f}s"
 
 
 def cut_reason(reason: str) -> str:

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import re
 import socket
 import ssl
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 SETUP_S = 10.0  # from dialling to setupComplete; 0.25 to 0.5 s is usual (1.1)
 CLOSE_S = 1.0  # the close handshake with a peer that may be dead; several round trips to any other
 PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (6.4)
+MAX_NOTICE_S = 86_400.0  # no link lives a day: a longer notice is nonsense
 MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
 _log = logging.getLogger(__name__)
 _AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
@@ -119,13 +121,10 @@ class Link:
             verify = getattr(e, "verify_message", "") or e.reason or "TLS"
             end = Ended(self.n, "tls", reason=str(verify))
         except (OSError, InvalidHandshake, WebSocketException) as e:
-            end = Ended(self.n, "network", reason=getattr(e, "strerror", None) or "")
-        except (ValueError, TypeError) as e:  # the SDK's own checks of the configuration
-            end = Ended(self.n, "bad", reason=str(e).splitlines()[0])
-        except Exception as e:  # google.auth raises many kinds, none of which may end in a traceback
-            if not type(e).__module__.startswith("google.auth"):
-                raise
-            end = Ended(self.n, "auth", reason=str(e).splitlines()[0])
+            errno = getattr(e, "errno", None)  # asyncio's own words for it hold addresses
+            end = Ended(self.n, "network", reason=os.strerror(errno).lower() if errno else "")
+        except Exception as e:  # noqa: BLE001 - google.auth and the SDK's reading of the first message raise anything
+            end = _other_end(self.n, e)
         finally:
             self._session = None
         self._post(end)
@@ -224,10 +223,19 @@ class Link:
             post(GoAway(n, _seconds(message.go_away.time_left)))
 
 
+def _other_end(n: int, error: Exception) -> Ended:
+    """Of what the SDK raises while it connects: no credentials, a refused configuration, nonsense from the server."""
+    words = (str(error).splitlines() or [""])[0]
+    if type(error).__module__.startswith("google.auth"):
+        return Ended(n, "auth", reason=words)
+    refused = type(error) in (ValueError, TypeError) and not words.startswith("Failed to parse response")
+    return Ended(n, "bad", reason=words) if refused else Ended(n, "close", reason="the first message cannot be read")
+
+
 def _seconds(duration: str | None) -> float:
     """A protobuf Duration such as "9.5s"; 0 where it is missing or strange, which means: act now (3.1)."""
     found = _DURATION.fullmatch(duration or "")
-    return float(found[1]) if found else 0.0
+    return min(float(found[1]), MAX_NOTICE_S) if found else 0.0
 
 
 def _close_event(n: int, error: errors.APIError | ConnectionClosed) -> Ended:

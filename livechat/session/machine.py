@@ -10,7 +10,9 @@ Rules
     count of an answer that is left at what came of it. So is everything once OVER.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
     refuses a handle whose link is still open.
- 4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice.
+ 4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice: less a
+    margin where somebody speaks, whose words are sent again; to the last moment where an answer or the handle
+    that covers it is on its way, for without it the next link would have to be asked, or told, again.
  5. "Open" proves nothing, since quota errors come after it: only STABLE_S of life or the model's own
     output resets the count of failures.
  6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
@@ -39,6 +41,7 @@ from livechat.events import (
     Expire,
     Finish,
     Flow,
+    Forgo,
     GoAway,
     GoAwayNotice,
     HandleIn,
@@ -66,12 +69,14 @@ from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
 
 BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first retry is at once (6.2)
 MARGIN_S = (1.5, 10.0)  # leave a third of the notice before its end, within these bounds (6.2)
+LAST_MOMENT_S = 0.5  # before the end of the notice: what is left for an answer on its way
 ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, none is expected
 LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
 CLOSE_LIMIT_S = 3.0  # a link that is being closed ends sooner than that, or is given up on
 HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
 QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
 DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
+DEADLY = 4  # links in a row that died young after they were given old speech: once more without it
 DOUBTS = 4  # refusals in a row that may be of the handle or of what was sent again: then it is the setup
 FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
@@ -107,6 +112,8 @@ class Machine:
         self._stepped_down = False  # the newest handle was dropped and none has come since
         self._turns = 0  # answered, by all links
         self._opened_at = 0.0
+        self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
+        self._stay_until: float | None = None  # no quiet point is looked for before
         self._ever_open = False
         self._lost_at: float | None = None  # when input stopped flowing: the gap's beginning
         self._cause = ""
@@ -118,6 +125,8 @@ class Machine:
         self._gave_old = False  # this link was given old speech or context
         self._proved = False  # this link brought something of an answer
         self._leave_at: float | None = None  # the latest moment to move, or to end, or to have been closed
+        self._settle_at: float | None = None  # from then on an answer's playback is not waited for
+        self._end_at = 0.0  # the latest moment to move, with an answer on its way
         self._want_move = ""  # the cause of a planned handover, once there is one
         self._speaking = False
         self._asked_until: float | None = None  # an answer may still begin until then
@@ -139,7 +148,7 @@ class Machine:
             return []
         link = getattr(event, "link", None)
         if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
-            return self._replied(event, now) if isinstance(event, Replied) else []
+            return self._left_at(event)
         return TABLE[self.state, type(event)](self, event, now)
 
     def deadline(self) -> float | None:
@@ -150,7 +159,9 @@ class Machine:
             return self._leave_at
         if self.state is not State.LIVE:
             return None
-        times = [t for t in (self._leave_at, self._asked_until, self._deaf_at) if t is not None]
+        leave_at = self._end_at if self._leave_at is not None and self._answer_due() else self._leave_at
+        waits = (leave_at, self._settle_at, self._asked_until, self._deaf_at, self._stay_until)
+        times = [t for t in waits if t is not None]
         if not self._want_move:
             times.append(self._opened_at + ROTATE_AFTER_S)
         return min(times, default=None)
@@ -178,8 +189,10 @@ class Machine:
     def _opened(self, event: Opened, now: float) -> list[Action]:
         self.state = State.LIVE
         self._opened_at = now
+        self._stay_until = now + STABLE_S if self._left_early else None
+        self._left_early = False
         self._want_move = ""
-        self._leave_at = None
+        self._leave_at = self._settle_at = None
         self._handle_at = None
         self._turn_open = False
         covers = self._dialled.covers if self._dialled else 0
@@ -189,9 +202,9 @@ class Machine:
         self._bare = False
         self._ever_open = True
         self._lost_at = None
-        if self._asked_until is not None or self._owed:  # the question is sent again
-            self._asked_until = now + ANSWER_S
         self._question = self._question or self._owed
+        if self._asked_until is not None or self._question:  # the question is sent again
+            self._asked_until = now + ANSWER_S
         self._owed = False
         self._deaf_at = now + self._answer_s if self._question and not self._speaking else None
         shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
@@ -216,6 +229,8 @@ class Machine:
         verdict = judge(event, setting_up=False, age_s=max(now - self._opened_at, STABLE_S if stable else 0.0))
         if not stable:
             verdict = self._doubted(verdict, event)
+            if self._gave_old and event.how == "close" and self._failures >= DEADLY:
+                self._bare = True  # every session has died of it
         self._cause = verdict.why
         return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
 
@@ -260,7 +275,8 @@ class Machine:
             actions.append(Show(Warned(verdict.why, self._next_rung())))
         if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
-        if verdict.idle and self.state is State.LIVE and not self._speaking and not self._question:
+        busy = self._speaking or self._question or self._owed or self._asked_until is not None
+        if verdict.idle and self.state is State.LIVE and not busy:
             self.state = State.RESTING
             return [*actions, Show(LinkState(self._link, "resting", why=verdict.why))]
         self._failures += 1
@@ -313,14 +329,22 @@ class Machine:
     def _go_away(self, event: GoAway, now: float) -> list[Action]:
         margin = min(max(event.time_left / 3, MARGIN_S[0]), MARGIN_S[1])
         leave_at = now + max(0.0, event.time_left - margin)
+        end_at = now + max(0.0, event.time_left - LAST_MOMENT_S)
+        self._end_at = end_at if self._leave_at is None else min(self._end_at, end_at)
         self._leave_at = leave_at if self._leave_at is None else min(self._leave_at, leave_at)
+        self._settle_at = (now + self._leave_at) / 2
         self._want_move = "the server's time limit for one connection"
         return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
 
     def _tick_live(self, _: Tick, now: float) -> list[Action]:
         if self._asked_until is not None and now >= self._asked_until:
             self._asked_until = None
-        if self._leave_at is not None and now >= self._leave_at:
+        if self._stay_until is not None and now >= self._stay_until:
+            self._stay_until = None
+        if self._settle_at is not None and now >= self._settle_at:
+            self._settle_at = None
+            self._turn_open = self._owed
+        if self._leave_at is not None and now >= (self._end_at if self._answer_due() else self._leave_at):
             return self._move(now)
         if self._deaf_at is not None and now >= self._deaf_at:
             return self._deafened(now)
@@ -333,8 +357,14 @@ class Machine:
 
         A server that gave this link no handle by the time it says GoAway will give none: no use in waiting.
         """
-        busy = self._speaking or self._asked_until is not None or self._turn_open
-        return not busy and (self._covered() if self._handle_at is not None else self._leave_at is not None)
+        if self._speaking or self._asked_until is not None or self._turn_open or self._stay_until is not None:
+            return False
+        return self._covered() if self._handle_at is not None else self._leave_at is not None
+
+    def _answer_due(self) -> bool:
+        """Whether an answer is on its way, or the handle that will cover it."""
+        uncovered = self._handle_at is not None and not self._covered()
+        return self._asked_until is not None or self._owed or (uncovered and not self._speaking)
 
     def _covered(self) -> bool:
         return self._handle_at is not None and self._handle_at >= self._turn_over_at
@@ -359,7 +389,8 @@ class Machine:
         return self._next_link(LinkState(self._link, "closed", why=self._cause), now)
 
     def _next_link(self, closed: LinkState, now: float) -> list[Action]:
-        if not self._was_stable(now):
+        self._left_early = not self._was_stable(now)
+        if self._left_early:
             self._failures += 1  # a server that sends every link away at once is not to be hammered
         return [*self._expire(now), Show(closed), *self._dial_after(self._delay(slow=False), self._cause, now)]
 
@@ -369,7 +400,7 @@ class Machine:
         self._deaf += 1
         if self._deaf > DEAF_LINKS:
             self._question = False
-            return [Show(Warned("there is no answer to this", "say it again, or in other words"))]
+            return [Show(Warned("there is no answer to this", "say it again, or in other words")), Forgo()]
         if self._deaf == DEAF_LINKS and self._handles:
             self._drop_handles(self._of_dead_session())
         return self._leave_behind("the server heard a question and did not answer", now)
@@ -427,6 +458,15 @@ class Machine:
         self._turns += 1
         self._owed = False
         self._turn_over_at = now  # all of it is here: from now on a handle may cover it
+        if self._leave_at is not None and self._settle_at is None:
+            self._turn_open = False
+        return []
+
+    def _left_at(self, event: Input) -> list[Action]:
+        """Rule 2: a question of the link before counts as answered, and is not owed an answer by the next."""
+        if isinstance(event, Replied):
+            self._turns += 1
+            self._owed = self._owed and self.state is State.LIVE
         return []
 
     def _turn_over(self, _: TurnOver, now: float) -> list[Action]:

@@ -24,6 +24,7 @@ from livechat.audio.base import FRAME_MS
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
+COUGH_MS = 1_200  # of what voice detection takes for speech, with its delay and the LEAD: no question is shorter
 BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
 
 
@@ -129,6 +130,10 @@ class Outbox:
     def waiting(self) -> bool:
         """Whether anything said or typed has no answer yet."""
         return any(item.kept for item in self._items.values())
+
+    def asks(self) -> bool:
+        """Whether that is more than a cough."""
+        return self._waiting_ms > COUGH_MS or any(item.text for item in self._items.values())
 
     def give_up(self) -> int:
         """The end: speech that no link was ever given is counted as dropped. Returns how many texts were not."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE, Sink, Source
-from livechat.errors import LivechatError
+from livechat.errors import LivechatError, LostError
 from livechat.events import (
     Action,
     Asked,
@@ -27,6 +27,7 @@ from livechat.events import (
     Expire,
     Finish,
     Flow,
+    Forgo,
     HandleIn,
     HandleState,
     Handover,
@@ -69,9 +70,13 @@ LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
 STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
-LAST_ANSWER_S = 12.0  # after the input's end: how long a question may stay without an answer
+LAST_ANSWER_S = 35.0  # after the input's end: how long a question may stay without an answer (machine, rule 7)
+LAST_LINK_S = 300.0  # after the input's end: how long there may be no link for what was said last
+LAST_NOISE_S = 6.0  # the same for what may be no question at all
+LAST_LINKS = 5  # and on how many links in a row it may stay so for so long
 LAST_WORDS_S = 1.0  # after the input's end: how long an answer may take to begin where nothing seems asked
 
+_CONTENT = (Audio, Said, Heard, CutIn, Replied, TurnOver)  # what a link says of questions and answers
 _log = logging.getLogger(__name__)
 
 
@@ -155,10 +160,12 @@ class Runner:
         self._free = asyncio.Event()  # no question is open
         self._free.set()
         self._error: LivechatError | None = None
+        self._lost: LivechatError | None = None  # what ended it here, and not in the machine
         self._reply_mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._reply_ms: float | None = None
+        self._alive_at = 0.0  # when a link last said anything
         self._piece_at = 0.0  # when the last of an answer came
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
@@ -169,6 +176,8 @@ class Runner:
         self._context = 0  # tokens, by the last count
         self._inputs = (source is not None) + (lines is not None)  # not ended yet
         self._ended_at: float | None = None  # when the last of them ended
+        self._flowing_at = 0.0  # when this link was given what waits for an answer
+        self._listened_s = 0.0  # for how long any link could have answered since the input's end
 
     async def run(self) -> LivechatError | None:
         """Talk until it ends. Returns what it ended of, None if well. Cancel it to end it without a word."""
@@ -190,7 +199,7 @@ class Runner:
             raise _first(group_error) from None
         if self.outbox.give_up():
             self._show(Warned("what you typed last did not reach the server", "it is kept with the conversation"))
-        return self._error
+        return self._error or self._lost
 
     def leave(self, *, hurry: bool = False) -> None:
         """End the conversation: once its last handle is here, or at once. From the loop's thread."""
@@ -227,6 +236,11 @@ class Runner:
             case Flow():
                 self._flow = action
                 self._wake.set()
+            case Forgo():
+                self.outbox.answered(self.outbox.sent_mark())
+                if self._transcript.user:
+                    self._transcript.close()
+                self._check_free()
             case Keep(resumption):
                 self._ledger.keep(resumption)
                 self._show(HandleState(digest(resumption.handle), resumable=True, expires_in_s=self._ttl))
@@ -262,6 +276,9 @@ class Runner:
         link = getattr(event, "link", None)
         if link is not None and (self._link is None or link != self._link.n):
             return
+        self._alive_at = self._now()
+        if not self._flowing and self._flow is None and isinstance(event, _CONTENT):
+            return  # from Hold on, what a link still says of an answer is cut off: it is asked for again
         match event:
             case Audio(_, pcm):
                 if self._reply():
@@ -347,11 +364,18 @@ class Runner:
         if self._reply_mark is None and unplayed == 0:
             return  # a stray one, with nothing in flight
         self._show(Interrupted(round(unplayed, 1)))
+        more_to_come = self._reply_mark is not None and not self._replied
         self._turn_over(cut=True)
-        self._late_until = self._now() + LATE_S
+        if more_to_come:
+            self._late_until = self._now() + LATE_S
         self._feed(TurnOver(self._number()))
 
     def _hear(self, text: str) -> None:
+        self._late_until = 0.0  # the next question is heard: what comes now is its answer
+        if self._replied and (self._speaking or self._asked_at is not None):
+            self._take(
+                TurnOver(self._number())
+            )  # a server may leave turnComplete out (C2): this is the next question
         if not self._transcript.heard(text):
             return
         fresh = self._transcript.fresh()
@@ -455,6 +479,7 @@ class Runner:
         self._unasked = not self.outbox.waiting()
         replayed = self.outbox.rewind(bare=flow.bare)
         self._flowing = True
+        self._flowing_at = self._now()
         if flow.how not in ("resumed", "previous"):
             self._context = 0
         if flow.cause:
@@ -491,19 +516,28 @@ class Runner:
             if self._replied and at > self._play_until:
                 self._inbox.put_nowait(TurnOver(self._number()))
             elif self._reply_mark is not None and not self._replied and at > self._piece_at + STUCK_S:
-                self._inbox.put_nowait(Stuck(self._number()))
-            if self._ended_at is not None and self._all_said(self._now() - self._ended_at):
-                self._ended_at = None
-                self.leave()
+                # A link that says other things has said all of its answer; some servers never say so (C2).
+                alive = self._alive_at > self._piece_at + STUCK_S / 2
+                self._inbox.put_nowait((TurnOver if alive else Stuck)(self._number()))
+            if self._ended_at is not None:
+                self._listened_s += METER_S if self._flowing else 0.0
+                if self._all_said(at - max(self._ended_at, self._flowing_at)):
+                    self._ended_at = None
+                    self.leave()
 
     def _all_said(self, since_s: float) -> bool:
         if self._reply_mark is not None and not self._replied:
             return False
-        if self._sink.pending_ms() > 0 or not self._flowing:
+        if self._sink.pending_ms() > 0:
             return False
-        if not self.outbox.waiting():
+        if not self.outbox.waiting():  # with a link or without one
             return since_s > LAST_WORDS_S or self._source is None
-        if since_s < LAST_ANSWER_S:
+        if not self._flowing:
+            if self._flowing_at and since_s > LAST_LINK_S:
+                self._lost = LostError("what was said last could not be delivered", "resume when the server is back")
+            return self._lost is not None
+        patience = LAST_ANSWER_S if self.outbox.asks() else LAST_NOISE_S
+        if since_s < patience and self._listened_s < LAST_LINKS * patience:
             return False
         self._show(Warned("no answer came to the last words", "they may have been too short, or not speech"))
         return True

@@ -36,7 +36,8 @@ class Transcript:
         if piece.strip() in self._echo:
             self._echo.remove(piece.strip())
             return False
-        self._heard += piece
+        apart = self._heard[-1:] in {".", "?", "!"} and piece[:1].isupper()  # two sentences, not one word
+        self._heard += f" {piece}" if apart else piece
         return True
 
     def typed(self, text: str) -> None:
@@ -74,7 +75,9 @@ class Transcript:
         """The question has its answer."""
         done = Exchange(self.user, self.model.strip())
         self.turns.append(done)
-        self._heard = self.model = self._known = ""
+        if self.heard_text:  # else it is still to be heard again, after something typed
+            self._known = ""
+        self._heard = self.model = ""
         self._typed.clear()
         self._echo.clear()
         return done

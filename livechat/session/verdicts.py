@@ -59,6 +59,8 @@ _TEXTS: tuple[tuple[str, Verdict], ...] = (
             3,
         ),
     ),
+    ("cannot be read", Verdict(Kind.RESUME, "the server does not speak the language of the Live API")),
+    ("code execution", Verdict(Kind.FATAL, "this model takes no code execution tool", _REPORT, 3)),
     ("session not found", Verdict(Kind.FRESH, "the server no longer has this session")),
     ("requested entity was not found", Verdict(Kind.FRESH, "the server no longer has this session")),
     ("invalid session handle", Verdict(Kind.FRESH, "the server no longer accepts this handle")),
@@ -141,11 +143,8 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
         why = f"the server's certificate is not trusted ({end.reason})"
         return Verdict(Kind.FATAL if setting_up else Kind.RESUME, why, "give its CA with --ca-file", 3)
     if end.how == "network":
-        return Verdict(
-            Kind.RESUME,
-            f"the network is down ({end.reason})" if end.reason else "the network is down",
-            "check the network",
-        )
+        why = f"the server cannot be reached ({end.reason})" if end.reason else "the connection was cut"
+        return Verdict(Kind.RESUME, why, "check the network")
     return _close(end.code, end.reason, young=setting_up or age_s < STABLE_S, setting_up=setting_up)
 
 
