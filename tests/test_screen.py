@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import io
 import os
-import pty
 import re
 import select
 import shutil
-import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pyte
 import pytest
@@ -32,6 +26,7 @@ from livechat.ui import paint
 from livechat.ui.base import Display
 from livechat.ui.screen import Screen, reflows
 from livechat.ui.transcript import lines
+from tests.terminal import Terminal
 from tests.virtual_time import run
 
 # The program under test: shows the events it is sent on one descriptor, reports on another what was typed.
@@ -88,34 +83,22 @@ START = ev.Start("0.1", "gemini", "gemini-3.8-live", None, "mic", "speaker", COM
 OPEN = (START, ev.LinkState(1, "open"), ev.HandleState("a", True, 7200))
 
 
-class Terminal:
-    """An emulated terminal of some size with the driver on it."""
+class Driven(Terminal):
+    """A terminal of some size with the driver on it."""
 
     def __init__(self, columns: int, rows: int) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.001)
-        self._stream = pyte.ByteStream(self.screen)
-        self.raw = b""
-        self._master, self._slave = pty.openpty()
-        self._size(columns, rows)
-        self.before = termios.tcgetattr(self._slave)
         commands, self._commands = os.pipe()
         self._reports, reports = os.pipe()
         self._report = b""
         env = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", "XTERM_VERSION": "pyte does not reflow"}
-        self._child = subprocess.Popen(
+        super().__init__(
+            columns, rows,
             [sys.executable, "-W", "error", "-c", DRIVER, str(commands), str(reports)],
-            stdin=self._slave, stdout=self._slave, stderr=self._slave, pass_fds=(commands, reports),
-            env=env | {"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"},
+            env | {"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"},
+            pass_fds=(commands, reports),
         )  # fmt: skip
         os.close(commands)
         os.close(reports)
-
-    def _size(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def resize(self, columns: int, rows: int) -> None:
-        self.screen.resize(rows, columns)
-        self._size(columns, rows)
 
     def show(self, *events: ev.Output, at: float | None = None) -> None:
         command = "".join(f"{event!r}\n" for event in events)
@@ -124,56 +107,15 @@ class Terminal:
     def crash(self) -> None:
         os.write(self._commands, b"crash\n")
 
-    def terminate(self) -> None:
-        self._child.send_signal(signal.SIGTERM)
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def _pump(self, timeout: float) -> None:
-        for ready in select.select([self._master, self._reports], [], [], timeout)[0]:
-            data = os.read(ready, 65_536)
-            if ready == self._master:
-                self.raw += data
-                self._stream.feed(data)
-            elif data:
-                self._report += data
-
-    def until(self, true: Callable[[], Any]) -> None:
-        """Read until `true()`; fails after 20 s."""
-        give_up = time.monotonic() + 20
-        while not true():
-            assert time.monotonic() < give_up, "\n".join(self.all_rows())
-            self._pump(0.05)
-
-    def until_shown(self, text: str) -> None:
-        self.until(lambda: text in "\n".join(self.rows()))
-
-    def until_ended(self) -> int:
-        self.until(lambda: self._child.poll() is not None)
-        while select.select([self._master], [], [], 0)[0]:
-            self._pump(0)
-        while self._report_more():
-            pass
-        return self._child.returncode
-
-    def _report_more(self) -> bytes:
-        if not select.select([self._reports], [], [], 0)[0]:
-            return b""
-        more = os.read(self._reports, 65_536)
-        self._report += more
-        return more
+    def pump(self, timeout: float) -> None:
+        super().pump(timeout)
+        while select.select([self._reports], [], [], 0)[0] and (more := os.read(self._reports, 65_536)):
+            self._report += more
 
     def reports(self) -> list[str]:
+        """What the driver reported so far."""
+        self.pump(0)
         return self._report.decode().splitlines()
-
-    def rows(self) -> list[str]:
-        """What is on the screen."""
-        return [_row(self.screen.buffer[y], self.screen.columns) for y in range(self.screen.lines)]
-
-    def all_rows(self) -> list[str]:
-        """What is on the screen and what has scrolled off it."""
-        return [_row(line, self.screen.columns) for line in self.screen.history.top] + self.rows()
 
     def bold_in_the_bar(self) -> list[str]:
         """The words in bold on the last row that is not empty."""
@@ -181,30 +123,18 @@ class Terminal:
         cells = (self.screen.buffer[bar][x] for x in range(self.screen.columns))
         return "".join(cell.data if cell.bold else " " for cell in cells).split()
 
-    def restored(self) -> bool:
-        """The terminal is as it was: modes of the line and of the screen, and the cursor is to be seen."""
-        same = termios.tcgetattr(self._slave) == self.before
-        pasted = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h") >= 0
-        return same and pasted and not self.screen.cursor.hidden
-
     def close(self) -> None:
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
-        for descriptor in (self._master, self._slave, self._commands, self._reports):
+        super().close()
+        for descriptor in (self._commands, self._reports):
             os.close(descriptor)
 
 
-def _row(line: Any, columns: int) -> str:
-    return "".join(line[x].data for x in range(columns)).rstrip()
-
-
 @pytest.fixture
-def at() -> Iterator[Callable[[int, int], Terminal]]:
-    made: list[Terminal] = []
+def at() -> Iterator[Callable[[int, int], Driven]]:
+    made: list[Driven] = []
 
-    def make(columns: int, rows: int) -> Terminal:
-        made.append(Terminal(columns, rows))
+    def make(columns: int, rows: int) -> Driven:
+        made.append(Driven(columns, rows))
         return made[-1]
 
     yield make
@@ -234,7 +164,7 @@ def talk(count: int) -> list[ev.Output]:
 
 @pytest.mark.parametrize(("columns", "rows"), [(60, 20), (80, 24), (120, 40)])
 def test_every_finished_line_is_there_once_whole_and_in_order(
-    at: Callable[[int, int], Terminal], columns: int, rows: int
+    at: Callable[[int, int], Driven], columns: int, rows: int
 ) -> None:
     terminal = at(columns, rows)
     terminal.show(*OPEN)
@@ -244,7 +174,7 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
         terminal.show(event, at=100 + n / 5)
         shown.append(event)
         if n % 4 == 0:
-            terminal._pump(0.02)
+            terminal.pump(0.02)
     terminal.until_shown("reply 0.7 s" if columns > 60 else "answer 11")
     terminal.until(lambda: "".join(terminal.rows()).count("answer 11") == 1)
 
@@ -269,7 +199,7 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
     ]  # fmt: skip
 
 
-def test_typing(at: Callable[[int, int], Terminal]) -> None:
+def test_typing(at: Callable[[int, int], Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     terminal.until_shown("listening")
@@ -291,7 +221,7 @@ def test_typing(at: Callable[[int, int], Terminal]) -> None:
     assert terminal.restored()
 
 
-def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Terminal]) -> None:
+def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     terminal.show(ev.LinkState(1, "closed", why="the network is unreachable"), at=200)
@@ -303,7 +233,7 @@ def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Terminal
 
 
 @pytest.mark.parametrize("end", ["crash", "terminate"])
-def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Terminal], end: str) -> None:
+def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Driven], end: str) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN, ev.ModelText("half an ans", False))
     terminal.until_shown("half an ans")
@@ -317,7 +247,7 @@ def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Ter
     assert "livechat resume k3f9" in left
 
 
-def test_resized_while_running(at: Callable[[int, int], Terminal]) -> None:
+def test_resized_while_running(at: Callable[[int, int], Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     shown = talk(4)
@@ -445,7 +375,7 @@ def test_hostile_text_is_only_ever_text(words: str, cut: bool) -> None:
     assert (emulated.margins, emulated.charset, emulated.cursor.hidden) == (None, plain.charset, False)
 
 
-def test_hostile_text_anywhere(at: Callable[[int, int], Terminal]) -> None:
+def test_hostile_text_anywhere(at: Callable[[int, int], Driven]) -> None:
     evil = "\x1b]0;title\x07\x1b[2J\x1b[?25h\x9b2J\u202e\r\x1b]52;c;aGk=\x1b\\[red]"
     terminal = at(80, 24)
     terminal.show(ev.Start("0.1", evil, evil, evil, evil, evil, None, evil, 3), ev.LinkState(1, "open"))
