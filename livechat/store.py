@@ -149,13 +149,16 @@ class Store:
         return identity
 
     def find(self, wanted: str | None) -> Kept | None:
-        """The conversation with this id, or with this handle; the newest for None. None if there is none.
+        """The conversation with this id, or with this handle; for None the newest, first of those with a word said.
+
+        None if there is none.
 
         Raises UsageError if the database cannot be read.
         """
         if wanted is None:
             rows = self._read(
-                "SELECT id, backend, model, options FROM conversations ORDER BY seen DESC, rowid DESC LIMIT 1"
+                "SELECT id, backend, model, options FROM conversations"
+                " ORDER BY id IN (SELECT conversation FROM turns) DESC, seen DESC, rowid DESC LIMIT 1"
             )
         else:
             rows = self._read(

@@ -126,6 +126,7 @@ def test_the_newest_conversation_is_the_one_last_spoken_in(store: Store, clock: 
     older = store.begin("offline", "m", {})
     clock.now += 10
     newer = store.begin("offline", "m", {})
+    store.turn(newer, 0, "hello", "")
     assert [kept and kept.id for kept in [store.find(None)]] == [newer]
     clock.now += 10
     store.turn(older, 0, "I am back", "")
@@ -418,6 +419,18 @@ def test_the_folder_is_ones_own_or_the_platforms(tmp_path: Path) -> None:
     assert state_folder({"LIVECHAT_STATE": str(tmp_path)}) == tmp_path
     assert state_folder({}).name == "livechat"
     assert state_folder({"LIVECHAT_STATE": ""}) == state_folder({})
+
+
+def test_a_conversation_left_without_a_word_does_not_hide_the_one_before(store: Store, clock: Clock) -> None:
+    talked = store.begin("offline", "m", {})
+    store.turn(talked, 0, "hello", "hi")
+    clock.now += 60
+    silent = store.begin("offline", "m", {})
+    assert (kept := store.find(None)) is not None
+    assert kept.id == talked
+    store.turn(silent, 0, "hello", "hi")
+    assert (kept := store.find(None)) is not None
+    assert kept.id == silent
 
 
 # ---------------------------------------------------------------------------------------------- claiming
