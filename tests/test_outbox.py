@@ -398,3 +398,20 @@ def test_on_one_link_that_lives_all_that_was_captured_is_sent_once_in_order(step
     assert sent == list(range(len(steps)))
     assert box.sent_ms == box.captured_ms
     assert box.dropped_ms == 0
+
+
+def test_an_answer_that_begins_with_the_next_sentence_does_not_take_its_first_syllable() -> None:
+    """Voice detection claims the moment before speech only later; by then an answer may have marked it."""
+    box = Outbox()
+    box.rewind()
+    box.add_text("typed")
+    for n in range(3):
+        box.add_audio(bytes([n]) * 640, speech=False)
+    while box.next():
+        pass
+    mark = box.sent_mark()
+    box.add_audio(b"\7" * 640, speech=True)
+    box.answered(mark)
+    box.rewind()
+    again = [item.audio[0] for item in iter(box.next, None) if item.audio]
+    assert again == [0, 1, 2, 7]

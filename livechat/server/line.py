@@ -58,8 +58,8 @@ class Line:
 
     def drop(self) -> None:
         """Cut the line as a crash does: a reset, not a farewell."""
-        sock = self._ws.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if sock := self._ws.transport.get_extra_info("socket"):  # none once the client has gone
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._ws.transport.abort()
 
     def go_dark(self) -> None:

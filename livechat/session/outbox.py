@@ -114,10 +114,9 @@ class Outbox:
         return None
 
     def sent_mark(self) -> Mark:
-        """Up to where an answer that begins now can be about: not the speech still going on."""
-        if self._speech_from is not None:
-            return Mark(self._last_sent, min(self._last_sent, self._speech_from - 1))
-        return Mark(self._last_sent, self._last_sent)
+        """Up to where an answer that begins now can be about: not the speech going on, or perhaps just beginning."""
+        begins = self._speech_from if self._speech_from is not None else next(iter(self._lead), self._next)
+        return Mark(self._last_sent, min(self._last_sent, begins - 1))
 
     def answered(self, mark: Mark) -> None:
         """The question up to and including `mark` has its answer: it is never sent again."""
