@@ -140,6 +140,8 @@ class Server:
                 logger=_quiet,
             )
         except OSError as error:
+            if self._given is None:
+                self.memory.close()
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
             taken = f"port {self.port} cannot be used: {error.strerror}"
