@@ -24,6 +24,7 @@ from livechat.session.seeding import Exchange
 from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
 from livechat.ui.base import Display, choose, colored
+from livechat.ui.view import KEYBOARD
 
 if TYPE_CHECKING:
     from livechat.server.agent import Agent
@@ -247,6 +248,8 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
 async def _runner(
     parts: Parts, server: Server | None, identity: str, turns: list[Exchange], show: Callable[[Output], None]
 ) -> Runner:
+    from livechat.audio import dsp
+    from livechat.audio.files import SilenceSource
     from livechat.models import family
     from livechat.session.link import Dialler, load_sdk
     from livechat.session.runner import Runner
@@ -257,12 +260,11 @@ async def _runner(
         await asyncio.to_thread(load_sdk)
     settings = parts.settings
     dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
-    from livechat.audio import dsp
-
     return Runner(
         begin=Begin(_resumptions(parts.resumed), len(turns)),
         dial=dialler.dial,
         source=parts.source,
+        silence=SilenceSource(),
         lines=parts.lines,
         one_at_a_time=parts.one_at_a_time,
         sink=parts.sink,
@@ -288,7 +290,7 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
     applied = settings.applied_compression
     show(Start(
         version=__version__, backend=settings.backend, model=settings.model, voice=settings.voice,
-        input=parts.source.name if parts.source else "keyboard", output=parts.sink.name,
+        input=parts.source.name if parts.source else KEYBOARD, output=parts.sink.name,
         compression={"trigger_tokens": applied[0], "target_tokens": applied[1]} if applied else None,
         conversation=identity, restored=len(turns),
     ))  # fmt: skip
@@ -357,9 +359,10 @@ def _display(settings: Settings) -> Display:
     if kind == "plain":
         color = colored(os.environ, tty=sys.stderr.isatty())
         return Plain(sys.stdout, sys.stderr, color=color, stdin=keyboard)
+    from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen
 
-    return Screen(clock=time.monotonic, typing=settings.input is None)
+    return Screen(clock=time.monotonic, lifetime_s=LINK_LIFETIME_S, typing=settings.input is None)
 
 
 def _sound(

@@ -20,7 +20,6 @@ LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later [M 3.1]
 ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway [6.2]
 HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended [D 2.8]
 DEFAULT_HANDLE_TTL_S = 2 * 3600.0
-AUDIO_TOKENS_PER_S = 25  # [D 4]
 
 # The prebuilt voices of Gemini's speech generation documentation [D].
 VOICES = (

@@ -10,7 +10,7 @@ import sys
 import time
 import wave
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -38,6 +38,18 @@ def livechat(
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+
+def talking(words: str, env: dict[str, str]) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """A typed conversation that goes on after these words, and its standard output."""
+    command = [sys.executable, "-m", "livechat", "talk", "--text", "--offline"]
+    pipe = subprocess.PIPE
+    talk = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=env)
+    assert talk.stdin is not None
+    assert talk.stdout is not None
+    talk.stdin.write(words.encode() + b"\n")
+    talk.stdin.flush()
+    return talk, talk.stdout
 
 
 def events(output: str, kind: str) -> list[dict[str, Any]]:
@@ -70,16 +82,9 @@ def test_speech_in_a_file_is_answered_in_a_file(env: dict[str, str], tmp_path: P
 
 
 def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
-    talk = subprocess.Popen(
-        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
-    )  # fmt: skip
-    assert talk.stdin is not None
-    assert talk.stdout is not None
-    talk.stdin.write(b"My name is Grace.\n")
-    talk.stdin.flush()
-    assert talk.stdout.readline() == b"you: My name is Grace.\n"
-    assert b"Grace" in talk.stdout.readline()
+    talk, said = talking("My name is Grace.", env)
+    assert said.readline() == b"you: My name is Grace.\n"
+    assert b"Grace" in said.readline()
     talk.send_signal(signal.SIGKILL)
     talk.communicate()
     done = livechat("resume", stdin="what did I say\n", env=env)
@@ -167,15 +172,8 @@ def test_a_reader_that_goes_away_ends_the_call_quietly(env: dict[str, str]) -> N
 
 
 def test_an_interrupt_leaves_at_once_resumably(env: dict[str, str]) -> None:
-    talk = subprocess.Popen(
-        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
-    )  # fmt: skip
-    assert talk.stdin is not None
-    assert talk.stdout is not None
-    talk.stdin.write(b"hello\n")
-    talk.stdin.flush()
-    talk.stdout.readline()
+    talk, said = talking("hello", env)
+    said.readline()
     began = time.monotonic()
     talk.send_signal(signal.SIGINT)
     _, err = talk.communicate(timeout=30)
@@ -210,15 +208,8 @@ def test_the_log_holds_no_speech_and_no_key(env: dict[str, str], tmp_path: Path)
 
 
 def test_a_second_livechat_on_the_same_conversation_is_refused(env: dict[str, str]) -> None:
-    talk = subprocess.Popen(
-        [sys.executable, "-m", "livechat", "talk", "--text", "--offline"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env,
-    )  # fmt: skip
-    assert talk.stdin is not None
-    assert talk.stdout is not None
-    talk.stdin.write(b"hello\n")
-    talk.stdin.flush()
-    talk.stdout.readline()
+    talk, said = talking("hello", env)
+    said.readline()
     done = livechat("resume", stdin="hello\n", env=env)
     assert done.returncode == 2
     assert "is going on in another livechat" in done.stderr.splitlines()[0]

@@ -151,10 +151,9 @@ class RawSource:
 
 
 class SilenceSource:
-    """No voice at all, for as long as it is asked for: what a person who types sounds like."""
+    """No voice at all, for as long as it is asked for: what follows a recording that has ended."""
 
-    def __init__(self, name: str = "keyboard") -> None:
-        self.name = name
+    name = "silence"
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Silent frames for ever. See Source.frames."""

@@ -98,8 +98,7 @@ class Link:
         self._handle = handle
         self._post = post
         self._session: AsyncSession | None = None
-        self._open = False
-        self._closing = asyncio.Event()
+        self._closing = False
 
     async def run(self) -> None:
         """Connect, listen until the end, say why it ended. Raises nothing but CancelledError."""
@@ -141,9 +140,9 @@ class Link:
                     model=self._settings.model, config=_config(self._settings, self._handle)
                 )
                 session = await stack.enter_async_context(connecting)
-            if self._closing.is_set():
+            if self._closing:
                 return
-            self._session, self._open = session, True
+            self._session = session
             self._post(Opened(self.n, (loop.time() - began) * 1000))
             while True:
                 try:
@@ -157,7 +156,7 @@ class Link:
 
     async def close(self) -> None:
         """Close, within CLOSE_S even of a dead peer. `run` reads on to the end and says Ended."""
-        self._closing.set()
+        self._closing = True
         if self._session is not None:
             with contextlib.suppress(Exception):  # it is being closed: any fault of closing is its end
                 await self._session.close()

@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE, Sink, Source
+from livechat.audio.base import OUTPUT_RATE, Sink, Source
 from livechat.errors import LivechatError, LostError
 from livechat.events import (
     Action,
@@ -63,7 +63,6 @@ from livechat.session.outbox import Mark, Outbox
 from livechat.session.seeding import Content, seed
 from livechat.session.transcript import Transcript
 
-SILENCE = bytes(FRAME_BYTES)
 METER_S = 0.1  # levels on the screen: ten a second
 AWAY_S = 5.0  # a meter that comes so late, or a wall clock so far ahead of ours: the computer slept
 LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
@@ -122,6 +121,7 @@ class Runner:
         begin: Begin,
         dial: Callable[[int, str | None, Callable[[Wire], None]], Linklike],
         source: Source | None,
+        silence: Source,
         lines: AsyncIterator[str] | None,
         one_at_a_time: bool,
         sink: Sink,
@@ -134,7 +134,7 @@ class Runner:
         ttl: float,
         wall: Callable[[], float],
     ) -> None:
-        """`source` and `lines` are what the person says and types, either may be None.
+        """`source` and `lines` are what the person says and types, either may be None; `silence` follows a source.
 
         The conversation ends by itself when both have ended and the last answer is complete.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
@@ -142,6 +142,7 @@ class Runner:
         """
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
+        self._silence = silence
         self._sink, self._detector, self._level = sink, detector, level
         self._ledger, self._show, self._ttl = ledger, show, ttl
         self._machine, self._wall = machine, wall
@@ -408,12 +409,8 @@ class Runner:
         async for frame in self._source.frames():
             self._speak(frame)
         self._input_ended()
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
-            self._speak(SILENCE)
-            due += FRAME_MS / 1000
-            await asyncio.sleep(due - loop.time())
+        async for frame in self._silence.frames():
+            self._speak(frame)
 
     def _speak(self, frame: bytes) -> None:
         self._mic_level = self._level(frame)
