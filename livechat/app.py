@@ -270,6 +270,7 @@ async def _runner(
         sink=parts.sink,
         detector=dsp.SpeechDetector() if parts.source else None,
         level=dsp.level,
+        resampler=dsp.Resampler,
         ledger=Book(parts.store, identity, settings.handle_ttl_s),
         show=show,
         transcript=Transcript(turns),

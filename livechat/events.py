@@ -167,10 +167,11 @@ Input = (
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """Speech of the model: s16le mono at 24 kHz, an even number of bytes."""
+    """Speech of the model: s16le mono at `rate` Hz, an even number of bytes."""
 
     link: int
     pcm: bytes
+    rate: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ async def talk(
         settings=settings_for(server, folder, **more),
         display=display,
         source=WavSource(speech) if speech else None,
-        lines=None if speech else display.lines(),
+        lines=display.lines() if typed or not speech else None,
         one_at_a_time=one_at_a_time,
         sink=sink,
         store=store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,24 @@ def test_barging_in_stops_the_answer_and_drops_what_comes_late(tmp_path: Path) -
         assert [e.cut for e in display.of(ModelText) if e.final][-1] is False
 
     run(main())
+
+
+def test_what_is_heard_during_the_answer_to_a_typed_line_is_of_the_next_question(tmp_path: Path) -> None:
+    """Speech that went on while the line was typed: its words come before the server says `interrupted`."""
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[1], 3.0)
+
+    async def main() -> None:
+        async with Server(Knower(answer_s=20.0)) as server:
+            code, display = await talk(server, tmp_path, speech=speech, typed=((1.5, "typed"),), one_at_a_time=False)
+        assert code == 0
+        assert display.questions == ["typed", SENTENCES[1]]
+        assert display.answers[-1] == f"You said: {SENTENCES[1]}"
+
+    run(main())
+    with closing(Store(tmp_path / "store.sqlite3", on_trouble=lambda message, hint: None)) as store:
+        kept = store.find(None)
+    assert kept is not None
+    assert [turn.user for turn in kept.turns] == ["typed", SENTENCES[1]]
 
 
 def test_a_deaf_session_is_left_and_the_question_asked_again(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import wave
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from livechat.events import Compression, Handover, Interrupted, LinkState, Model
 from livechat.models import api_version
 from livechat.server.faults import KINDS, parse
 from livechat.server.serve import Server
+from livechat.store import Store
 from tests.conversation import SENTENCES, Knower, Recorder, talk, write_speech
 from tests.server_client import dial
 from tests.test_server_faults import rows
@@ -96,6 +98,14 @@ def call(
         return Call(code, display, server, sounding(answers), seconds)
 
     return run(main())
+
+
+def kept(folder: Path) -> list[tuple[str, str]]:
+    """Questions and answers in the store of a call in `folder`."""
+    with closing(Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)) as store:
+        found = store.find(None)
+    assert found is not None
+    return [(turn.user, turn.model) for turn in found.turns]
 
 
 def sounding(path: Path) -> int:
@@ -228,12 +238,24 @@ def test_cutting_in_under(plan: str, tmp_path: Path) -> None:
     assert whole_answers(8.0, 1) < ended.sounding < whole_answers(8.0, 2) - 24 * cut.unplayed_ms / 2
 
 
-def test_an_answer_said_to_be_over_too_early_is_heard_to_its_end(tmp_path: Path) -> None:
-    ended = call(tmp_path, "early-turn-complete")
+@pytest.mark.parametrize("typed", [(), ((0.0, FIRST), (0.0, SECOND))])
+def test_an_answer_said_to_be_over_too_early_is_heard_to_its_end(
+    typed: tuple[tuple[float, str], ...], tmp_path: Path
+) -> None:
+    """It stays one answer, and the next line of a pipe waits for the rest of it."""
+    ended = call(tmp_path, "early-turn-complete", typed=typed)
     assert ended.code == 0
     assert " ".join(text for text, _ in ended.finals) == f"You said: {FIRST} You said: {SECOND}"
     assert ended.sounding == whole_answers(2.0, 2)
     assert ended.display.of(Interrupted) == []
+    assert ended.display.summary.turns == 2
+    assert kept(tmp_path) == [(FIRST, f"You said: {FIRST}"), (SECOND, f"You said: {SECOND}")]
+
+
+def test_sound_at_another_rate_is_played_at_its_own_speed(tmp_path: Path) -> None:
+    ended = call(tmp_path, "rate:16000")
+    assert ended.code == 0
+    assert ended.sounding == pytest.approx(whole_answers(2.0, 2), rel=0.01)
 
 
 @pytest.mark.parametrize(("plan", "answer_s"), [("trickle:0.24", 12.0), ("burst", 90.0), ("huge-frame", 20.0)])

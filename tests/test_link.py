@@ -137,7 +137,7 @@ def test_a_turn_and_what_follows_it_are_all_heard() -> None:
     assert seen.posted[1:-1] == [
         Heard(7, "Hello."),
         Said(7, "Hi "),
-        Audio(7, b"\1\0\2\0"),
+        Audio(7, b"\1\0\2\0", 24_000),
         Replied(7),
         Counted(7, 626, 0, 689),
         TurnOver(7),
@@ -177,7 +177,7 @@ def test_bundled_fields_thoughts_and_odd_sound() -> None:
     thought = {"text": "**Thinking**", "thought": True}
     turn = {"parts": [thought, *sound(b"\1\0\2")["parts"], *sound(b"\3\0")["parts"]]}
     seen = link_against(frames(content(modelTurn=turn, outputTranscription={"text": "a"}, interrupted=True)))
-    assert seen.posted[1:-1] == [Said(7, "a"), Audio(7, b"\1\0"), Audio(7, b"\3\0"), CutIn(7)]
+    assert seen.posted[1:-1] == [Said(7, "a"), Audio(7, b"\1\0", 24_000), Audio(7, b"\3\0", 24_000), CutIn(7)]
 
 
 @pytest.mark.parametrize(

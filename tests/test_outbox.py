@@ -122,6 +122,20 @@ def test_an_answer_that_begins_while_the_person_speaks_is_not_about_that_speech(
     assert drain(box) == [*range(10, 10 + LEAD), 1, 2]
 
 
+def test_speech_since_a_typed_question_is_told_from_speech_that_belongs_to_it() -> None:
+    box = live()
+    speak(box, 1)
+    hush(box, *range(10, 10 + LEAD + 1))
+    box.add_text("typed")
+    drain(box)
+    mark = box.sent_mark()
+    speak(box, 2)
+    drain(box)
+    assert not box.only_later_speech(mark)  # the first word is of this question
+    box.answered(mark)
+    assert box.only_later_speech(mark)
+
+
 def test_an_answer_that_begins_before_all_of_a_replay_is_sent_is_not_about_the_rest() -> None:
     """A slow link: the first of two old questions is being answered when the second has not left yet."""
     box = live()

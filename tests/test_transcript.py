@@ -139,6 +139,38 @@ def test_an_answered_question_asked_again_in_the_same_words_is_shown_again() -> 
     assert transcript.fresh() == "Why?"
 
 
+def test_what_is_heard_ahead_is_of_the_next_question() -> None:
+    transcript = Transcript()
+    transcript.typed("typed")
+    hear(transcript, "not this")
+    transcript.lost()
+    assert transcript.heard("And", ahead=True)
+    assert transcript.heard(" this?", ahead=True)
+    assert (transcript.user, transcript.fresh()) == ("typed", "")
+    assert transcript.close() == Exchange("typed", "")
+    assert (transcript.user, transcript.fresh()) == ("And this?", "And this?")
+
+
+def test_what_a_new_link_will_hear_again_is_not_kept_ahead() -> None:
+    transcript = Transcript()
+    transcript.typed("typed")
+    transcript.heard("And this?", ahead=True)
+    transcript.lost()
+    transcript.close()
+    assert transcript.user == ""
+
+
+def test_an_answer_that_goes_on_is_one_exchange() -> None:
+    transcript = Transcript()
+    hear(transcript, "What time is it?")
+    transcript.said("It is ")
+    transcript.close()
+    transcript.reopen()
+    assert (transcript.turns, transcript.model) == ([], "It is ")
+    transcript.said("noon.")
+    assert transcript.close() == Exchange("What time is it?", "It is noon.")
+
+
 @given(st.lists(st.text(min_size=1, max_size=8), max_size=8))
 def test_however_it_is_cut_to_pieces_a_question_is_the_same(pieces: list[str]) -> None:
     whole, cut = Transcript(), Transcript()

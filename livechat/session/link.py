@@ -21,7 +21,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from livechat.audio.base import INPUT_RATE
+from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
 from livechat.errors import ConfigError, UsageError
 from livechat.events import (
     Audio,
@@ -54,6 +54,7 @@ MAX_NOTICE_S = 86_400.0  # no link lives a day: a longer notice is nonsense
 MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
 _log = logging.getLogger(__name__)
 _AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
+_RATE = re.compile(r"rate=(\d{4,5})\b")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -205,7 +206,7 @@ class Link:
             for part in (content.model_turn.parts if content.model_turn else None) or ():
                 blob = part.inline_data  # text parts are thoughts: never spoken, printed or stored (11)
                 if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
-                    post(Audio(n, blob.data[: len(blob.data) // 2 * 2]))
+                    post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
             if content.interrupted:
                 post(CutIn(n))
             if content.generation_complete:
@@ -229,6 +230,12 @@ def _other_end(n: int, error: Exception) -> Ended:
         return Ended(n, "auth", reason=words)
     refused = type(error) in (ValueError, TypeError) and not words.startswith("Failed to parse response")
     return Ended(n, "bad", reason=words) if refused else Ended(n, "close", reason="the first message cannot be read")
+
+
+def _rate(mime: str) -> int:
+    """Hz. Vertex names none (7), and what no sound card plays is a mistake."""
+    found = _RATE.search(mime)
+    return int(found[1]) if found and 8_000 <= int(found[1]) <= 48_000 else OUTPUT_RATE
 
 
 def _seconds(duration: str | None) -> float:

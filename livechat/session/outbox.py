@@ -126,6 +126,11 @@ class Outbox:
         if mark.speech >= self._forgone_to:
             self._forgone_ms = 0
 
+    def only_later_speech(self, mark: Mark) -> bool:
+        """Whether the question up to `mark`, not answered yet, was not spoken, and something was since."""
+        first = next((index for index, item in self._items.items() if item.speech), None)
+        return first is not None and first > mark.speech
+
     def waiting(self) -> bool:
         """Whether anything said or typed has no answer yet."""
         return any(item.kept for item in self._items.values())

@@ -67,6 +67,7 @@ METER_S = 0.1  # levels on the screen: ten a second
 AWAY_S = 5.0  # a meter that comes so late, or a wall clock so far ahead of ours: the computer slept
 LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
 STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
+MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 LAST_ANSWER_S = 35.0  # after the input's end: how long a question may stay without an answer (machine, rule 7)
@@ -112,6 +113,12 @@ class Detector(Protocol):
     def feed(self, frame: bytes) -> bool: ...
 
 
+class Resampler(Protocol):
+    """Changes the rate of a stream of s16le mono (audio/dsp.py has the real one)."""
+
+    def feed(self, pcm: bytes) -> bytes: ...
+
+
 class Runner:
     """One conversation, from the first dial to its end."""
 
@@ -127,6 +134,7 @@ class Runner:
         sink: Sink,
         detector: Detector | None,
         level: Callable[[bytes], float],
+        resampler: Callable[[int, int], Resampler],
         ledger: Ledger,
         show: Callable[[Output], None],
         transcript: Transcript,
@@ -143,7 +151,8 @@ class Runner:
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
         self._silence = silence
-        self._sink, self._detector, self._level = sink, detector, level
+        self._sink, self._detector, self._level, self._resampler = sink, detector, level, resampler
+        self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
         self._ledger, self._show, self._ttl = ledger, show, ttl
         self._machine, self._wall = machine, wall
         self._transcript = transcript
@@ -169,6 +178,8 @@ class Runner:
         self._alive_at = 0.0  # when a link last said anything
         self._piece_at = 0.0  # when the last of an answer came
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
+        self._more_until = 0.0  # a turn was said to be over, and more of its answer may come until then
+        self._final_to = 0  # so many characters of the answer going on have been shown as final
         self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
         self._unasked = False  # this link took up a session and has been given nothing to answer
         self._speaking = False
@@ -260,15 +271,15 @@ class Runner:
         self.outbox.hold()
         if self._reply_mark is not None and not self._replied and self._cuts < CUTS:
             self._cuts += 1
-            if text := self._transcript.model.strip():
-                self._show(ModelText(text, final=True, cut=True))
+            self._finalise(cut=True)
         elif self._reply_mark is not None:
             if not self._replied:
                 self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
             self._turn_over(cut=True)
         self._reply_mark = None
         self._replied = False
-        self._late_until = 0.0
+        self._late_until = self._more_until = 0.0
+        self._final_to = 0
         self._transcript.lost()
 
     # ---------------------------------------------------------------------------------- what the link says
@@ -281,14 +292,14 @@ class Runner:
         if not self._flowing and self._flow is None and isinstance(event, _CONTENT):
             return  # from Hold on, what a link still says of an answer is cut off: it is asked for again
         match event:
-            case Audio(_, pcm):
+            case Audio(_, pcm, rate):
                 if self._reply():
-                    self._sink.play(pcm)
-                    self._play_until += len(pcm) / (2 * OUTPUT_RATE)
+                    self._sink.play(self._at_output_rate(pcm, rate))
+                    self._play_until = max(self._play_until, self._now() + TURN_END_S) + len(pcm) / (2 * rate)
             case Said(_, text):
                 if not self._repeated(model=text) and self._reply():
                     self._transcript.said(text)
-                    self._show(ModelText(self._transcript.model.strip(), final=False))
+                    self._show(ModelText(self._not_final(), final=False))
                     self._record()
             case Heard(_, text):
                 if not self._repeated(user=text):
@@ -299,6 +310,8 @@ class Runner:
                 if self._reply_mark is not None:
                     self._complete()
             case TurnOver():
+                if self._reply_mark is not None and not self._replied:
+                    self._more_until = self._now() + MORE_S
                 self._turn_over()
                 self._feed(event)
             case Counted():
@@ -323,7 +336,14 @@ class Runner:
         if self._now() < self._late_until:
             return False
         self._piece_at = self._now()
-        if self._reply_mark is None or self._replied:
+        if self._goes_on():
+            if self._reply_mark is None:
+                self._transcript.reopen()
+                self._final_to = len(self._transcript.model)
+                self._reply_mark = self.outbox.sent_mark()
+                self._replied = True  # as often as it is answered, it counts once
+                self._free.clear()
+        elif self._reply_mark is None or self._replied:
             self._turn_over()  # a server may leave turnComplete out (C2)
             self._reply_mark = self.outbox.sent_mark()
             self._show_question()
@@ -336,6 +356,15 @@ class Runner:
             self._feed(Replying(self._number()))
         return True
 
+    def _goes_on(self) -> bool:
+        """Whether what comes is of an answer that seemed whole: nothing has been asked since."""
+        just_over = self._now() < self._more_until and not self._transcript.user and not self._unasked
+        return (self._replied or (self._reply_mark is None and just_over)) and not self.outbox.waiting()
+
+    def _not_final(self) -> str:
+        """What of the answer has not been shown as final."""
+        return self._transcript.model[self._final_to :].strip()
+
     def _complete(self, *, cut: bool = False) -> None:
         """All of the answer is here, or all that will come: its question need never be asked again."""
         if self._reply_mark is None or self._replied:
@@ -344,21 +373,36 @@ class Runner:
         self._replied = True
         self._cuts = 0
         self.turns += 1
-        if text := self._transcript.model.strip():
-            self._show(ModelText(text, final=True, cut=cut))
+        self._finalise(cut=cut)
         self._show(Turn(self.turns, self._reply_ms))
         self._record()
         self._feed(Replied(self._number()))
+
+    def _finalise(self, *, cut: bool) -> None:
+        if text := self._not_final():
+            self._show(ModelText(text, final=True, cut=cut))
+            self._final_to = len(self._transcript.model)
 
     def _turn_over(self, *, cut: bool = False) -> None:
         self._late_until = 0.0
         if self._reply_mark is None:
             return
         self._complete(cut=cut)
+        self._finalise(cut=cut)
         self._transcript.close()
+        self._final_to = 0
+        if cut:
+            self._more_until = 0.0
         self._reply_mark = None
         self._replied = False
         self._check_free()
+
+    def _at_output_rate(self, pcm: bytes, rate: int) -> bytes:
+        if rate == OUTPUT_RATE:
+            return pcm
+        if rate not in self._resamplers:
+            self._resamplers[rate] = self._resampler(rate, OUTPUT_RATE)
+        return self._resamplers[rate].feed(pcm)
 
     def _cut_in(self) -> None:
         unplayed = self._sink.flush()
@@ -377,7 +421,9 @@ class Runner:
             self._take(
                 TurnOver(self._number())
             )  # a server may leave turnComplete out (C2): this is the next question
-        if not self._transcript.heard(text):
+        mark = self._reply_mark
+        ahead = mark is not None and not self._replied and self.outbox.only_later_speech(mark)
+        if not self._transcript.heard(text, ahead=ahead) or ahead:
             return
         fresh = self._transcript.fresh()
         if self._reply_mark is not None:
@@ -435,8 +481,7 @@ class Runner:
             return
         async for line in self._lines:
             if self._one_at_a_time:
-                await self._free.wait()
-                self._free.clear()
+                await self._until_free()
             self._unasked = False
             self._transcript.typed(line)
             self._show(UserText(line, final=True, source="text"))
@@ -446,6 +491,13 @@ class Runner:
             self._wake.set()
             self._inbox.put_nowait(Asked())
         self._input_ended()
+
+    async def _until_free(self) -> None:
+        await self._free.wait()
+        while (left := self._more_until - self._now()) > 0:
+            await asyncio.sleep(left)
+            await self._free.wait()
+        self._free.clear()
 
     def _input_ended(self) -> None:
         self._inputs -= 1
@@ -525,7 +577,7 @@ class Runner:
     def _all_said(self, since_s: float) -> bool:
         if self._reply_mark is not None and not self._replied:
             return False
-        if self._sink.pending_ms() > 0:
+        if self._sink.pending_ms() > 0 or self._now() < self._more_until:
             return False
         if not self.outbox.waiting():  # with a link or without one
             return since_s > LAST_WORDS_S or self._source is None

@@ -2,7 +2,8 @@
 
 Pure. The wire promises no order between the transcript of the person and the answer to it (LIVE_API.md
 1.4), so the rule is one of time: a piece belongs to the question being answered until that answer is over
-or cut into; what comes after belongs to the next.
+or cut into; what comes after belongs to the next. So does what is heard during the answer to a question that
+was only typed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class Transcript:
         self._typed: list[str] = []
         self._echo: list[str] = []  # typed texts that some models send back as if heard (5)
         self._known = ""  # heard once already, on a link that was lost before the answer came
+        self._ahead = ""  # heard of the next question while this one is being answered
+        self._last_model = ""  # of the last exchange, as it came
 
     @property
     def user(self) -> str:
@@ -31,13 +34,15 @@ class Transcript:
         """What was heard of the question so far."""
         return self._heard.strip()
 
-    def heard(self, piece: str) -> bool:
-        """A piece of what the person said. False where it only echoes what was typed."""
+    def heard(self, piece: str, *, ahead: bool = False) -> bool:
+        """A piece of what the person said, `ahead` of the next question. False where it echoes what was typed."""
         if piece.strip() in self._echo:
             self._echo.remove(piece.strip())
             return False
-        apart = self._heard[-1:] in {".", "?", "!"} and piece[:1].isupper()  # two sentences, not one word
-        self._heard += f" {piece}" if apart else piece
+        if ahead:
+            self._ahead = _joined(self._ahead, piece)
+        else:
+            self._heard = _joined(self._heard, piece)
         return True
 
     def typed(self, text: str) -> None:
@@ -68,7 +73,7 @@ class Transcript:
 
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
-        self._heard = self.model = ""
+        self._heard = self.model = self._ahead = ""
         self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
 
     def close(self) -> Exchange:
@@ -77,7 +82,18 @@ class Transcript:
         self.turns.append(done)
         if self.heard_text:  # else it is still to be heard again, after something typed
             self._known = ""
-        self._heard = self.model = ""
+        self._last_model = self.model
+        self._heard, self.model, self._ahead = self._ahead, "", ""
         self._typed.clear()
         self._echo.clear()
         return done
+
+    def reopen(self) -> None:
+        """More of the last answer comes, though it was said to be over."""
+        self._typed = [self.turns.pop().user]
+        self.model = self._last_model
+
+
+def _joined(before: str, piece: str) -> str:
+    apart = before[-1:] in {".", "?", "!"} and piece[:1].isupper()  # two sentences, not one word
+    return f"{before} {piece}" if apart else before + piece
