@@ -13,6 +13,7 @@ from typing import Literal
 from livechat.errors import LivechatError
 
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
+Replay = Literal["missing", "all", "none"]  # of what waits for an answer: what the handle does not hold, and so on
 
 # ----------------------------------------------------------------------------------------------- inputs
 # What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
@@ -67,11 +68,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class HandleIn:
-    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now."""
+    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+
+    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
+    server does not say (only Vertex does, with `transparent`).
+    """
 
     link: int
     handle: str
     covers: int = 0
+    consumed: int | None = None
 
     def __repr__(self) -> str:
         return f"HandleIn(link={self.link}, resumable={bool(self.handle)}, covers={self.covers})"
@@ -237,13 +243,14 @@ class Hang:
 class Flow:
     """Link `n` takes input: first what the new session lacks, then the outbox, then live speech.
 
-    `covers`: how many answered turns the server knows; those after it are given to it as context, unless
-    `bare`: then neither context nor old speech is sent, because the last link died of it.
+    `covers`: how many answered turns the server knows; those after it are given to it as context. `replay`
+    "missing": of what waits for an answer, what the newest handle is not known to hold; "none": neither
+    context nor old speech, because the last link died of it.
     """
 
     n: int
     covers: int
-    bare: bool
+    replay: Replay
     cause: str  # "" on the first link: not a handover
     how: Rung
     gap_ms: float

@@ -143,9 +143,9 @@ def _backend(environ: Mapping[str, str], *, offline: bool, endpoint: str | None)
             raise ConfigError("GOOGLE_GEMINI_BASE_URL is not the address of a Live server", "set https://HOST:PORT")
         return "endpoint", url, _key(environ) or "local"
     if any(_true(environ.get(name)) for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")):
-        if not environ.get("GOOGLE_CLOUD_PROJECT"):
+        if not environ.get("GOOGLE_CLOUD_PROJECT") and not environ.get("GOOGLE_API_KEY"):
             raise ConfigError("Vertex AI is asked for, but no project", "set GOOGLE_CLOUD_PROJECT")
-        return "vertex", None, ""
+        return "vertex", None, "" if environ.get("GOOGLE_CLOUD_PROJECT") else _key(environ)  # a key: express mode
     if key := _key(environ):
         return "gemini", None, key
     return "offline", None, "offline"

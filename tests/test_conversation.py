@@ -14,7 +14,7 @@ from livechat.server.agent import Parrot
 from livechat.server.faults import parse
 from livechat.server.serve import Server
 from livechat.store import Store
-from tests.conversation import SENTENCES, Knower, talk, write_speech
+from tests.conversation import SENTENCES, Knower, core, talk, write_speech
 from tests.virtual_time import run
 
 
@@ -111,6 +111,53 @@ def test_a_cut_connection_is_resumed_at_once_and_mid_sentence(tmp_path: Path) ->
         assert handover.how == "resumed"
         assert handover.gap_ms < 200
         assert display.summary.dropped_ms == 0
+
+    run(main())
+
+
+class Stenographer(Knower):
+    """Keeps the sound of each utterance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.utterances: list[bytes] = []
+
+    async def transcribe(self, pcm: bytes) -> str:
+        self.utterances.append(pcm)
+        return await super().transcribe(pcm)
+
+
+@pytest.mark.parametrize("drops", ["#1:drop@2.5s", "#1:drop@3.3s", "#1:drop@3.95s", "#1:drop@2.2s; #2:drop@1.2s"])
+def test_where_the_server_counts_our_messages_a_cut_sentence_goes_on_where_it_was(drops: str, tmp_path: Path) -> None:
+    """Vertex: the handle holds the first half of the sentence, and only the rest is sent again."""
+    speech = write_speech(tmp_path / "q.wav", 1.0, SENTENCES[1], 0.5)
+    agent = Stenographer()
+
+    async def main() -> None:
+        async with Server(agent, faults=parse(drops)) as server:
+            code, display = await talk(server, tmp_path, speech=speech, backend="vertex")
+        assert code == 0
+        assert display.questions == [SENTENCES[1]]
+        assert display.answers == [f"You said: {SENTENCES[1]}"]
+        assert {h.how for h in display.of(Handover)} == {"resumed"}
+        # Handles come every second; before the first syllable there is a moment of silence.
+        assert max(h.replayed_ms for h in display.of(Handover)) <= 1_000 + 400
+        assert display.summary.dropped_ms == 0
+
+    run(main())
+    (utterance,) = agent.utterances
+    assert core(SENTENCES[1]).astype("<i2").tobytes() in utterance  # without a gap, and nothing twice
+
+
+def test_a_question_that_the_handle_holds_is_asked_as_a_whole_if_no_answer_comes(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 1.0, SENTENCES[1], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(), faults=parse("#1:poison")) as server:
+            code, display = await talk(server, tmp_path, speech=speech, backend="vertex")
+        assert code == 0
+        assert display.answers == [f"You said: {SENTENCES[1]}"]
+        assert display.of(Handover)[0].replayed_ms > 2_000
 
     run(main())
 

@@ -450,7 +450,9 @@ def test_a_drop_is_dialled_again_at_once_with_the_newest_handle_and_the_gap_is_m
     assert line.dialled == "h2"
     assert line.dials[-1].resumption == Resumption("h2", 1, line.now + TTL)
     line.open(0.25)
-    assert line.flow == Flow(2, 1, bare=False, cause="the connection was cut", how="resumed", gap_ms=line.flow.gap_ms)
+    assert line.flow == Flow(
+        2, 1, replay="missing", cause="the connection was cut", how="resumed", gap_ms=line.flow.gap_ms
+    )
     assert line.flow.gap_ms == pytest.approx(250.0)
 
 
@@ -622,7 +624,12 @@ def test_a_link_that_dies_of_old_speech_is_resumed_once_more_without_it() -> Non
     line.open()
     line.cut(60.0)
     line.open()
-    assert [flow.bare for flow in kinds(line.actions, Flow)] == [False, False, True, False]  # only that once
+    assert [flow.replay == "none" for flow in kinds(line.actions, Flow)] == [
+        False,
+        False,
+        True,
+        False,
+    ]  # only that once
     assert [flow.cause for flow in kinds(line.actions, Flow)][2].startswith(
         "the server refused what it was sent again"
     )
@@ -650,7 +657,7 @@ def test_a_setup_refused_on_every_rung_ends_it_with_exit_3() -> None:
         line.close(INVALID, 1007, after=0.1)
     assert line.at(State.OVER)
     assert isinstance(line.finish.error, ConfigError)
-    assert any(flow.bare for flow in kinds(line.actions, Flow))
+    assert any(flow.replay == "none" for flow in kinds(line.actions, Flow))
     assert any(dial.resumption is None for dial in line.dials[1:])
 
 
@@ -812,6 +819,36 @@ def test_a_closing_link_that_never_ends_is_given_up_on() -> None:
     assert line.feed(Ended(1, "network"), 1.0) == []
     line.open()
     assert line.at(State.LIVE)
+
+
+def test_a_person_who_speaks_when_the_link_opens_is_not_kept_on_it_to_the_last_moment() -> None:
+    """Their words are sent again in any case; the typed question before them may never be answered now."""
+    line = Line()
+    line.begin()
+    line.feed(Asked())
+    line.feed(Person(speaking=True))
+    line.open()
+    line.feed(GoAway(1, 3.0))
+    line.feed(Tick(), 1.5)
+    assert line.at(State.MOVING)
+
+
+def test_a_handle_that_holds_part_of_a_question_is_trusted_until_the_session_is_deaf() -> None:
+    line = live()
+    line.handle("h")
+    line.cut()
+    line.open()
+    assert (line.flow.how, line.flow.replay) == ("resumed", "missing")
+    spoken(line)
+    line.tick()
+    line.tick()
+    line.close("", 1000)
+    line.open()
+    assert (line.flow.how, line.flow.replay) == ("resumed", "all")
+    line.answer()
+    line.cut()
+    line.open()
+    assert line.flow.replay == "missing"
 
 
 def test_a_server_that_sends_every_link_away_at_once_is_not_hammered() -> None:

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from livechat.audio.base import FRAME_BYTES, FRAME_MS
 from livechat.audio.dsp import SpeechDetector, level
-from livechat.session.outbox import BACKLOG, LEAD, Item, Outbox
+from livechat.events import Replay
+from livechat.session.outbox import BACKLOG, LEAD, TRACKED, Item, Outbox
 from tests.conversation import SENTENCES, samples
 
 
@@ -161,9 +162,73 @@ def test_without_what_a_link_may_have_died_of_only_new_speech_and_all_text_is_se
     drain(box)
     box.hold()
     speak(box, 3)
-    assert box.rewind(bare=True) == FRAME_MS
+    assert box.rewind("none") == FRAME_MS
     assert drain(box) == ["typed", 3]
     assert box.dropped_ms == 2 * FRAME_MS
+
+
+def test_what_the_newest_handle_holds_is_not_sent_again_to_the_session_it_leads_to() -> None:
+    box = Outbox()
+    box.rewind(given=1)  # setup is message 0, its context 1
+    speak(box, 1, 2, 3)
+    box.add_text("typed")
+    drain(box)
+    box.consumed(3)
+    box.hold()
+    speak(box, 4)
+    assert box.rewind("missing") == 2 * FRAME_MS
+    assert drain(box) == [3, "typed", 4]
+    assert box.replayed_ms == 2 * FRAME_MS
+    box.answered(box.sent_mark())  # all but the speech going on
+    assert box.waiting()
+    hush(box, *range(10, 10 + LEAD + 1))
+    drain(box)
+    box.answered(box.sent_mark())
+    assert not box.waiting()  # what was not sent again is answered too
+
+
+def test_what_a_handle_holds_is_forgotten_with_the_session_it_leads_to() -> None:
+    box = live()
+    speak(box, 1, 2)
+    drain(box)
+    box.consumed(2)
+    box.rewind("all")
+    assert drain(box) == [1, 2]
+    box.rewind("missing")
+    assert drain(box) == [1, 2]
+
+
+def test_a_handle_of_the_second_link_holds_what_the_first_one_was_sent() -> None:
+    box = live()
+    speak(box, 1, 2)
+    drain(box)
+    box.consumed(2)
+    box.rewind("missing")
+    speak(box, 3, 4)
+    drain(box)
+    box.consumed(1)
+    box.rewind("missing")
+    assert drain(box) == [4]
+
+
+@pytest.mark.parametrize("message", [-1, 0, 3, 10_000])
+def test_a_number_that_this_link_was_not_sent_says_nothing(message: int) -> None:
+    box = live()
+    speak(box, 1, 2)
+    drain(box)
+    box.consumed(message)
+    box.rewind("missing")
+    assert drain(box) == [1, 2]
+
+
+def test_hours_of_a_server_that_says_nothing_of_its_handles_need_no_memory() -> None:
+    box = live()
+    for n in range(2 * TRACKED):
+        hush(box, n)
+        drain(box)
+    assert len(box._sent) == TRACKED
+    box.consumed(2 * TRACKED)
+    assert len(box._sent) == 0
 
 
 def test_typed_text_is_never_given_up_however_much_is_said_after_it() -> None:
@@ -284,10 +349,12 @@ class Conversation(RuleBasedStateMachine):
         self.links: list[list[int | str]] = []  # what each link was given
         self.settled: set[int | str] = set()  # answered
         self.bared: set[int | str] = set()  # given up by a bare rewind
+        self.known = -1  # how far the newest handle reaches
 
-    @initialize(bound=st.sampled_from([6, 40, 6_000]))
-    def begin(self, bound: int) -> None:
+    @initialize(bound=st.sampled_from([6, 40, 6_000]), last=st.sampled_from(["all", "missing"]))
+    def begin(self, bound: int, last: Replay) -> None:
         self.bound = bound
+        self.last = last
         self.box = Outbox(bound * FRAME_MS)
 
     def order(self, what: int | str) -> int:
@@ -332,13 +399,23 @@ class Conversation(RuleBasedStateMachine):
                 break
             self.links[-1].append(item.text or int.from_bytes(item.audio, "big"))
 
-    @rule(bare=st.booleans())
-    def a_new_link(self, bare: bool) -> None:
-        if bare:
+    @precondition(lambda self: not self.held)
+    @rule(back=st.integers(0, 10))
+    def the_server_says_what_its_handle_holds(self, back: int) -> None:
+        message = len(self.links[-1]) - back
+        self.box.consumed(message)
+        if message > 0:
+            self.known = max(self.known, self.order(self.links[-1][message - 1]))
+
+    @rule(replay=st.sampled_from(["all", "missing", "none"]))
+    def a_new_link(self, replay: Replay) -> None:
+        if replay != "missing":
+            self.known = -1
+        if replay == "none":
             given = set(itertools.chain(*self.links))
             self.bared |= {n for n in self.speech if n in given and n not in self.settled}
         self.held = False
-        waiting = self.box.rewind(bare=bare)
+        waiting = self.box.rewind(replay)
         self.links.append([])
         assert waiting <= self.bound * FRAME_MS
 
@@ -351,7 +428,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.links and self.links[-1] and not self.held)
     @rule()
     def what_this_link_was_given_is_answered(self) -> None:
-        last = max(self.order(w) for w in self.links[-1])
+        last = max([self.known, *(self.order(w) for w in self.links[-1])])
         mark = self.box.sent_mark()
         for what, _ in self.said[: last + 1]:
             going_on = self.speaking_from is not None and self.order(what) >= self.order(self.speaking_from)
@@ -378,15 +455,17 @@ class Conversation(RuleBasedStateMachine):
         """A last link that takes everything: whatever was said and is not answered is on it, or is counted."""
         if not hasattr(self, "box"):
             return
-        self.a_new_link(bare=False)
+        self.a_new_link(self.last)
         while (item := self.box.next()) is not None:
             self.links[-1].append(item.text or int.from_bytes(item.audio, "big"))
         last = self.links[-1]
         assert self.box.next() is None
         assert not self.settled & set(last), "what has its answer was sent again"
-        texts = [w for w, _ in self.said if isinstance(w, str) and w not in self.settled]
+        assert all(self.order(w) > self.known for w in last), "what the handle holds was sent again"
+        lacking = [w for w, _ in self.said[self.known + 1 :] if w not in self.settled]
+        texts = [w for w in lacking if isinstance(w, str)]
         assert [w for w in last if isinstance(w, str)] == texts, "typed text was lost"
-        missing = [n for n in self.speech if n not in self.settled and n not in last]
+        missing = [n for n in self.speech if n in lacking and n not in last]
         assert len(missing) * FRAME_MS <= self.box.dropped_ms, "speech was lost and not counted"
         if not self.bared and len(self.speech) <= self.bound:
             assert self.box.dropped_ms == 0, "counted as dropped although nothing was"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.server.handles import MEMORIES_PER_SESSION, Memory, OtherModelError, fingerprint
+from livechat.server.handles import MEMORIES_PER_SESSION, SOUNDS_PER_SESSION, Memory, OtherModelError, fingerprint
 from livechat.server.history import Turn
 from livechat.server.wire import Rejected
 
@@ -45,6 +45,21 @@ def refusal(memory: Memory, handle: str, model: str = "m") -> tuple[int, str]:
     with pytest.raises(Rejected) as caught:
         memory.resume(handle, model)
     return caught.value.code, caught.value.reason
+
+
+def test_the_newest_handles_lead_into_the_utterance_that_was_going_on(memory: Memory) -> None:
+    session = memory.begin("m")
+    handles = [memory.issue(session.id, [ONE], bytes([n])) for n in range(SOUNDS_PER_SESSION + 1)]
+    memory.end(session.id)
+    assert memory.resume(handles[-1], "m").sound == bytes([SOUNDS_PER_SESSION])
+    over = memory.issue(session.id, [ONE])
+    memory.end(session.id)
+    assert memory.resume(over, "m").sound == b""
+    found = []
+    for handle in handles:
+        memory.end(session.id)
+        found.append(memory.resume(handle, "m").sound)
+    assert found == [b"", *(bytes([n + 1]) for n in range(SOUNDS_PER_SESSION))]
 
 
 def test_a_handle_leads_to_what_was_remembered_when_it_was_given(memory: Memory) -> None:

@@ -57,6 +57,11 @@ def test_a_variable_that_says_no_is_not_a_yes(value: str) -> None:
     assert resolve({"GOOGLE_GENAI_USE_VERTEXAI": value, "GEMINI_API_KEY": KEY}).backend == "gemini"
 
 
+def test_vertex_takes_a_key_where_there_is_no_project() -> None:
+    settings = resolve({"GOOGLE_GENAI_USE_VERTEXAI": "1", "GOOGLE_API_KEY": KEY})
+    assert (settings.backend, settings.project, settings.key) == ("vertex", None, KEY)
+
+
 def test_vertex_without_a_project_is_a_configuration_error() -> None:
     error = refused(ConfigError, {"GOOGLE_GENAI_USE_VERTEXAI": "1"})
     assert "GOOGLE_CLOUD_PROJECT" in error.hint

@@ -24,12 +24,14 @@ from .wire import Rejected
 
 log = logging.getLogger(__name__)
 
+SOUNDS_PER_SESSION = 3  # a client may not have had the newest handle yet when its link breaks
 MEMORIES_PER_SESSION = 64  # older ones are forgotten, so that what is kept does not grow with the hours
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY, key BLOB);
 CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, model TEXT, born REAL, seen REAL);
 CREATE TABLE IF NOT EXISTS memories (id INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT, turns TEXT);
+CREATE TABLE IF NOT EXISTS sounds (memory INTEGER PRIMARY KEY, session TEXT, pcm BLOB);
 CREATE INDEX IF NOT EXISTS memories_session ON memories (session);
 """
 
@@ -40,11 +42,15 @@ class OtherModelError(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as one link begins with it. `born` by the memory's clock, in seconds."""
+    """A session as one link begins with it. `born` by the memory's clock, in seconds.
+
+    `sound`: of an utterance that was going on, s16le 16 kHz.
+    """
 
     id: str
     turns: tuple[Turn, ...]
     born: float
+    sound: bytes = b""
 
 
 def fingerprint(handle: str) -> str:
@@ -63,7 +69,7 @@ class Memory:
         self.clock = clock
         self._ttl = ttl
         self._open: set[str] = set()  # of this process; a killed process leaves nothing behind here
-        self._last: dict[str, tuple[tuple[Turn, ...], int]] = {}  # per open session: its newest memory
+        self._last: dict[str, tuple[tuple[Turn, ...], bytes, int]] = {}  # per open session: its newest memory
         self._db, self._key = self._ram() if path is None else self._file(path)
 
     def begin(self, model: str) -> Session:
@@ -82,32 +88,40 @@ class Memory:
         self._purge()
         memory = self._named_by(handle)
         row = self._db.execute(
-            "SELECT s.id, s.model, s.born, m.turns FROM memories m JOIN sessions s ON s.id = m.session "
-            "WHERE m.id = ?",
+            "SELECT s.id, s.model, s.born, m.turns, (SELECT pcm FROM sounds WHERE memory = m.id) "
+            "FROM memories m JOIN sessions s ON s.id = m.session WHERE m.id = ?",
             (memory,),
         ).fetchone()
         if row is None:
             raise closed("no-session")
-        session, owner, born, turns = row
+        session, owner, born, turns, sound = row
         if owner != model:
             raise OtherModelError(*CLOSES["internal-occurred"])
         if session in self._open:
             raise closed("internal")
         kept = tuple(Turn(*turn) for turn in json.loads(turns))
         self._open.add(session)
-        self._last[session] = (kept, memory)
-        return Session(session, kept, born)
+        sound = sound or b""
+        self._last[session] = (kept, sound, memory)
+        return Session(session, kept, born, sound)
 
-    def issue(self, session: str, turns: Sequence[Turn]) -> str:
-        """A new handle that leads back to `session` with `turns`."""
+    def issue(self, session: str, turns: Sequence[Turn], sound: bytes = b"") -> str:
+        """A new handle that leads back to `session` with `turns`, and to the utterance going on.
+
+        Of a session only the newest handles lead to such a `sound`: it is large, and old in a second.
+        """
         kept = tuple(turns)
-        last, memory = self._last.get(session, ((), 0))
-        if not memory or last != kept:
+        *last, memory = self._last.get(session, ((), b"", 0))
+        if not memory or last != [kept, sound]:
             rows = json.dumps([(turn.role, turn.text, turn.seconds, turn.cut) for turn in kept])
             memory = self._write("INSERT INTO memories (session, turns) VALUES (?, ?)", session, rows)
-            self._last[session] = (kept, memory)
+            self._last[session] = (kept, sound, memory)
             old = "SELECT id FROM memories WHERE session = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
             self._write(f"DELETE FROM memories WHERE id IN ({old})", session, MEMORIES_PER_SESSION)  # noqa: S608
+            if sound:
+                self._write("INSERT INTO sounds VALUES (?, ?, ?)", memory, session, sound)
+                old = "SELECT memory FROM sounds WHERE session = ? ORDER BY memory DESC LIMIT -1 OFFSET ?"
+                self._write(f"DELETE FROM sounds WHERE memory IN ({old})", session, SOUNDS_PER_SESSION)  # noqa: S608
         self._seen(session)
         named = memory.to_bytes(5) + os.urandom(3)
         return str(uuid.UUID(bytes=named + self._proof(named)))
@@ -148,9 +162,10 @@ class Memory:
         for (session,) in self._db.execute("SELECT id FROM sessions WHERE seen < ?", (before,)).fetchall():
             if session not in self._open:
                 self._write("DELETE FROM memories WHERE session = ?", session)
+                self._write("DELETE FROM sounds WHERE session = ?", session)
                 self._write("DELETE FROM sessions WHERE id = ?", session)
 
-    def _write(self, sql: str, *parameters: str | float) -> int:
+    def _write(self, sql: str, *parameters: str | float | bytes) -> int:
         """Execute `sql`; returns the id of the row inserted. A file that fails is left for RAM."""
         try:
             with self._db:

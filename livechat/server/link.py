@@ -23,7 +23,7 @@ from .history import Facts
 from .host import Host
 from .line import Line
 from .setup import Route, agree
-from .sound import RATE, Began, Ended, Heard, resampled
+from .sound import BEFORE_MS, LONGEST_S, RATE, Began, Ended, Heard, resampled
 from .tamper import Tamper
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,10 @@ class Link:
         self._heard_s = 0.0
         self._speech = b""  # the sound of the question to be answered
         self._marked: bytearray | None = None  # sound between activityStart and activityEnd
+        self._taken = 0  # the number of the client's last message; its setup is 0
+        self._held = 0  # the last that a handle can hold
+        self._speaking = False  # an utterance is under way
+        self._going_on = bytearray()  # its sound so far, or that of the moment before one
 
     async def run(self) -> None:
         """Serve. Never raises for what a client or an agent does."""
@@ -134,12 +138,17 @@ class Link:
     # ------------------------------------------------------------------------------------------ input
 
     async def _serve(self) -> None:
+        if self._session.sound:  # before the first handle, which must hold it too
+            await self._hear(self._session.sound)
         self._wake()
         async for frame in self._ws:
             if self._line.closing:
                 continue
             for message in wire.parse(frame):
                 await self._take(message)
+            self._taken += 1
+            if self._live.whole():
+                self._held = self._taken
 
     async def _take(self, message: wire.Message) -> None:
         live, now = self._live, self._loop.time()
@@ -179,10 +188,18 @@ class Link:
         if "deaf" in self._manners:
             pass
         elif not self._terms.manual:
-            await self._take_heard(await self._ear.hear(pcm))
+            await self._hear(pcm)
         elif self._marked is not None:
             self._marked += pcm
         self._wake()
+
+    async def _hear(self, pcm: bytes) -> None:
+        heard = await self._ear.hear(pcm)
+        if self._terms.transparent:
+            self._going_on += pcm
+        await self._take_heard(heard)
+        keep_s = LONGEST_S if self._speaking else BEFORE_MS / 1000
+        del self._going_on[: -int(2 * RATE * keep_s)]
 
     async def _take_activity(self, began: bool) -> None:
         if not self._terms.manual:
@@ -200,6 +217,7 @@ class Link:
 
     async def _take_heard(self, heard: list[Heard]) -> None:
         for event in heard:
+            self._speaking = not isinstance(event, Ended)
             if isinstance(event, Began):
                 self._do(self._live.speech_began(event.at, self._loop.time()))
             elif isinstance(event, Ended):
@@ -249,8 +267,11 @@ class Link:
         if self._line.silent:
             return
         if resumable:
-            handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered])
+            sound = bytes(self._going_on) if self._speaking else b""
+            handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered], sound)
             update = {"newHandle": handle, "resumable": True}
+            if self._terms.transparent:
+                update["lastConsumedClientMessageIndex"] = str(self._held)
             self._event("handle", session=self._session.id, id=fingerprint(handle), turns=self._live.covered)
         self._send({"sessionResumptionUpdate": update})
 

@@ -166,6 +166,10 @@ class Live:
             actions += [Send({"serverContent": {"turnComplete": True}})]
         return actions
 
+    def whole(self) -> bool:
+        """Whether a handle issued now would hold all that was asked."""
+        return self.covered == len(self.history) and not self._waiting
+
     # ----------------------------------------------------------------------------------------- output
 
     def said(self, text: str, pcm: bytes, now: float) -> list[Action]:

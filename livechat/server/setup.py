@@ -33,6 +33,7 @@ class Terms:
     system: str
     handle: str | None
     handles: Cadence
+    transparent: bool  # handles say which of the client's messages they hold
     input_text: bool
     output_text: bool
     trigger: int | None
@@ -93,6 +94,7 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
     handle = resumption.get("handle")
     if handle is not None and not (isinstance(handle, str) and handle):
         raise Rejected(1007, "Invalid session handle")
+    transparent = resumption.get("transparent") is True
     realtime = _part(body, "realtimeInputConfig")
     detection = _part(realtime, "automaticActivityDetection")
     trigger, target = _compression(body)
@@ -102,7 +104,8 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
         vertex=route.vertex,
         system=text_of(body.get("systemInstruction")),
         handle=handle,
-        handles=_cadence(family, route.vertex, "sessionResumption" in body),
+        handles="every second" if transparent else _cadence(family, route.vertex, "sessionResumption" in body),
+        transparent=transparent,
         input_text="inputAudioTranscription" in body,
         output_text="outputAudioTranscription" in body,
         trigger=trigger,

@@ -218,7 +218,8 @@ class Link:
         if content and content.turn_complete:
             post(TurnOver(n))
         if update := message.session_resumption_update:
-            post(HandleIn(n, (update.new_handle or "") if update.resumable else ""))
+            handle = (update.new_handle or "") if update.resumable else ""
+            post(HandleIn(n, handle, consumed=update.last_consumed_client_message_index))
         if message.go_away:
             post(GoAway(n, _seconds(message.go_away.time_left)))
 
@@ -282,6 +283,8 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
             ) from None
     options = types.HttpOptions(base_url=url, api_version=settings.api_version, async_client_args=args)
     try:
+        if settings.backend == "vertex" and settings.key:
+            return genai.Client(vertexai=True, api_key=settings.key, http_options=options)
         if settings.backend == "vertex":
             return genai.Client(
                 vertexai=True, project=settings.project, location=settings.location, http_options=options
@@ -299,7 +302,10 @@ def _config(settings: Settings, handle: str | None) -> types.LiveConnectConfig:
 
     config = types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
-        session_resumption=types.SessionResumptionConfig(handle=handle),
+        session_resumption=types.SessionResumptionConfig(
+            handle=handle,
+            transparent=True if settings.backend == "vertex" else None,  # the Gemini API refuses the field (2.8)
+        ),
         input_audio_transcription=types.AudioTranscriptionConfig(),
         output_audio_transcription=types.AudioTranscriptionConfig(),
     )

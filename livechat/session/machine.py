@@ -53,6 +53,7 @@ from livechat.events import (
     LinkState,
     Opened,
     Person,
+    Replay,
     Replied,
     Replying,
     Resumption,
@@ -197,18 +198,24 @@ class Machine:
         self._turn_open = False
         covers = self._dialled.covers if self._dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
-        flow = Flow(self._link, covers, self._bare, self._cause, self._rung(), gap_ms)
+        flow = Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
         self._gave_old = not self._bare and (bool(self._cause) or covers < self._turns)
         self._bare = False
         self._ever_open = True
         self._lost_at = None
         self._question = self._question or self._owed
-        if self._asked_until is not None or self._question:  # the question is sent again
+        if not self._speaking and (self._asked_until is not None or self._question):  # it is sent again
             self._asked_until = now + ANSWER_S
         self._owed = False
         self._deaf_at = now + self._answer_s if self._question and not self._speaking else None
         shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
         return [Show(shown), flow]
+
+    def _replay(self) -> Replay:
+        """A session that was deaf to a question may hold it and will not answer it: it is asked as a whole."""
+        if self._bare:
+            return "none"
+        return "missing" if self._rung() == "resumed" and not self._deaf else "all"
 
     def _rung(self) -> Rung:
         if self._dialled is not None:

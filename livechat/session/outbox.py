@@ -4,7 +4,8 @@ Everything is queued first and sent from here. An item stays after it was sent, 
 belongs to is answered; a new link therefore starts by sending again what still waits for an answer
 (`rewind`). Answered turns are never sent again as sound: the runner gives them to the next session as text
 where its handle does not cover them. Speech is kept and silence is not: of silence only the moment before
-and after speech is replayed, so that no first syllable is clipped.
+and after speech is replayed, so that no first syllable is clipped. Where a server says how far its newest
+handle reaches into what it was sent (`consumed`), a link resumed by that handle is given only what follows.
 
 Invariants, true after each method:
  - indices grow; speech and text leave `_items` only by `answered`, or by the bound, counted in `dropped_ms`;
@@ -21,10 +22,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from livechat.audio.base import FRAME_MS
+from livechat.events import Replay
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
 COUGH_MS = 1_200  # of what voice detection takes for speech, with its delay and the LEAD: no question is shorter
+TRACKED = 6_000  # messages to this link whose place is remembered: 120 s; servers that count say so sooner
 BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
 
 
@@ -61,7 +64,10 @@ class Outbox:
         self._lead: deque[int] = deque()  # the newest silence, at most LEAD frames, that no speech has claimed
         self._held = True
         self._next = 0
-        self._last_sent = -1  # on this link
+        self._last_sent = -1  # on this link, or held by the handle that it was resumed with
+        self._sent: deque[int] = deque()  # to this link, in order: the newest TRACKED of them
+        self._count = 0  # of messages this link was given, its setup among them
+        self._consumed = -1  # the last index that the newest handle holds
         self._forgone_ms = 0  # speech this link was given, unanswered, that the bound took
         self._forgone_to = -1  # the last index of it
         self._speech_from: int | None = None  # first index of the speech going on now
@@ -108,6 +114,10 @@ class Outbox:
                 self.sent_ms += FRAME_MS
             item.sent = True
             self._last_sent = max(self._last_sent, item.index)
+            self._count += 1
+            self._sent.append(item.index)
+            if len(self._sent) > TRACKED:
+                self._sent.popleft()
             if not item.kept and item.index not in self._lead:
                 del self._items[item.index]
             return item
@@ -125,6 +135,17 @@ class Outbox:
                 self._remove(index)
         if mark.speech >= self._forgone_to:
             self._forgone_ms = 0
+
+    def consumed(self, message: int) -> None:
+        """The newest handle holds what this link was sent up to this message, its setup being number 0.
+
+        A number that this link has not been sent counts something else, and says nothing.
+        """
+        at = message - (self._count - len(self._sent))
+        if 0 <= at < len(self._sent):
+            self._consumed = self._sent[at]
+            for _ in range(at + 1):
+                self._sent.popleft()
 
     def only_later_speech(self, mark: Mark) -> bool:
         """Whether the question up to `mark`, not answered yet, was not spoken, and something was since."""
@@ -154,21 +175,27 @@ class Outbox:
         for index in [i for i, item in self._items.items() if not item.kept and i not in self._lead]:
             del self._items[index]
 
-    def rewind(self, *, bare: bool = False) -> int:
+    def rewind(self, replay: Replay = "all", *, given: int = 0) -> int:
         """A new link: queue, in order, what waits for an answer. Returns its ms of speech.
 
-        `bare`: speech that an earlier link was given is given up, and counted, because a link died of it.
+        `replay` "missing": not what the newest handle holds; "none": speech that an earlier link was given is
+        given up, and counted, because a link died of it. `given`: messages this link had already, but for setup.
         """
         if not self._held:
             self.hold()
-        if bare:
+        if replay == "none":
             for index in [i for i, item in self._items.items() if item.speech and item.sent]:
                 self._drop(index)
+        if replay != "missing":
+            self._consumed = -1
         self._held = False
-        self._last_sent = -1
-        self._unsent = deque(self._items)
-        self.replayed_ms += self._waiting_ms
-        return self._waiting_ms
+        self._last_sent = self._consumed
+        self._count = 1 + given
+        self._sent.clear()
+        self._unsent = deque(index for index in self._items if index > self._consumed)
+        replayed = FRAME_MS * sum(self._items[index].speech for index in self._unsent)
+        self.replayed_ms += replayed
+        return replayed
 
     def _put(self, item: Item) -> None:
         self._items[item.index] = item

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Protocol
 
 from livechat.audio.base import OUTPUT_RATE, Sink, Source
@@ -316,10 +317,12 @@ class Runner:
                 self._feed(event)
             case Counted():
                 self._count(event)
-            case HandleIn(link=n, handle=handle):
+            case HandleIn(_, handle, _, consumed):
                 if not handle:
                     self._show(HandleState("", resumable=False, expires_in_s=0.0))
-                self._feed(HandleIn(n, handle, covers=self._answered()))
+                elif consumed is not None:
+                    self.outbox.consumed(consumed)
+                self._feed(replace(event, covers=self._answered()))
             case _:
                 self._feed(event)
 
@@ -519,14 +522,14 @@ class Runner:
 
     async def _start(self, flow: Flow) -> None:
         link = self._link
-        contents = [] if flow.bare else seed(self._transcript.turns[flow.covers :])
+        contents = [] if flow.replay == "none" else seed(self._transcript.turns[flow.covers :])
         if contents and link is not None:
             await link.send_context(contents)
         if self._flow is not flow:
             return  # that link is gone already
         self._flow = None
         self._unasked = not self.outbox.waiting()
-        replayed = self.outbox.rewind(bare=flow.bare)
+        replayed = self.outbox.rewind(flow.replay, given=bool(contents))
         self._flowing = True
         self._flowing_at = self._now()
         if flow.how not in ("resumed", "previous"):
