@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.session.seeding import MAX_CHARS, MAX_TURNS, Content, Exchange, seed
+from livechat.session.seeding import MAX_TOKENS, MAX_TURNS, Content, Exchange, seed, tokens
 from livechat.session.transcript import Transcript
 
 
@@ -203,10 +203,11 @@ def test_forty_turns_are_still_turns_and_forty_one_are_one_message() -> None:
 
 
 def test_long_turns_are_one_message_of_their_newest_end() -> None:
-    turns = [Exchange("x" * MAX_CHARS, "old"), Exchange("the newest question", "the newest answer")]
-    (content,) = seed(turns)
-    assert content.text.endswith("User: the newest question\nYou: the newest answer")
-    assert len(content.text) < MAX_CHARS + 100
+    for letter in "xж語":
+        turns = [Exchange(letter * 4 * MAX_TOKENS, "old"), Exchange("the newest question", "the newest answer")]
+        (content,) = seed(turns)
+        assert content.text.endswith("User: the newest question\nYou: the newest answer")
+        assert MAX_TOKENS / 2 < tokens(content.text) < MAX_TOKENS + 100
 
 
 def test_a_summary_leaves_out_empty_sides_and_nothing_else() -> None:
@@ -219,5 +220,5 @@ def test_a_summary_leaves_out_empty_sides_and_nothing_else() -> None:
 def test_a_seed_is_bounded_and_never_holds_an_empty_turn(said: list[tuple[str, str]]) -> None:
     contents = seed([Exchange(*turn) for turn in said])
     assert all(content.text for content in contents)
-    assert sum(len(content.text) for content in contents) <= MAX_CHARS + 100
+    assert sum(tokens(content.text) for content in contents) <= MAX_TOKENS + 100
     assert bool(contents) == any(user or model for user, model in said) or len(said) > MAX_TURNS
