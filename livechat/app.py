@@ -323,7 +323,7 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     if kept is None:
         return ()
     shift = asyncio.get_running_loop().time() - time.time()
-    return tuple(Resumption(handle, covers, expires + shift) for handle, covers, expires in kept.handles)
+    return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
 def _find(store: Store, wanted: str | None) -> Kept:

@@ -24,12 +24,13 @@ class Resumption:
     """A handle that can be dialled with.
 
     `covers`: how many answered turns the server holds behind it. `expires`: on the loop's clock, None while
-    the link that issued it lives (validity counts from that link's end).
+    the link that issued it lives (validity counts from that link's end). `stored`: by an earlier run.
     """
 
     handle: str
     covers: int
     expires: float | None = None
+    stored: bool = False
 
     def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
         return f"Resumption(covers={self.covers}, expires={self.expires})"

@@ -28,6 +28,7 @@ from livechat.events import (
     Heard,
     Opened,
     Replied,
+    Resumption,
     Said,
     TurnOver,
     Wire,
@@ -61,6 +62,7 @@ def link_against(
     script: Script | None,
     *,
     handle: str | None = None,
+    stored: bool = False,
     act: Callable[[Link], Awaitable[None]] | None = None,
     status: HTTPStatus | None = None,
     trust: bool = True,
@@ -89,7 +91,8 @@ def link_against(
             made = {"backend": "endpoint", "endpoint": url, "key": "k", **settings}
             made["api_version"] = api_version(made.get("model", "gemini-3.8-live"))
             dialler = Dialler(Settings(**made), ca_pem=ca.decode() if trust else None)
-            link = dialler.dial(7, handle, seen.posted.append)
+            resumption = Resumption(handle, 0, stored=stored) if handle else None
+            link = dialler.dial(7, resumption, seen.posted.append)
             running = asyncio.ensure_future(link.run())
             if act is not None:
                 await asyncio.sleep(1)  # virtual: it has opened by then
@@ -266,6 +269,23 @@ def test_the_setup_says_what_the_person_chose() -> None:
     voice = setup["generationConfig"]["speechConfig"]["voice_config"]["prebuilt_voice_config"]
     assert voice == {"voice_name": "Puck"}
     assert "contextWindowCompression" not in link_against(frames(), compression=False).setup
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, {"transparent": True}),
+        ({"handle": "H"}, {"handle": "H", "transparent": True}),
+        ({"handle": "H", "stored": True}, {"handle": "H"}),
+    ],
+)
+def test_vertex_is_asked_which_messages_a_handle_holds_but_not_of_an_earlier_run(
+    given: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "42"}
+    seen = link_against(frames({"sessionResumptionUpdate": update}), backend="vertex", **given)
+    assert seen.setup["sessionResumption"] == asked
+    assert HandleIn(7, "h", consumed=42) in seen.posted
 
 
 @pytest.mark.parametrize(

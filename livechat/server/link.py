@@ -138,7 +138,7 @@ class Link:
     # ------------------------------------------------------------------------------------------ input
 
     async def _serve(self) -> None:
-        if self._session.sound:  # before the first handle, which must hold it too
+        if self._session.sound and self._terms.transparent:  # before the first handle, which must hold it too
             await self._hear(self._session.sound)
         self._wake()
         async for frame in self._ws:

@@ -33,6 +33,7 @@ from livechat.events import (
     Heard,
     Opened,
     Replied,
+    Resumption,
     Said,
     TurnOver,
     Wire,
@@ -82,21 +83,26 @@ class Dialler:
         self._settings = settings
         self._client = _client(settings, url or settings.endpoint, ca_pem)
 
-    def dial(self, n: int, handle: str | None, post: Callable[[Wire], None]) -> Link:
+    def dial(self, n: int, resumption: Resumption | None, post: Callable[[Wire], None]) -> Link:
         """A new link, to be `run`. Everything it hears goes to `post`, on the loop."""
-        return Link(n, self._client, self._settings, handle, post)
+        return Link(n, self._client, self._settings, resumption, post)
 
 
 class Link:
     """One connection: `run` it once; it says Opened at most once and Ended exactly once."""
 
     def __init__(
-        self, n: int, client: Client, settings: Settings, handle: str | None, post: Callable[[Wire], None]
+        self,
+        n: int,
+        client: Client,
+        settings: Settings,
+        resumption: Resumption | None,
+        post: Callable[[Wire], None],
     ) -> None:
         self.n = n
         self._client = client
         self._settings = settings
-        self._handle = handle
+        self._resumption = resumption
         self._post = post
         self._session: AsyncSession | None = None
         self._closing = False
@@ -138,7 +144,7 @@ class Link:
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(SETUP_S):
                 connecting = self._client.aio.live.connect(
-                    model=self._settings.model, config=_config(self._settings, self._handle)
+                    model=self._settings.model, config=_config(self._settings, self._resumption)
                 )
                 session = await stack.enter_async_context(connecting)
             if self._closing:
@@ -296,15 +302,20 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         ) from None
 
 
-def _config(settings: Settings, handle: str | None) -> types.LiveConnectConfig:
-    """The setup this model family accepts (models.py). A first link asks for handles with an empty config."""
+def _config(settings: Settings, resumption: Resumption | None) -> types.LiveConnectConfig:
+    """The setup this model family accepts (models.py). A first link asks for handles with an empty config.
+
+    Transparent is Vertex's alone, the Gemini API refuses the field (2.8); and it is for links that follow one
+    another at once: after an earlier run the half sentence that its handle may hold is of no use (SDK types).
+    """
     from google.genai import types
+
+    transparent = settings.backend == "vertex" and not (resumption and resumption.stored)
 
     config = types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         session_resumption=types.SessionResumptionConfig(
-            handle=handle,
-            transparent=True if settings.backend == "vertex" else None,  # the Gemini API refuses the field (2.8)
+            handle=resumption.handle if resumption else None, transparent=transparent or None
         ),
         input_audio_transcription=types.AudioTranscriptionConfig(),
         output_audio_transcription=types.AudioTranscriptionConfig(),

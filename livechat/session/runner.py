@@ -127,7 +127,7 @@ class Runner:
         self,
         *,
         begin: Begin,
-        dial: Callable[[int, str | None, Callable[[Wire], None]], Linklike],
+        dial: Callable[[int, Resumption | None, Callable[[Wire], None]], Linklike],
         source: Source | None,
         silence: Source,
         lines: AsyncIterator[str] | None,
@@ -238,7 +238,7 @@ class Runner:
         match action:
             case Dial(n, resumption):
                 self.links += 1
-                self._link = self._dial_link(n, resumption.handle if resumption else None, self._inbox.put_nowait)
+                self._link = self._dial_link(n, resumption, self._inbox.put_nowait)
                 self._links = [task for task in self._links if not task.done()]
                 self._links.append(self._group.create_task(self._link.run()))
             case Hold():
