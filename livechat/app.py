@@ -251,6 +251,7 @@ async def _runner(
     from livechat.audio import dsp
     from livechat.audio.files import SilenceSource
     from livechat.models import family
+    from livechat.session.gate import Gate
     from livechat.session.link import Dialler, load_sdk
     from livechat.session.runner import Runner
     from livechat.session.trace import Traced
@@ -267,6 +268,8 @@ async def _runner(
         silence=SilenceSource(),
         lines=parts.lines,
         one_at_a_time=parts.one_at_a_time,
+        commands=parts.display.commands(),
+        gate=Gate(push_to_talk=settings.ptt),
         sink=parts.sink,
         detector=dsp.SpeechDetector() if parts.source else None,
         level=dsp.level,
@@ -355,6 +358,8 @@ def _display(settings: Settings) -> Display:
 
     keyboard = None if settings.input else sys.stdin.buffer
     kind = choose(json=settings.json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ)
+    if settings.ptt and kind != "screen":
+        raise UsageError("--ptt needs a terminal with its keys", "leave out --ptt, or run it at a terminal")
     if kind == "json":
         return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
     if kind == "plain":
@@ -363,7 +368,9 @@ def _display(settings: Settings) -> Display:
     from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen
 
-    return Screen(clock=time.monotonic, lifetime_s=LINK_LIFETIME_S, typing=settings.input is None)
+    return Screen(
+        clock=time.monotonic, lifetime_s=LINK_LIFETIME_S, typing=settings.input is None, push_to_talk=settings.ptt
+    )
 
 
 def _sound(

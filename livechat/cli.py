@@ -71,6 +71,19 @@ _Mic = Annotated[
 _Speaker = Annotated[
     Text, typer.Option("--speaker", metavar="NAME|ID", help="The speaker, by part of its name or number.")
 ]
+_Ptt = Annotated[bool, typer.Option("--ptt", help="Push to talk: the microphone is open while you hold space.")]
+_StartSensitivity = Annotated[
+    Text, typer.Option("--start-sensitivity", metavar="low|high", help="How easily the server hears you begin.")
+]
+_EndSensitivity = Annotated[
+    Text, typer.Option("--end-sensitivity", metavar="low|high", help="How easily it takes you to have ended.")
+]
+_PrefixMs = Annotated[
+    Number, typer.Option("--prefix-ms", metavar="N", help="Speech before it counts as begun, in milliseconds.")
+]
+_SilenceMs = Annotated[
+    Number, typer.Option("--silence-ms", metavar="N", help="Silence that ends what you say, in milliseconds.")
+]
 _LogFile = Annotated[
     Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
 ]
@@ -100,6 +113,11 @@ def talk(
     no_compression: _NoCompression = False,
     mic: _Mic = None,
     speaker: _Speaker = None,
+    ptt: _Ptt = False,
+    start_sensitivity: _StartSensitivity = None,
+    end_sensitivity: _EndSensitivity = None,
+    prefix_ms: _PrefixMs = None,
+    silence_ms: _SilenceMs = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
@@ -128,6 +146,11 @@ def resume(
     no_compression: _NoCompression = False,
     mic: _Mic = None,
     speaker: _Speaker = None,
+    ptt: _Ptt = False,
+    start_sensitivity: _StartSensitivity = None,
+    end_sensitivity: _EndSensitivity = None,
+    prefix_ms: _PrefixMs = None,
+    silence_ms: _SilenceMs = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,

@@ -15,6 +15,9 @@ from livechat.errors import LivechatError
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
 Replay = Literal["missing", "all", "none"]  # of what waits for an answer: what the handle does not hold, and so on
 
+Signal = Literal["start", "end", "stream end"]  # of the person's activity, and of the microphone for now
+Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key can ask for; "talk" toggles
+
 # ----------------------------------------------------------------------------------------------- inputs
 # What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
 
@@ -222,10 +225,14 @@ Wire = Opened | Ended | HandleIn | GoAway | Replied | TurnOver | Audio | Heard |
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Open link `n`, with this handle or none."""
+    """Open link `n`, with this handle or none.
+
+    `transparent`: it shall go on in the middle of what the person says, if the server can do so.
+    """
 
     n: int
     resumption: Resumption | None
+    transparent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +397,14 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class Mic:
+    """The microphone was opened or shut: "muted", or "held" until the key to talk is pressed."""
+
+    state: Literal["open", "muted", "held"]
+    type: Literal["mic"] = "mic"
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Question `n` is answered. `reply_ms`: end of speech (or of typing) to first sound; None if unknown."""
 
@@ -469,6 +484,7 @@ Output = (
     | UserText
     | ModelText
     | Interrupted
+    | Mic
     | Turn
     | Usage
     | Compression

@@ -16,6 +16,8 @@ TRIGGER_RANGE = (5_000, 128_000)  # tokens [D 4]
 TARGET_RANGE = (0, 128_000)  # tokens [D 4]
 DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies by itself [D 4]
 
+MAX_VAD_MS = 10_000  # beyond it nobody would call it a conversation; the API names no limit
+
 LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later [M 3.1]
 ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway [6.2]
 HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended [D 2.8]

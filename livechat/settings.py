@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from livechat import models
 from livechat.errors import KEY_PAGE, ConfigError, UsageError
@@ -19,7 +19,8 @@ class Settings:
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a WAV file, or
-    None for the speaker. `text`: neither microphone nor speaker.
+    None for the speaker. `text`: neither microphone nor speaker. `vad`: of the server's voice detection, what was
+    asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
     """
 
     backend: Backend = "offline"
@@ -35,6 +36,8 @@ class Settings:
     json: bool = False
     mic: str | None = None
     speaker: str | None = None
+    ptt: bool = False
+    vad: Mapping[str, Any] = field(default_factory=dict)
     endpoint: str | None = None
     ca_file: str | None = None
     key: str = field(default="", repr=False)
@@ -71,6 +74,11 @@ def resolve(
     json: bool = False,
     mic: str | None = None,
     speaker: str | None = None,
+    ptt: bool = False,
+    start_sensitivity: str | None = None,
+    end_sensitivity: str | None = None,
+    prefix_ms: int | None = None,
+    silence_ms: int | None = None,
     offline: bool = False,
     endpoint: str | None = None,
     ca_file: str | None = None,
@@ -86,6 +94,10 @@ def resolve(
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
     if offline and endpoint:
         raise UsageError("--offline does not go with --endpoint", "leave one of them out")
+    vad = _vad(start_sensitivity, end_sensitivity, prefix_ms, silence_ms)
+    if ptt and (input or text or vad):
+        wrong = "--input" if input else "--text" if text else "the server's voice detection"
+        raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
     if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
         raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
     if ca_file and not Path(ca_file).is_file():
@@ -117,6 +129,8 @@ def resolve(
         json=json,
         mic=mic,
         speaker=speaker,
+        ptt=ptt,
+        vad=vad,
         endpoint=url,
         ca_file=ca_file,
         key=key,
@@ -218,3 +232,20 @@ def _check_compression(trigger: int | None, target: int | None, *, off: bool) ->
             f"--target-tokens {applied[1]} is not below the trigger of {applied[0]}",
             "the context is cut down to the target when it reaches the trigger",
         )
+
+
+def _vad(start: str | None, end: str | None, prefix_ms: int | None, silence_ms: int | None) -> dict[str, Any]:
+    """What was asked for of the server's voice detection."""
+    asked: dict[str, Any] = {}
+    for name, value in (("start", start), ("end", end)):
+        if value is not None:
+            if value.upper() not in ("LOW", "HIGH"):
+                raise UsageError(f"--{name}-sensitivity {value} is neither low nor high", "give low or high")
+            asked[name] = value.upper()
+    for name, ms in (("prefix_ms", prefix_ms), ("silence_ms", silence_ms)):
+        if ms is not None:
+            if not 0 <= ms <= models.MAX_VAD_MS:
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag} {ms} is out of range", f"give 0 to {models.MAX_VAD_MS} milliseconds")
+            asked[name] = ms
+    return asked

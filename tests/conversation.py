@@ -22,7 +22,7 @@ from livechat.app import Parts, converse
 from livechat.audio.base import INPUT_RATE, Sink
 from livechat.audio.dsp import Resampler
 from livechat.audio.files import NullSink, WavSink, WavSource
-from livechat.events import ModelText, Output, Summary, UserText
+from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import Parrot, Question, Said, make_agent
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
@@ -130,6 +130,7 @@ class Recorder:
 
     events: list[tuple[float, Output]] = field(default_factory=list)
     typed: tuple[tuple[float, str], ...] = ()  # (seconds to wait, line)
+    keys: tuple[tuple[float, Command], ...] = ()  # (seconds to wait, what a key asks for)
     quit: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, event: Output) -> None:
@@ -142,6 +143,11 @@ class Recorder:
         for wait, line in self.typed:
             await asyncio.sleep(wait)
             yield line
+
+    async def commands(self) -> AsyncIterator[Command]:
+        for wait, command in self.keys:
+            await asyncio.sleep(wait)
+            yield command
 
     def close(self) -> None:
         pass
@@ -176,6 +182,7 @@ async def talk(
     *,
     speech: Path | None = None,
     typed: tuple[tuple[float, str], ...] = (),
+    keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     resumed: Callable[[Store], Kept | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
@@ -185,7 +192,7 @@ async def talk(
 ) -> tuple[int, Recorder]:
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
     load_sdk()
-    display = Recorder(typed=typed)
+    display = Recorder(typed=typed, keys=keys)
     store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
     sink: Sink = WavSink(answers) if answers else NullSink()
     parts = Parts(

@@ -42,10 +42,8 @@ def test_without_a_device_one_types_and_reads(call: Call) -> None:
     terminal.until_shown("typing only")
     terminal.press("how much is 6 times 7\r")
     terminal.until_shown("42")
-    screen = "\n".join(terminal.rows())
-    assert "GoAway ~9:" in screen
-    assert "handle 0:" in screen
-    assert "105k→52k" in screen
+    for part in ("GoAway ~9:", "handle 0:", "105k→52k"):
+        terminal.until_shown(part)
     terminal.press("\x03")
     assert terminal.until_ended() == 0
     assert terminal.restored()
@@ -93,3 +91,20 @@ def test_a_call_by_microphone_and_speaker(call: Call, card: VirtualCard) -> None
     assert terminal.restored()
     assert "nothing lost" in "\n".join(terminal.rows())
     assert "ALSA" not in "\n".join(terminal.all_rows())
+
+
+def test_push_to_talk_at_a_terminal(call: Call, card: VirtualCard) -> None:
+    terminal = call("talk", "--offline", "--ptt")
+    terminal.until_shown("press space")
+    quiet = np.zeros(8_000, np.int16)
+    card.say(np.concatenate([samples("Go somewhere and do something."), quiet]), 16_000)
+    assert "somewhere" not in "\n".join(terminal.rows())
+    terminal.press(" ")
+    terminal.until_shown("hearing you")
+    card.say(np.concatenate([samples("Go forward ten meters."), quiet]), 16_000)
+    terminal.press(" ")
+    terminal.until_shown("Go forward ten meters.")
+    terminal.until_shown("I heard")
+    assert "somewhere" not in "\n".join(terminal.all_rows())
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0

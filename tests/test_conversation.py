@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from livechat.events import Handover, Interrupted, LinkState, ModelText, Turn, Warned
+from livechat.audio.base import INPUT_RATE
+from livechat.events import Command, Handover, Interrupted, LinkState, Mic, ModelText, Speaking, Turn, Warned
 from livechat.server.agent import Parrot
 from livechat.server.faults import parse
 from livechat.server.serve import Server
 from livechat.store import Store
-from tests.conversation import SENTENCES, Knower, core, talk, write_speech
+from tests.conversation import SENTENCES, Knower, core, find, samples, talk, write_speech
 from tests.virtual_time import run
 
 
@@ -293,6 +295,72 @@ def test_what_is_heard_during_the_answer_to_a_typed_line_is_of_the_next_question
         kept = store.find(None)
     assert kept is not None
     assert [turn.user for turn in kept.turns] == ["typed", SENTENCES[1]]
+
+
+@pytest.mark.parametrize(
+    "plan", ["", "#1:drop@5s", "#1:drop@7.4s", "#1:drop@7.6s", "#1:goaway@3s:2s", "#1:drop@5s; refuse-handle"]
+)
+def test_push_to_talk_sends_what_is_said_with_the_key_pressed_and_nothing_else(plan: str, tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 0.3, SENTENCES[1], 1.0, SENTENCES[2], 0.5)
+    first, second = (len(samples(s)) / INPUT_RATE for s in SENTENCES[:2])
+    begin = 0.5 + first + 0.3
+    keys: tuple[tuple[float, Command], ...] = ((begin - 0.1, "talk"), (second + 0.3, "talk"))
+    agent = Stenographer()
+
+    async def main() -> None:
+        async with Server(agent, faults=parse(plan)) as server:
+            code, display = await talk(server, tmp_path, speech=speech, keys=keys, ptt=True)
+        assert code == 0
+        assert display.questions == [SENTENCES[1]]
+        assert display.answers[-1] == f"You said: {SENTENCES[1]}"
+        assert [event.state for event in display.of(Mic)] == ["held", "open", "held"]
+        assert display.summary.dropped_ms == 0
+        assert len(display.of(Handover)) == bool(plan)
+
+    run(main())
+    assert all(core(SENTENCES[1]).astype("<i2").tobytes() in utterance for utterance in agent.utterances[-1:])
+    assert all(find(sentence, pcm) is None for sentence in SENTENCES[::2] for pcm in agent.utterances)
+
+
+def test_what_is_said_to_a_muted_microphone_stays_here_and_what_was_said_before_is_answered(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[1], 0.1, SENTENCES[0], 4.0, SENTENCES[2], 0.5)
+    length = len(samples(SENTENCES[1])) / INPUT_RATE
+    keys: tuple[tuple[float, Command], ...] = ((0.5 + length + 0.1, "mute"), (3.5, "mute"))
+
+    async def main() -> None:
+        heard: list[bytes] = []
+        async with Server(Knower(answer_s=1.0), on_audio=lambda n, pcm: heard.append(pcm)) as server:
+            code, display = await talk(server, tmp_path, speech=speech, keys=keys)
+        assert code == 0
+        assert display.questions == [SENTENCES[1], SENTENCES[2]]
+        assert len(display.answers) == 2
+        assert [event.state for event in display.of(Mic)] == ["muted", "open"]
+        assert [p for p, _ in itertools.groupby(e.person for e in display.of(Speaking))] == [True, False, True, False]
+        assert find(SENTENCES[0], b"".join(heard)) is None
+
+    run(main())
+
+
+@pytest.mark.parametrize("plan", ["", "no-generation-complete", "no-turn-complete", "trickle:0.9"])
+def test_an_interrupted_answer_is_silent_at_once_and_the_next_one_is_heard(plan: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Knower(answer_s=8.0), faults=parse(plan)) as server:
+            code, display = await talk(
+                server,
+                tmp_path,
+                typed=((0.0, "one"), (4.0, "two")),
+                keys=((2.0, "interrupt"),),
+                one_at_a_time=False,
+                answers=tmp_path / "a.wav",
+            )
+        assert code == 0
+        (cut,) = display.of(Interrupted)
+        assert cut.unplayed_ms > 0
+        finals = [(e.text, e.cut) for e in display.of(ModelText) if e.final]
+        assert finals[-1] == ("You said: two", False)
+        assert finals[0][0].startswith("You said:")
+
+    run(main())
 
 
 def test_a_deaf_session_is_left_and_the_question_asked_again(tmp_path: Path) -> None:

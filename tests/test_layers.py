@@ -41,6 +41,7 @@ PURE: dict[str, set[str]] = {
     "audio/choose.py": set(),
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
+    "session/gate.py": set(),
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/seeding.py": set(),
@@ -57,6 +58,7 @@ PURE: dict[str, set[str]] = {
     "server/tamper.py": set(),
     "server/wire.py": set(),
     "ui/bar.py": set(),
+    "ui/kitty.py": set(),
     "ui/text.py": set(),
     "ui/transcript.py": set(),
     "ui/view.py": set(),

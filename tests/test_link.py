@@ -22,6 +22,7 @@ from livechat.events import (
     Audio,
     Counted,
     CutIn,
+    Dial,
     Ended,
     GoAway,
     HandleIn,
@@ -62,7 +63,7 @@ def link_against(
     script: Script | None,
     *,
     handle: str | None = None,
-    stored: bool = False,
+    transparent: bool = True,
     act: Callable[[Link], Awaitable[None]] | None = None,
     status: HTTPStatus | None = None,
     trust: bool = True,
@@ -91,8 +92,8 @@ def link_against(
             made = {"backend": "endpoint", "endpoint": url, "key": "k", **settings}
             made["api_version"] = api_version(made.get("model", "gemini-3.8-live"))
             dialler = Dialler(Settings(**made), ca_pem=ca.decode() if trust else None)
-            resumption = Resumption(handle, 0, stored=stored) if handle else None
-            link = dialler.dial(7, resumption, seen.posted.append)
+            how = Dial(7, Resumption(handle, 0) if handle else None, transparent)
+            link = dialler.dial(how, seen.posted.append)
             running = asyncio.ensure_future(link.run())
             if act is not None:
                 await asyncio.sleep(1)  # virtual: it has opened by then
@@ -276,12 +277,10 @@ def test_the_setup_says_what_the_person_chose() -> None:
     [
         ({}, {"transparent": True}),
         ({"handle": "H"}, {"handle": "H", "transparent": True}),
-        ({"handle": "H", "stored": True}, {"handle": "H"}),
+        ({"handle": "H", "transparent": False}, {"handle": "H"}),
     ],
 )
-def test_vertex_is_asked_which_messages_a_handle_holds_but_not_of_an_earlier_run(
-    given: dict[str, Any], asked: dict[str, Any]
-) -> None:
+def test_vertex_is_asked_which_messages_a_handle_holds(given: dict[str, Any], asked: dict[str, Any]) -> None:
     update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "42"}
     seen = link_against(frames({"sessionResumptionUpdate": update}), backend="vertex", **given)
     assert seen.setup["sessionResumption"] == asked
@@ -347,3 +346,18 @@ def test_an_unreadable_certificate_is_a_usage_error(tmp_path: Path) -> None:
     bad.write_text("nothing")
     with pytest.raises(UsageError):
         Dialler(Settings(backend="endpoint", endpoint="https://127.0.0.1:1", key="k", ca_file=str(bad)))
+
+
+def test_the_setup_says_how_speech_is_to_be_found() -> None:
+    seen = link_against(frames(), vad={"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300})
+    assert seen.setup["realtimeInputConfig"] == {
+        "automatic_activity_detection": {
+            "start_of_speech_sensitivity": "START_SENSITIVITY_LOW",
+            "end_of_speech_sensitivity": "END_SENSITIVITY_HIGH",
+            "prefix_padding_ms": 0,
+            "silence_duration_ms": 300,
+        }
+    }
+    seen = link_against(frames(), ptt=True)
+    assert seen.setup["realtimeInputConfig"] == {"automatic_activity_detection": {"disabled": True}}
+    assert "realtimeInputConfig" not in link_against(frames()).setup

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 
-from livechat.events import Audio, Ended, Opened, Said, Wire
+from livechat.events import Audio, Dial, Ended, Opened, Said, Wire
 from livechat.models import api_version
 from livechat.server.tls import server_context
 from livechat.session.link import Dialler
@@ -93,7 +93,7 @@ def test_an_arbitrary_first_object_and_close(first: bytes, code: int, reason: st
             version = api_version("gemini-3.8-live")
             chosen = Settings(backend="endpoint", endpoint=url, key="k", api_version=version)
             async with asyncio.timeout(30):
-                await Dialler(chosen, ca_pem=ca.decode()).dial(1, None, posted.append).run()
+                await Dialler(chosen, ca_pem=ca.decode()).dial(Dial(1, None, transparent=False), posted.append).run()
 
     run(main())
     assert isinstance(posted[-1], Ended)

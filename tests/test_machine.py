@@ -846,9 +846,22 @@ def test_a_handle_that_holds_part_of_a_question_is_trusted_until_the_session_is_
     line.open()
     assert (line.flow.how, line.flow.replay) == ("resumed", "all")
     line.answer()
+    line.handle("h2", covers=1)
     line.cut()
     line.open()
     assert line.flow.replay == "missing"
+
+
+def test_a_handle_that_may_hold_half_of_an_answered_question_is_not_gone_on_with() -> None:
+    line = live()
+    line.handle("h")
+    line.answer()
+    line.cut()
+    assert not line.dials[-1].transparent
+    line.open()
+    assert line.flow.replay == "all"
+    earlier = live(Resumption("stored", 0, 5_000.0, stored=True))
+    assert not earlier.dials[-1].transparent
 
 
 def test_a_server_that_sends_every_link_away_at_once_is_not_hammered() -> None:
@@ -1061,7 +1074,7 @@ class World(RuleBasedStateMachine):
         due = due or isinstance(event, Slept | Stuck) or any("did not answer" in message for message in said)
         for action in actions:
             match action:
-                case Dial(n, resumption):
+                case Dial(n, resumption, _):
                     self._dial(n, resumption)
                 case Hang(n):
                     assert n == self.link

@@ -231,6 +231,61 @@ def test_hours_of_a_server_that_says_nothing_of_its_handles_need_no_memory() -> 
     assert len(box._sent) == 0
 
 
+def test_what_was_said_with_the_key_pressed_is_sent_again_between_its_signals() -> None:
+    box = live()
+    hush(box, *range(10, 30))
+    box.add_signal("start")
+    speak(box, 1, 2)
+    box.add_signal("end")
+    hush(box, 30)
+    drain(box)
+    box.hold()
+    assert box.rewind() == 2 * FRAME_MS
+    assert [(item.signal, item.audio) for item in iter(box.next, None)] == [
+        ("start", b""), (None, frame(1)), (None, frame(2)), ("end", b""), (None, frame(30)),
+    ]  # fmt: skip
+    box.answered(box.sent_mark())
+    assert not box.waiting()
+    box.rewind()
+    assert drain(box) == [30]
+
+
+def test_an_answer_to_what_came_before_leaves_the_key_pressed() -> None:
+    box = live()
+    box.add_text("typed")
+    box.add_signal("start")
+    speak(box, 1)
+    drain(box)
+    box.answered(box.sent_mark())
+    box.rewind()
+    assert [(item.signal, item.audio) for item in iter(box.next, None)] == [("start", b""), (None, frame(1))]
+
+
+def test_when_old_speech_is_given_up_the_key_stays_pressed() -> None:
+    box = live()
+    box.add_signal("start")
+    speak(box, 1)
+    box.add_signal("end")
+    box.add_signal("start")
+    speak(box, 2)
+    drain(box)
+    box.hold()
+    speak(box, 3)
+    assert box.rewind("none") == FRAME_MS
+    assert [(item.signal, item.audio) for item in iter(box.next, None)] == [("start", b""), (None, frame(3))]
+    assert box.dropped_ms == 2 * FRAME_MS
+
+
+def test_that_the_microphone_was_shut_concerns_one_link_only() -> None:
+    box = live()
+    box.add_signal("stream end")
+    assert [item.signal for item in iter(box.next, None)] == ["stream end"]
+    box.add_signal("stream end")
+    box.hold()
+    box.rewind()
+    assert box.next() is None
+
+
 def test_typed_text_is_never_given_up_however_much_is_said_after_it() -> None:
     box = Outbox(bound_ms=10 * FRAME_MS)
     box.add_text("keep me")

@@ -22,7 +22,7 @@ from prompt_toolkit.input import create_pipe_input
 from rich.console import Console
 
 from livechat import events as ev
-from livechat.ui import paint
+from livechat.ui import kitty, paint
 from livechat.ui.base import Display
 from livechat.ui.screen import Screen, reflows
 from livechat.ui.transcript import lines
@@ -39,7 +39,7 @@ SENT, SAID = map(int, sys.argv[1:])
 
 async def main():
     now = 100.0
-    screen = Screen(clock=lambda: now)
+    screen = Screen(clock=lambda: now, push_to_talk="PTT" in os.environ)
     loop, task, commands = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Queue()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     loop.add_reader(SENT, lambda: commands.put_nowait(os.read(SENT, 1 << 20).decode()))
@@ -64,9 +64,13 @@ async def main():
         os.write(SAID, b"left\\n")
         task.cancel()
 
+    async def ask():
+        async for command in screen.commands():
+            os.write(SAID, f"asked {command}\\n".encode())
+
     try:
         async with asyncio.TaskGroup() as group:
-            for job in screen.run(), obey(), report():
+            for job in screen.run(), obey(), report(), ask():
                 group.create_task(job)
     finally:
         screen.show(Summary(724, 14, 2, 1, 1, 0, 0, 0, "k3f9", "livechat resume k3f9", 0))
@@ -86,7 +90,7 @@ OPEN = (START, ev.LinkState(1, "open"), ev.HandleState("a", True, 7200))
 class Driven(Terminal):
     """A terminal of some size with the driver on it."""
 
-    def __init__(self, columns: int, rows: int) -> None:
+    def __init__(self, columns: int, rows: int, **more: str) -> None:
         commands, self._commands = os.pipe()
         self._reports, reports = os.pipe()
         self._report = b""
@@ -94,7 +98,7 @@ class Driven(Terminal):
         super().__init__(
             columns, rows,
             [sys.executable, "-W", "error", "-c", DRIVER, str(commands), str(reports)],
-            env | {"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"},
+            env | {"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"} | more,
             pass_fds=(commands, reports),
         )  # fmt: skip
         os.close(commands)
@@ -130,11 +134,11 @@ class Driven(Terminal):
 
 
 @pytest.fixture
-def at() -> Iterator[Callable[[int, int], Driven]]:
+def at() -> Iterator[Callable[..., Driven]]:
     made: list[Driven] = []
 
-    def make(columns: int, rows: int) -> Driven:
-        made.append(Driven(columns, rows))
+    def make(columns: int, rows: int, **more: str) -> Driven:
+        made.append(Driven(columns, rows, **more))
         return made[-1]
 
     yield make
@@ -164,7 +168,7 @@ def talk(count: int) -> list[ev.Output]:
 
 @pytest.mark.parametrize(("columns", "rows"), [(60, 20), (80, 24), (120, 40)])
 def test_every_finished_line_is_there_once_whole_and_in_order(
-    at: Callable[[int, int], Driven], columns: int, rows: int
+    at: Callable[..., Driven], columns: int, rows: int
 ) -> None:
     terminal = at(columns, rows)
     terminal.show(*OPEN)
@@ -178,8 +182,10 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
     terminal.until_shown("reply 0.7 s" if columns > 60 else "answer 11")
     terminal.until(lambda: "".join(terminal.rows()).count("answer 11") == 1)
 
+    terminal.until(lambda: [row for row in terminal.rows() if row][-1].startswith("○ listening"))
     *_, last_but_one, bar = [row for row in terminal.rows() if row]
-    assert last_but_one.startswith("› type to write · Ctrl-C to leave")
+    mutes = "m mutes · " if columns > 100 else ""
+    assert last_but_one.startswith(f"› type to write · {mutes}Ctrl-C to leave")
     assert bar.startswith("○ listening")
     terminal.show(ev.ModelText("word " * 2_000 + "the end", False))
     terminal.until_shown("the end")
@@ -199,7 +205,7 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
     ]  # fmt: skip
 
 
-def test_typing(at: Callable[[int, int], Driven]) -> None:
+def test_typing(at: Callable[..., Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     terminal.until_shown("listening")
@@ -221,7 +227,68 @@ def test_typing(at: Callable[[int, int], Driven]) -> None:
     assert terminal.restored()
 
 
-def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Driven]) -> None:
+def test_a_letter_alone_is_a_key_and_a_word_is_text(at: Callable[..., Driven]) -> None:
+    terminal = at(120, 24)
+    terminal.show(*OPEN)
+    terminal.until_shown("m mutes")
+    terminal.press("m")
+    terminal.until_shown("› m")  # it may be the first letter of a word
+    terminal.show(at=100.5)
+    terminal.until(lambda: terminal.reports() == ["asked mute"])
+    terminal.show(ev.Mic("muted"))
+    terminal.until_shown("× muted")
+    terminal.until_shown("mic off")
+    terminal.press("my name")
+    terminal.until_shown("› my name")
+    terminal.press(" is m\r")
+    terminal.press("/mute\r")
+    terminal.press("//slash\r")
+    terminal.press("/nonsense\r")
+    terminal.until_shown("there is no command /nonsense")
+    terminal.press("i")
+    terminal.until_shown("› i")
+    terminal.show(at=101.5)
+    terminal.until(lambda: len(terminal.reports()) == 5)
+    asked = ["asked interrupt", "asked mute", "asked mute"]
+    assert sorted(terminal.reports()) == [*asked, "typed /slash", "typed my name is m"]
+
+
+def test_space_talks_and_held_down_it_does_not_chatter(at: Callable[..., Driven]) -> None:
+    terminal = at(80, 24, PTT="1")
+    terminal.show(*OPEN, ev.Mic("held"))
+    terminal.until_shown("space to talk")
+    terminal.until_shown("press space")
+    terminal.press("   ")
+    terminal.until(lambda: terminal.reports() == ["asked talk"])
+    terminal.show(ev.Mic("open"), at=102)
+    terminal.until_shown("listening")
+    terminal.press(" ")
+    terminal.until(lambda: terminal.reports() == ["asked talk", "asked talk"])
+    terminal.press("a b\r")
+    terminal.until(lambda: terminal.reports()[2:] == ["typed a b"])
+
+
+def test_space_is_held_to_talk_where_the_terminal_tells_when_it_comes_up(at: Callable[..., Driven]) -> None:
+    terminal = at(80, 24, PTT="1")
+    terminal.until(lambda: kitty.ASK.encode() in terminal.raw)
+    terminal.press("\x1b[?0u\x1b[?62c")
+    terminal.until(lambda: kitty.REPORT.encode() in terminal.raw)
+    terminal.show(*OPEN, ev.Mic("held"))
+    terminal.until_shown("hold space to talk")
+    terminal.press(" ")
+    terminal.until(lambda: terminal.reports() == ["asked press"])
+    terminal.press("\x1b[32;1:2u\x1b[32;1:2u")
+    terminal.press(kitty.RELEASED)
+    terminal.until(lambda: terminal.reports() == ["asked press", "asked release"])
+    terminal.press("hi\x1b[104;1:3u\x1b[105;1:3u\r\x1b[13;1:3u")
+    terminal.until(lambda: terminal.reports()[2:] == ["typed hi"])
+    terminal.press("\x03")
+    terminal.until_ended()
+    assert terminal.raw.rfind(kitty.END.encode()) > terminal.raw.rfind(kitty.REPORT.encode())
+    assert terminal.restored()
+
+
+def test_what_is_late_is_told_with_the_way_out(at: Callable[..., Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     terminal.show(ev.LinkState(1, "closed", why="the network is unreachable"), at=200)
@@ -233,7 +300,7 @@ def test_what_is_late_is_told_with_the_way_out(at: Callable[[int, int], Driven])
 
 
 @pytest.mark.parametrize("end", ["crash", "terminate"])
-def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Driven], end: str) -> None:
+def test_the_terminal_is_given_back_however_it_ends(at: Callable[..., Driven], end: str) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN, ev.ModelText("half an ans", False))
     terminal.until_shown("half an ans")
@@ -247,7 +314,7 @@ def test_the_terminal_is_given_back_however_it_ends(at: Callable[[int, int], Dri
     assert "livechat resume k3f9" in left
 
 
-def test_resized_while_running(at: Callable[[int, int], Driven]) -> None:
+def test_resized_while_running(at: Callable[..., Driven]) -> None:
     terminal = at(80, 24)
     terminal.show(*OPEN)
     shown = talk(4)
@@ -375,7 +442,7 @@ def test_hostile_text_is_only_ever_text(words: str, cut: bool) -> None:
     assert (emulated.margins, emulated.charset, emulated.cursor.hidden) == (None, plain.charset, False)
 
 
-def test_hostile_text_anywhere(at: Callable[[int, int], Driven]) -> None:
+def test_hostile_text_anywhere(at: Callable[..., Driven]) -> None:
     evil = "\x1b]0;title\x07\x1b[2J\x1b[?25h\x9b2J\u202e\r\x1b]52;c;aGk=\x1b\\[red]"
     terminal = at(80, 24)
     terminal.show(ev.Start("0.1", evil, evil, evil, evil, evil, None, evil, 3), ev.LinkState(1, "open"))

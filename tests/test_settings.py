@@ -286,3 +286,24 @@ def test_whatever_is_accepted_is_what_the_server_accepts_and_all_else_is_refused
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().model = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"ptt": True, "input": "x.wav"}, "--ptt does not go with --input"),
+        ({"ptt": True, "text": True}, "--ptt does not go with --text"),
+        ({"ptt": True, "silence_ms": 300}, "--ptt does not go with the server's voice detection"),
+        ({"start_sensitivity": "medium"}, "--start-sensitivity medium is neither low nor high"),
+        ({"silence_ms": -1}, "--silence-ms -1 is out of range"),
+        ({"prefix_ms": 10_001}, "--prefix-ms 10001 is out of range"),
+    ],
+)
+def test_what_voice_detection_cannot_do(flags: dict[str, Any], message: str) -> None:
+    assert refused(UsageError, {}, **flags).message == message
+
+
+def test_voice_detection_as_asked_for() -> None:
+    assert resolve({}).vad == {}
+    settings = resolve({}, start_sensitivity="low", end_sensitivity="HIGH", prefix_ms=0, silence_ms=300)
+    assert settings.vad == {"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300}

@@ -27,14 +27,15 @@ from livechat.events import (
     Audio,
     Counted,
     CutIn,
+    Dial,
     Ended,
     GoAway,
     HandleIn,
     Heard,
     Opened,
     Replied,
-    Resumption,
     Said,
+    Signal,
     TurnOver,
     Wire,
 )
@@ -83,26 +84,21 @@ class Dialler:
         self._settings = settings
         self._client = _client(settings, url or settings.endpoint, ca_pem)
 
-    def dial(self, n: int, resumption: Resumption | None, post: Callable[[Wire], None]) -> Link:
+    def dial(self, how: Dial, post: Callable[[Wire], None]) -> Link:
         """A new link, to be `run`. Everything it hears goes to `post`, on the loop."""
-        return Link(n, self._client, self._settings, resumption, post)
+        return Link(self._client, _config(self._settings, how), self._settings.model, how.n, post)
 
 
 class Link:
     """One connection: `run` it once; it says Opened at most once and Ended exactly once."""
 
     def __init__(
-        self,
-        n: int,
-        client: Client,
-        settings: Settings,
-        resumption: Resumption | None,
-        post: Callable[[Wire], None],
+        self, client: Client, config: types.LiveConnectConfig, model: str, n: int, post: Callable[[Wire], None]
     ) -> None:
         self.n = n
         self._client = client
-        self._settings = settings
-        self._resumption = resumption
+        self._config = config
+        self._model = model
         self._post = post
         self._session: AsyncSession | None = None
         self._closing = False
@@ -143,9 +139,7 @@ class Link:
         began = loop.time()
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(SETUP_S):
-                connecting = self._client.aio.live.connect(
-                    model=self._settings.model, config=_config(self._settings, self._resumption)
-                )
+                connecting = self._client.aio.live.connect(model=self._model, config=self._config)
                 session = await stack.enter_async_context(connecting)
             if self._closing:
                 return
@@ -174,9 +168,20 @@ class Link:
 
         await self._send(audio=types.Blob(data=frame, mime_type=_AUDIO_IN))
 
+    async def send_signal(self, signal: Signal) -> None:
+        """The person begins or ends to speak (push-to-talk alone), or the microphone is shut for now."""
+        from google.genai import types
+
+        if signal == "start":
+            await self._send(activity_start=types.ActivityStart())
+        elif signal == "end":
+            await self._send(activity_end=types.ActivityEnd())
+        else:
+            await self._send(audio_stream_end=True)
+
     async def send_text(self, text: str) -> None:
         """One typed message, which asks for an answer."""
-        if family(self._settings.model).text == "content":
+        if family(self._model).text == "content":
             await self._send_content([Content("user", text)], complete=True)
         else:
             await self._send(text=text)
@@ -302,21 +307,18 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         ) from None
 
 
-def _config(settings: Settings, resumption: Resumption | None) -> types.LiveConnectConfig:
+def _config(settings: Settings, how: Dial) -> types.LiveConnectConfig:
     """The setup this model family accepts (models.py). A first link asks for handles with an empty config.
 
-    Transparent is Vertex's alone, the Gemini API refuses the field (2.8); and it is for links that follow one
-    another at once: after an earlier run the half sentence that its handle may hold is of no use (SDK types).
+    Transparent resumption is Vertex's alone: the Gemini API refuses the field (2.8).
     """
     from google.genai import types
 
-    transparent = settings.backend == "vertex" and not (resumption and resumption.stored)
-
+    handle = how.resumption.handle if how.resumption else None
+    transparent = how.transparent and settings.backend == "vertex" and not settings.ptt
     config = types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
-        session_resumption=types.SessionResumptionConfig(
-            handle=resumption.handle if resumption else None, transparent=transparent or None
-        ),
+        session_resumption=types.SessionResumptionConfig(handle=handle, transparent=transparent or None),
         input_audio_transcription=types.AudioTranscriptionConfig(),
         output_audio_transcription=types.AudioTranscriptionConfig(),
     )
@@ -331,6 +333,24 @@ def _config(settings: Settings, resumption: Resumption | None) -> types.LiveConn
             trigger_tokens=settings.trigger_tokens,
             sliding_window=types.SlidingWindow(target_tokens=settings.target_tokens),
         )
+    if settings.ptt:
+        detection = types.AutomaticActivityDetection(disabled=True)
+        config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=detection)
+    elif settings.vad:
+        config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=_detection(settings))
     if level := family(settings.model).thinking_level:
         config.thinking_config = types.ThinkingConfig(thinking_level=types.ThinkingLevel(level))
     return config
+
+
+def _detection(settings: Settings) -> types.AutomaticActivityDetection:
+    from google.genai import types
+
+    detection = types.AutomaticActivityDetection(
+        prefix_padding_ms=settings.vad.get("prefix_ms"), silence_duration_ms=settings.vad.get("silence_ms")
+    )
+    if start := settings.vad.get("start"):
+        detection.start_of_speech_sensitivity = types.StartSensitivity(f"START_SENSITIVITY_{start}")
+    if end := settings.vad.get("end"):
+        detection.end_of_speech_sensitivity = types.EndSensitivity(f"END_SENSITIVITY_{end}")
+    return detection

@@ -110,6 +110,7 @@ class Machine:
         self._link = 0
         self._handles: list[Resumption] = []  # newest first, at most two
         self._dialled: Resumption | None = None
+        self._transparent = False  # this link was dialled to go on where the last one was
         self._stepped_down = False  # the newest handle was dropped and none has come since
         self._turns = 0  # answered, by all links
         self._opened_at = 0.0
@@ -184,7 +185,11 @@ class Machine:
         self._gave_old = self._proved = False
         self.state = State.DIALING
         actions.append(Show(LinkState(self._link, "connecting", resumed=self._dialled is not None)))
-        actions.append(Dial(self._link, self._dialled))
+        # What an older handle may hold half of has its answer, or is of an earlier run: not to be gone on with. Nor
+        # is a session that was deaf to a question: it is asked as a whole.
+        stale = self._dialled is not None and (self._dialled.stored or self._dialled.covers < self._turns)
+        self._transparent = not stale and not self._deaf
+        actions.append(Dial(self._link, self._dialled, self._transparent))
         return actions
 
     def _opened(self, event: Opened, now: float) -> list[Action]:
@@ -212,10 +217,9 @@ class Machine:
         return [Show(shown), flow]
 
     def _replay(self) -> Replay:
-        """A session that was deaf to a question may hold it and will not answer it: it is asked as a whole."""
         if self._bare:
             return "none"
-        return "missing" if self._rung() == "resumed" and not self._deaf else "all"
+        return "missing" if self._transparent and self._rung() == "resumed" else "all"
 
     def _rung(self) -> Rung:
         if self._dialled is not None:

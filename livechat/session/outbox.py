@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from livechat.audio.base import FRAME_MS
-from livechat.events import Replay
+from livechat.events import Replay, Signal
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
@@ -33,18 +33,19 @@ BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest i
 
 @dataclass(slots=True)
 class Item:
-    """One 20 ms frame (`audio`) or one typed message (`text`)."""
+    """One 20 ms frame (`audio`), one typed message (`text`), or one signal, in the order they came."""
 
     index: int
     audio: bytes
     text: str
     speech: bool
+    signal: Signal | None = None
     sent: bool = False  # on some link, at least once
 
     @property
     def kept(self) -> bool:
         """Whether a later link must be given it too."""
-        return self.speech or bool(self.text)
+        return self.speech or bool(self.text) or self.signal in ("start", "end")
 
 
 class Mark(NamedTuple):
@@ -104,6 +105,18 @@ class Outbox:
         """Queue one typed message."""
         self._put(Item(self._next, b"", text, speech=False))
 
+    def add_signal(self, signal: Signal) -> None:
+        """Queue a signal. From "start" to "end" all is speech; silence before it is none of it."""
+        if signal == "start":
+            for index in self._lead:
+                if self._items[index].sent:
+                    del self._items[index]
+            self._lead.clear()
+            self._speech_from = self._next
+        else:
+            self._speech_from = None
+        self._put(Item(self._next, b"", "", speech=False, signal=signal))
+
     def next(self) -> Item | None:
         """The next item to send, now counted as sent; None when nothing is to be sent."""
         while self._unsent:
@@ -154,7 +167,7 @@ class Outbox:
 
     def waiting(self) -> bool:
         """Whether anything said or typed has no answer yet."""
-        return any(item.kept for item in self._items.values())
+        return any(item.speech or item.text for item in self._items.values())
 
     def asks(self) -> bool:
         """Whether that is more than a cough."""
@@ -184,8 +197,10 @@ class Outbox:
         if not self._held:
             self.hold()
         if replay == "none":
-            for index in [i for i, item in self._items.items() if item.speech and item.sent]:
-                self._drop(index)
+            # What is going on keeps its "start", without which the rest of it would not be heard.
+            for index in [i for i, item in self._items.items() if item.sent and not item.text and item.kept]:
+                if index != self._speech_from or not self._items[index].signal:
+                    self._drop(index)
         if replay != "missing":
             self._consumed = -1
         self._held = False
@@ -208,8 +223,9 @@ class Outbox:
             self._waiting_ms -= FRAME_MS
 
     def _drop(self, index: int) -> None:
+        if self._items[index].speech:
+            self.dropped_ms += FRAME_MS
         self._remove(index)
-        self.dropped_ms += FRAME_MS
 
     def _enforce_bound(self) -> None:
         while self._waiting_ms > self._bound:

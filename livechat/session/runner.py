@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from livechat.audio.base import OUTPUT_RATE, Sink, Source
 from livechat.errors import LivechatError, LostError
@@ -21,6 +22,7 @@ from livechat.events import (
     Asked,
     Audio,
     Begin,
+    Command,
     Compression,
     Counted,
     CutIn,
@@ -40,6 +42,7 @@ from livechat.events import (
     Keep,
     Leave,
     Levels,
+    Mic,
     ModelText,
     Output,
     Person,
@@ -48,6 +51,7 @@ from livechat.events import (
     Resumption,
     Said,
     Show,
+    Signal,
     Slept,
     Speaking,
     Stuck,
@@ -59,6 +63,7 @@ from livechat.events import (
     Warned,
     Wire,
 )
+from livechat.session.gate import TAIL_MS, Gate
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Mark, Outbox
 from livechat.session.seeding import Content, seed
@@ -90,6 +95,7 @@ class Linklike(Protocol):
     async def close(self) -> None: ...
     async def send_audio(self, frame: bytes) -> None: ...
     async def send_text(self, text: str) -> None: ...
+    async def send_signal(self, signal: Signal) -> None: ...
     async def send_context(self, contents: list[Content]) -> None: ...
 
 
@@ -127,11 +133,13 @@ class Runner:
         self,
         *,
         begin: Begin,
-        dial: Callable[[int, Resumption | None, Callable[[Wire], None]], Linklike],
+        dial: Callable[[Dial, Callable[[Wire], None]], Linklike],
         source: Source | None,
         silence: Source,
         lines: AsyncIterator[str] | None,
         one_at_a_time: bool,
+        commands: AsyncIterator[Command],
+        gate: Gate,
         sink: Sink,
         detector: Detector | None,
         level: Callable[[bytes], float],
@@ -146,12 +154,13 @@ class Runner:
         """`source` and `lines` are what the person says and types, either may be None; `silence` follows a source.
 
         The conversation ends by itself when both have ended and the last answer is complete.
+        `commands`: what keys ask for. `gate`: what of the source goes out.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
-        self._silence = silence
+        self._silence, self._commands, self._gate = silence, commands, gate
         self._sink, self._detector, self._level, self._resampler = sink, detector, level, resampler
         self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
         self._ledger, self._show, self._ttl = ledger, show, ttl
@@ -199,7 +208,14 @@ class Runner:
                 self._group = group
                 helpers = [
                     group.create_task(work)
-                    for work in (self._capture(), self._type(), self._pump(), self._meter(), self._sink.run())
+                    for work in (
+                        self._capture(),
+                        self._type(),
+                        self._obey(),
+                        self._pump(),
+                        self._meter(),
+                        self._sink.run(),
+                    )
                 ]
                 self._feed(self._begin)
                 while self._machine.state is not State.OVER:
@@ -236,9 +252,9 @@ class Runner:
 
     def _perform(self, action: Action) -> None:
         match action:
-            case Dial(n, resumption):
+            case Dial():
                 self.links += 1
-                self._link = self._dial_link(n, resumption, self._inbox.put_nowait)
+                self._link = self._dial_link(action, self._inbox.put_nowait)
                 self._links = [task for task in self._links if not task.done()]
                 self._links.append(self._group.create_task(self._link.run()))
             case Hold():
@@ -310,6 +326,7 @@ class Runner:
             case Replied():
                 if self._reply_mark is not None:
                     self._complete()
+                self._late_until = 0.0  # all of what was cut into is here
             case TurnOver():
                 if self._reply_mark is not None and not self._replied:
                     self._more_until = self._now() + MORE_S
@@ -409,8 +426,9 @@ class Runner:
 
     def _cut_in(self) -> None:
         unplayed = self._sink.flush()
-        if self._reply_mark is None and unplayed == 0:
-            return  # a stray one, with nothing in flight
+        if self._reply_mark is None and unplayed == 0:  # a stray one, with nothing in flight
+            self._late_until = min(self._late_until, self._now() + LATE_S)
+            return
         self._show(Interrupted(round(unplayed, 1)))
         more_to_come = self._reply_mark is not None and not self._replied
         self._turn_over(cut=True)
@@ -463,21 +481,64 @@ class Runner:
 
     def _speak(self, frame: bytes) -> None:
         self._mic_level = self._level(frame)
-        self.outbox.add_audio(frame, speech=self._detect(frame))
+        for out in self._gate.feed(frame, self._now()):
+            if out.signal:
+                self._person(speaking=out.signal == "start", late_ms=TAIL_MS)
+                self.outbox.add_signal(out.signal)
+            elif out.speech is None and self._detector is not None:
+                speech = self._detector.feed(out.frame)
+                self._person(speaking=speech, late_ms=self._detector.hangover_ms)
+                self.outbox.add_audio(out.frame, speech=speech)
+            else:
+                self._person(speaking=bool(out.speech), late_ms=0)
+                self.outbox.add_audio(out.frame, speech=bool(out.speech))
         self._wake.set()
 
-    def _detect(self, frame: bytes) -> bool:
-        if self._detector is None:
-            return False
-        speaking = self._detector.feed(frame)
-        if speaking != self._speaking:
-            self._speaking = speaking
-            self._unasked = False
-            if not speaking:
-                self._asked_at = self._now() - self._detector.hangover_ms / 1000
-            self._inbox.put_nowait(Person(speaking))
-            self._check_free()
-        return speaking
+    def _person(self, *, speaking: bool, late_ms: float) -> None:
+        """The person speaks or does not; that they stopped is known `late_ms` after it."""
+        if speaking == self._speaking:
+            return
+        self._speaking = speaking
+        self._unasked = False
+        if speaking:
+            self._late_until = min(self._late_until, self._now() + LATE_S)
+        else:
+            self._asked_at = self._now() - late_ms / 1000
+        self._inbox.put_nowait(Person(speaking))
+        self._check_free()
+
+    async def _obey(self) -> None:
+        """Do what keys ask for."""
+        if self._source is not None and self._gate.push_to_talk:
+            self._show(Mic("held"))
+        async for command in self._commands:
+            if command == "interrupt":
+                self._interrupt()
+            elif self._source is not None:
+                self._shut_or_open(command)
+
+    def _shut_or_open(self, command: Command) -> None:
+        gate, before = self._gate, self._mic_state()
+        if command == "mute":
+            gate.mute(not gate.muted)
+        elif gate.push_to_talk:
+            gate.press(command == "press" or (command == "talk" and not gate.pressed))
+            if gate.pressed:
+                self._interrupt()
+        if (after := self._mic_state()) != before:
+            self._show(Mic(after))
+
+    def _mic_state(self) -> Literal["open", "muted", "held"]:
+        if self._gate.muted:
+            return "muted"
+        return "held" if self._gate.push_to_talk and not self._gate.pressed else "open"
+
+    def _interrupt(self) -> None:
+        """Silence the model. A server cannot be told to stop: the rest is dropped until it says it is over."""
+        more_to_come = self._reply_mark is not None and not self._replied
+        self._cut_in()
+        if more_to_come:
+            self._late_until = math.inf
 
     async def _type(self) -> None:
         if self._lines is None:
@@ -486,6 +547,7 @@ class Runner:
             if self._one_at_a_time:
                 await self._until_free()
             self._unasked = False
+            self._late_until = min(self._late_until, self._now() + LATE_S)
             self._transcript.typed(line)
             self._show(UserText(line, final=True, source="text"))
             self._record()
@@ -517,6 +579,8 @@ class Runner:
             while self._flowing and self._link is not None and (item := self.outbox.next()) is not None:
                 if item.audio:
                     await self._link.send_audio(item.audio)
+                elif item.signal:
+                    await self._link.send_signal(item.signal)
                 else:
                     await self._link.send_text(item.text)
 

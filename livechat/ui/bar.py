@@ -48,9 +48,9 @@ def foot(status: Status, width: int) -> Parts:
     if status.link_age:
         link = [("link ", "quiet"), (status.link, "plain"), (f" {status.link_age}", "quiet")]
     reply: Parts = [("reply ", "quiet"), (status.reply, "plain")] if status.reply else []
-    levels = [_level("mic", status.mic, 4), _level("spk", status.speaker, 4)]
+    levels = [_mic(status, 4), _level("spk", status.speaker, 4)]
     forms = (
-        [link, reply, _level("mic", status.mic, 6), _level("speaker", status.speaker, 6)],
+        [link, reply, _mic(status, 6), _level("speaker", status.speaker, 6)],
         [link, reply, *levels],
         [link, *levels],
         levels,
@@ -95,6 +95,10 @@ def _compression(status: Status) -> list[Parts]:
     name: Part = ("compress ", "quiet")
     eight, six, four = ([*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4))
     return [[*context, name, *eight], [name, *six], [name, *four], six, four, [setting]]
+
+
+def _mic(status: Status, width: int) -> Parts:
+    return [("mic ", "quiet"), ("off".ljust(width), "late")] if status.shut else _level("mic", status.mic, width)
 
 
 def _level(name: str, level: float, width: int) -> Parts:

@@ -7,7 +7,7 @@ import io
 from collections.abc import AsyncIterator, Mapping
 from typing import IO, Literal, Protocol
 
-from livechat.events import Output
+from livechat.events import Command, Output
 
 
 class Display(Protocol):
@@ -26,6 +26,10 @@ class Display(Protocol):
 
     def lines(self) -> AsyncIterator[str]:
         """What the person types, a line at a time without its end; ends when they have no more to say."""
+        ...
+
+    def commands(self) -> AsyncIterator[Command]:
+        """What the person asks for by keys, for as long as the display is there."""
         ...
 
     def close(self) -> None:

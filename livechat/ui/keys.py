@@ -1,18 +1,21 @@
-"""I/O. The line a person types, on prompt_toolkit's key decoder and editing buffer.
+"""I/O. The line a person types, on prompt_toolkit's key decoder and editing buffer, and keys that ask for things.
 
 Keys: printable characters and pastes go into the line; Enter sends it; the usual editing keys (arrows, Home,
-End, Backspace, Delete, Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line.
+End, Backspace, Delete, Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line. On an empty
+line a key of `commands` asks for its thing instead: a letter once no other has followed it for a moment, for
+then it was no word. The same things can be typed: /mute.
 Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
+from livechat.events import Command
 from livechat.ui.text import clean
 
 LONGEST = 8_000  # characters in one line: about what a Live turn takes without being a document
@@ -46,18 +49,38 @@ _EDITS: dict[str, Callable[[Buffer], object]] = {
 
 
 class TypedLine:
-    """Edits one line at a time and says when it is sent, and when the person wants to leave."""
+    """Edits one line at a time and says when it is sent, and what the person asks for."""
 
-    def __init__(self, *, send: Callable[[str], object], leave: Callable[[], object], typing: bool = True) -> None:
-        """`send` gets each finished line, `leave` hears each wish to. Without `typing` there is no text."""
+    def __init__(
+        self,
+        *,
+        send: Callable[[str], object],
+        leave: Callable[[], object],
+        ask: Callable[[Command], object],
+        commands: Mapping[str, Command],
+        typing: bool = True,
+    ) -> None:
+        """`send` gets each finished line, `leave` hears each wish to. Without `typing` there is no text.
+
+        `commands`: keys, and what each makes `ask` be called with.
+        """
         self._buffer = Buffer(multiline=False)
         self._send = send
         self._leave = leave
+        self._ask = ask
+        self.commands = commands
         self._typing = typing
+        self.waiting = ""  # a letter that may be a command, or the first of a word
 
     def parts(self) -> tuple[str, str]:
         """What stands before the cursor and what stands after it."""
-        return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
+        return self._buffer.document.text_before_cursor + self.waiting, self._buffer.document.text_after_cursor
+
+    def settle(self) -> None:
+        """No other key has followed the waiting one for a moment: it is a command."""
+        if key := self.waiting:
+            self.waiting = ""
+            self._ask(self.commands[key])
 
     def press(self, presses: Sequence[KeyPress]) -> None:
         """Take in what was typed since the last call."""
@@ -68,6 +91,13 @@ class TypedLine:
 
     def _one(self, press: KeyPress, *, after_escape: bool) -> None:
         line, key = self._buffer, press.key
+        if not line.text and not self.waiting and key in self.commands and not after_escape:
+            self.waiting = key
+            if not (key.isalpha() and self._typing):
+                self.settle()
+            return
+        self._insert(self.waiting)
+        self.waiting = ""
         if key == Keys.ControlC or (key == Keys.ControlD and not line.text):
             self._leave()
         elif key in (Keys.Enter, Keys.ControlJ):

@@ -16,7 +16,6 @@ from livechat.ui.view import Status
 
 INDENT = 7  # cells: a label, right-aligned, and a gap
 MEASURE = 100  # cells: longer lines are hard to read
-HINT = "type to write · Ctrl-C to leave"
 LEAVE = "Ctrl-C to leave"
 
 _ROLES: dict[Role, str] = {

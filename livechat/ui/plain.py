@@ -16,7 +16,7 @@ from concurrent.futures import CancelledError
 from typing import BinaryIO, TextIO
 
 from livechat.errors import LivechatError
-from livechat.events import Levels, Output, Speaking, Summary
+from livechat.events import Command, Levels, Output, Speaking, Summary
 from livechat.ui.base import tolerant
 from livechat.ui.text import clean
 from livechat.ui.transcript import Line, closing, lines
@@ -44,6 +44,12 @@ class _Writer:
         if self._stdin is not None:
             async for line in piped_lines(self._stdin):
                 yield line
+
+    async def commands(self) -> AsyncIterator[Command]:
+        """None: a pipe has no keys."""
+        none: tuple[Command, ...] = ()
+        for command in none:
+            yield command
 
     def close(self) -> None:
         """Nothing is left to do: every line was flushed."""

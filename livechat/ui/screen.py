@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from prompt_toolkit.input import Input, create_input
 from rich.cells import cell_len
@@ -22,15 +23,34 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from livechat.events import LinkState, ModelText, Output, Summary, UserText
-from livechat.ui import paint
+from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
+from livechat.ui import kitty, paint
 from livechat.ui.base import tolerant
 from livechat.ui.keys import TypedLine
 from livechat.ui.transcript import Line, closing, lines, said
-from livechat.ui.view import ViewState
+from livechat.ui.view import KEYBOARD, ViewState
 
+KEYS: dict[str, Command] = {"m": "mute", "i": "interrupt"}  # with a microphone, on an empty line
+SLASHES: dict[str, Command] = {"mute": "mute", "interrupt": "interrupt", "talk": "talk"}
+WIDE = 90  # columns: room for one key more in the hint
 FRAME_S = 0.1
+REPEAT_S = 0.15  # a key that comes again so soon is being held: terminals repeat it 30 times a second
+LETTER_S = 0.3  # a letter that no other has followed by then is a command; fast typing has 0.1 s between two
 ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
+
+
+class _Reader:
+    """Stands before the terminal's own reader, so that the key decoder sees only what it knows."""
+
+    def __init__(self, reader: Any, keys: kitty.Keys) -> None:
+        self._reader, self._keys = reader, keys
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._reader.closed)
+
+    def read(self, count: int = 1024) -> str:
+        return self._keys.feed(self._reader.read(count))
 
 
 class _Region:
@@ -54,10 +74,11 @@ class Screen:
         keyboard: Input | None = None,
         lifetime_s: float = 590.0,
         typing: bool = True,
+        push_to_talk: bool = False,
     ) -> None:
         """`clock` is monotonic seconds. `lifetime_s` is how long a link lasts, for the countdown.
 
-        Without `typing` the person may leave, but has nothing to write to.
+        Without `typing` the person may leave, but has nothing to write to. `push_to_talk`: space is the key.
         """
         self.quit = asyncio.Event()
         self._clock = clock
@@ -67,7 +88,14 @@ class Screen:
         self._key_at: float | None = None
         self._typing = typing
         self._typed: asyncio.Queue[str | None] = asyncio.Queue()
-        self._line = TypedLine(send=self._typed.put_nowait, leave=self._leave, typing=typing)
+        self._asked: asyncio.Queue[Command | None] = asyncio.Queue()
+        self._push_to_talk = push_to_talk
+        self._kitty = kitty.Keys()
+        self._reporting = False  # keys that are let go
+        self._space_at = float("-inf")
+        self._line = TypedLine(
+            send=self._send, leave=self._leave, ask=self._ask, commands={"i": "interrupt"}, typing=typing
+        )
         self._view = ViewState(lifetime_s=lifetime_s)
         self._region = _Region()
         self._live = Live(
@@ -94,6 +122,8 @@ class Screen:
                 self._partials[line.kind] = line
         if not isinstance(event, LinkState):  # the bar tells that
             self._finals += lines(event, newlines=True)
+        if isinstance(event, Start) and event.input != KEYBOARD:
+            self._line.commands = KEYS | {" ": "talk"} if self._push_to_talk else KEYS
         if isinstance(event, Summary):
             self._summary = event
         if self._closed:
@@ -110,6 +140,11 @@ class Screen:
             self._end()  # the terminal has gone
         finally:
             self.close()
+
+    async def commands(self) -> AsyncIterator[Command]:
+        """What keys and slash commands asked for, until the person leaves."""
+        while (command := await self._asked.get()) is not None:
+            yield command
 
     async def lines(self) -> AsyncIterator[str]:
         """What the person typed, until they leave."""
@@ -137,6 +172,26 @@ class Screen:
                 # Each on one line however narrow the terminal is, so that the command can be copied.
                 self._console.print(words, soft_wrap=True)
 
+    def _send(self, text: str) -> None:
+        if not text.startswith("/") or text.startswith("//"):
+            self._typed.put_nowait(text.removeprefix("/") if text.startswith("//") else text)
+        elif command := SLASHES.get(text[1:].strip().lower()):
+            self._asked.put_nowait(command)
+        else:
+            names = ", ".join(f"/{name}" for name in SLASHES)
+            self.show(
+                Warned(f"there is no command {text.split(maxsplit=1)[0]}", f"there are {names}; //text sends /text")
+            )
+
+    def _ask(self, command: Command) -> None:
+        if command == "talk" and self._kitty.supported:
+            command = "press"
+        elif command == "talk":
+            before, self._space_at = self._space_at, self._clock()
+            if self._space_at - before < REPEAT_S:
+                return
+        self._asked.put_nowait(command)
+
     def _leave(self) -> None:
         if self.quit.is_set():
             signal.raise_signal(signal.SIGINT)  # asked twice; raw mode has swallowed the terminal's own
@@ -146,6 +201,7 @@ class Screen:
     def _end(self) -> None:
         self.quit.set()
         self._typed.put_nowait(None)
+        self._asked.put_nowait(None)
 
     # ------------------------------------------------------------------------------------- the terminal
 
@@ -153,18 +209,34 @@ class Screen:
         def read() -> None:
             self._key_at = self._clock()
             self._line.press(keyboard.read_keys())
+            self._follow_releases()
             if keyboard.closed:
                 self._end()
 
         self._keyboard = keyboard
+        if self._push_to_talk and sys.platform != "win32":
+            terminal: Any = keyboard
+            terminal.stdin_reader = _Reader(terminal.stdin_reader, self._kitty)
         self._terminal.enter_context(keyboard.raw_mode())
         self._terminal.enter_context(keyboard.attach(read))
         if sys.platform != "win32":
             self._terminal.callback(self._write, "\x1b[?2004l")
             self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
+            if self._push_to_talk:
+                self._write(kitty.ASK)
         self._terminal.callback(self._live.stop)
         self._terminal.callback(self._region.rows.clear)
         self._live.start()
+
+    def _follow_releases(self) -> None:
+        """Have the terminal report keys that are let go, once it has said that it can; take such a report."""
+        if self._kitty.supported and not self._reporting:
+            self._reporting = True
+            self._terminal.callback(self._write, kitty.END)
+            self._write(kitty.REPORT)
+        if self._kitty.released:
+            self._kitty.released = False
+            self._asked.put_nowait("release")
 
     def _write(self, sequence: str) -> None:
         self._console.file.write(sequence)
@@ -174,6 +246,8 @@ class Screen:
 
     def _draw(self) -> None:
         now = self._clock()
+        if self._key_at is not None and now - self._key_at > LETTER_S:
+            self._line.settle()
         if self._keyboard and self._key_at is not None and now - self._key_at > ESCAPE_S:
             self._key_at = None
             self._line.press(self._keyboard.flush_keys())
@@ -200,10 +274,20 @@ class Screen:
         if status.notice:
             rows.insert(0, paint.notice(status, width))
         elif len(rows) == 1:
-            rows.insert(0, paint.prompt(status, width, hint=paint.HINT if self._typing else paint.LEAVE))
+            rows.insert(0, paint.prompt(status, width, hint=self._hint(width)))
         spoken = [text for line in self._partials.values() for text in paint.entry(line, width)]
         room = max(0, height - len(rows) - 1)
         return [*spoken[max(0, len(spoken) - room) :], Text(), *rows]
+
+    def _hint(self, width: int) -> str:
+        talk = " " in self._line.commands
+        keys = [
+            "hold space to talk" if talk and self._kitty.supported else "space to talk" if talk else "",
+            "type to write" if self._typing else "",
+            "m mutes" if "m" in self._line.commands and width > WIDE else "",
+            paint.LEAVE,
+        ]
+        return " · ".join(filter(None, keys))
 
     def _take_finals(self) -> list[Text]:
         taken, self._finals = self._finals, []

@@ -7,12 +7,14 @@ leave; mosh's `terminaloverlay` is the model. The state words, first match wins:
 * resting: there is none, and none is needed until the person speaks or types
 * hearing you, speaking: as `Speaking` says, the person first, since a person cuts in
 * thinking: the person has ended, or typed, and nothing has come back yet
+* muted; press space: the microphone is shut, until the key to talk is pressed
 * listening, or `typing only` when the conversation has no microphone
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from livechat import events as ev
 from livechat.ui.text import age, clean, duration, tokens, validity
@@ -28,7 +30,8 @@ FLOOR_DB, FULL_DB = -60.0, -6.0  # the two ends of a meter
 
 SIGNS = {
     "connecting": "◌", "listening": "○", "hearing you": "●", "thinking": "…", "speaking": "»",
-    "handing over": "↻", "waiting to retry": "‖", "typing only": "›", "resting": "∙", "ended": "■",
+    "handing over": "↻", "waiting to retry": "‖", "typing only": "›", "muted": "×", "press space": "␣",
+    "resting": "∙", "ended": "■",
 }  # fmt: skip
 
 
@@ -49,6 +52,7 @@ class Status:
     context: str  # tokens in the context
     filled: float | None  # context against the trigger, 0 to 1; None with compression off
     mic: float  # 0 to 1
+    shut: bool  # what the microphone hears does not go out
     speaker: float
     lost: str  # what was dropped
     reply: str  # last reply latency
@@ -77,6 +81,7 @@ class ViewState:
         self._levels = ev.Levels(-90, -90)
         self._levels_at = 0.0
         self._speaking = ev.Speaking(person=False, model=False)
+        self._mic: Literal["open", "muted", "held"] = "open"
         self._asked_at: float | None = None  # since when an answer is due
         self._worded = False  # the question was typed or transcribed, so it is no mere noise
         self._answering = False
@@ -125,6 +130,8 @@ class ViewState:
                 self._context = event.prompt_tokens + event.response_tokens
             case ev.Compression():
                 self._context = event.after
+            case ev.Mic():
+                self._mic = event.state
             case ev.Levels():
                 self._levels, self._levels_at = event, now
             case ev.Summary():
@@ -168,6 +175,7 @@ class ViewState:
             context="" if self._context is None else tokens(self._context),
             filled=None if trigger is None else (self._context or 0) / max(1, trigger),
             mic=_meter(self._levels.mic) if fresh else 0.0,
+            shut=self._mic != "open",
             speaker=_meter(self._levels.speaker) if fresh else 0.0,
             lost=f"lost {duration(self._dropped_ms)}" if self._dropped_ms > 0 else "",
             reply="" if self._reply_ms is None else duration(self._reply_ms),
@@ -194,6 +202,8 @@ class ViewState:
             return "speaking"
         if self._asked_at is not None and (self._worded or now - self._asked_at < NOISE_S):
             return "thinking"
+        if self._mic != "open":
+            return "muted" if self._mic == "muted" else "press space"
         return "typing only" if self._typed_only else "listening"
 
     def _notice(self, state: str, now: float) -> str:

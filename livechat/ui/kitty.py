@@ -1,0 +1,39 @@
+"""PURE. Keys that are let go, where a terminal reports them: the kitty keyboard protocol, as far as we need it.
+
+A terminal is asked (ASK) and says so (SUPPORTED); with REPORT on, a key that makes text still sends that text
+when it goes down, and this when it comes up: ESC [ code ; modifiers : 3 u. Repeats are 2 in place of 3.
+https://sw.kovidgoyal.net/kitty/keyboard-protocol/
+"""
+
+from __future__ import annotations
+
+import re
+
+ASK = "\x1b[?u\x1b[c"  # and for the device's attributes, which every terminal answers: so an answer always comes
+REPORT = "\x1b[>2u"
+END = "\x1b[<u"
+RELEASED = "\x1b[32;1:3u"  # the space bar came up
+
+_ANSWER = re.compile(r"\x1b\[\?[\d;]*[uc]")
+_SUPPORTED = re.compile(r"\x1b\[\?\d+u")
+_EVENT = re.compile(r"\x1b\[\d+(?::\d*)*;(\d*)(?::([123]))?(?:;[\d:]*)?u")
+_PART = re.compile(r"\x1b(?:\[[?\d:;]*)?$")
+
+
+class Keys:
+    """Takes out of what a terminal sends what only this protocol has."""
+
+    def __init__(self) -> None:
+        self.supported = False
+        self.released = False  # the space bar came up; whoever sees to it sets this back
+        self._rest = ""
+
+    def feed(self, data: str) -> str:
+        """What a key decoder is to see of `data`."""
+        data, self._rest = self._rest + data, ""
+        self.supported = self.supported or bool(_SUPPORTED.search(data))
+        self.released = self.released or RELEASED in data
+        data = _EVENT.sub("", _ANSWER.sub("", data))
+        if self.supported and (part := _PART.search(data)):
+            data, self._rest = data[: part.start()], part[0]
+        return data
