@@ -98,6 +98,8 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
         with _trace(settings.trace) as trace, quiet_stderr(), contextlib.closing(_display(settings)) as display:
             source, lines, sink = _sound(settings, display, notices)
+            if settings.record:
+                source, sink = _recorded(settings.record, source, sink, trouble)
             parts = Parts(
                 settings=settings,
                 display=display,
@@ -401,6 +403,18 @@ def _sound(
         notices.append((f"{error.message}: type instead, and read the answers", error.hint))
         source = None
     return source, display.lines(), sink or NullSink()
+
+
+def _recorded(
+    path: str, source: Source | None, sink: Sink, on_trouble: Callable[[str, str], None]
+) -> tuple[Source | None, Sink]:
+    """The same, both recorded. Where nothing is played, it is recorded as it would have been heard."""
+    from livechat.audio.files import NullSink, PacedSink
+    from livechat.audio.recording import Recording
+
+    recording = Recording(path, on_trouble)
+    heard = PacedSink() if isinstance(sink, NullSink) else sink
+    return source and recording.source(source), recording.sink(heard)
 
 
 def _speaker(settings: Settings, display: Display, notices: list[tuple[str, str]]) -> Sink | None:

@@ -33,7 +33,10 @@ _Input = Annotated[
         help="A sound file instead of the microphone; - is raw 16 kHz s16le on stdin.",
     ),
 ]
-_Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV file instead of the speaker.")]
+_Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV or FLAC file instead of the speaker.")]
+_Record = Annotated[
+    Text, typer.Option("--record", metavar="FILE", help="Record both voices: a stereo WAV or FLAC, you on the left.")
+]
 _TextOnly = Annotated[bool, typer.Option("--text", help="Type and read: neither microphone nor speaker.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 _Offline = Annotated[
@@ -100,6 +103,7 @@ _Faults = Annotated[
 def talk(
     input: _Input = None,  # noqa: A002, the flag's name
     output: _Output = None,
+    record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,
     offline: _Offline = False,
@@ -133,6 +137,7 @@ def resume(
     ] = None,
     input: _Input = None,  # noqa: A002
     output: _Output = None,
+    record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,
     offline: _Offline = False,

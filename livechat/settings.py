@@ -19,8 +19,8 @@ class Settings:
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a WAV file, or
-    None for the speaker. `text`: neither microphone nor speaker. `vad`: of the server's voice detection, what was
-    asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
+    None for the speaker. `text`: neither microphone nor speaker. `record`: a file for both voices. `vad`: of the
+    server's voice detection, what was asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
     """
 
     backend: Backend = "offline"
@@ -32,6 +32,7 @@ class Settings:
     target_tokens: int | None = None
     input: str | None = None
     output: str | None = None
+    record: str | None = None
     text: bool = False
     json: bool = False
     mic: str | None = None
@@ -70,6 +71,7 @@ def resolve(
     no_compression: bool = False,
     input: str | None = None,  # noqa: A002, the flag's name
     output: str | None = None,
+    record: str | None = None,
     text: bool = False,
     json: bool = False,
     mic: str | None = None,
@@ -100,6 +102,10 @@ def resolve(
         raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
     if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
         raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
+    if record and Path(record).exists():
+        raise UsageError(f"--record {record} is there already, and is not written over", "give it another name")
+    if record and output and Path(record).resolve() == Path(output).resolve():
+        raise UsageError(f"--record and --output are both {record}", "give one of them another name")
     if ca_file and not Path(ca_file).is_file():
         raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
     backend, url, key = _backend(environ, offline=offline, endpoint=endpoint)
@@ -125,6 +131,7 @@ def resolve(
         target_tokens=target_tokens,
         input=input,
         output=output,
+        record=record,
         text=text,
         json=json,
         mic=mic,

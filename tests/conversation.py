@@ -19,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livechat.app import Parts, converse
-from livechat.audio.base import INPUT_RATE, Sink
+from livechat.audio.base import INPUT_RATE, Sink, Source
 from livechat.audio.dsp import Resampler
-from livechat.audio.files import NullSink, WavSink, WavSource
-from livechat.events import Command, ModelText, Output, Summary, UserText
+from livechat.audio.files import NullSink, PacedSink, WavSink, WavSource
+from livechat.audio.recording import Recording
+from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
 from livechat.server.agent import Parrot, Question, Said, make_agent
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
@@ -184,6 +185,7 @@ async def talk(
     typed: tuple[tuple[float, str], ...] = (),
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
+    record: Path | None = None,
     resumed: Callable[[Store], Kept | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
@@ -194,11 +196,15 @@ async def talk(
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
     store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
-    sink: Sink = WavSink(answers) if answers else NullSink()
+    source: Source | None = WavSource(speech) if speech else None
+    sink: Sink = WavSink(answers) if answers else PacedSink() if record else NullSink()
+    if record:
+        recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))
+        source, sink = source and recording.source(source), recording.sink(sink)
     parts = Parts(
         settings=settings_for(server, folder, **more),
         display=display,
-        source=WavSource(speech) if speech else None,
+        source=source,
         lines=display.lines() if typed or not speech else None,
         one_at_a_time=one_at_a_time,
         sink=sink,

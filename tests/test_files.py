@@ -294,7 +294,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_recorded_is_kept(tmp_path: 
 
 
 def test_a_recording_stops_before_a_wav_file_overflows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livechat.audio.files._WAV_BYTES", 96_000)
+    monkeypatch.setattr("livechat.audio.writer._WAV_BYTES", 96_000)
     sink = WavSink(tmp_path / "out.wav")
     with pytest.raises(DeviceError, match="4 GiB"):
         run(sink.run())

@@ -78,8 +78,8 @@ HOMES = {
     "google": {"session/link.py"},
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
-        "audio/dsp.py", "audio/files.py", "audio/ring.py", "audio/speaker.py", "server/sound.py", "server/speech.py",
-        "server/spoken.py",
+        "audio/dsp.py", "audio/files.py", "audio/recording.py", "audio/ring.py", "audio/speaker.py",
+        "server/sound.py", "server/speech.py", "server/spoken.py",
     },
     "onnxruntime": {"server/speech.py"},
     "platformdirs": {"store.py"},
@@ -87,7 +87,7 @@ HOMES = {
     "pywebrtc_audio": {"audio/dsp.py"},
     "rich": {"ui/paint.py", "ui/screen.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},
-    "soundfile": {"audio/files.py"},
+    "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},
     # Client: its exceptions pass through the SDK. Server: who listens, and one connection.
     "websockets": {"session/link.py", "server/link.py", "server/line.py", "server/serve.py"},

@@ -7,11 +7,9 @@ and a loop in virtual time runs it as fast as it likes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import os
 import stat
-import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -20,16 +18,16 @@ import numpy as np
 
 from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE
 from livechat.audio.dsp import SILENCE_DBFS, Framer, from_float, level
-from livechat.audio.ring import Ring
+from livechat.audio.ring import Ring, Samples
 from livechat.audio.worker import Worker
+from livechat.audio.writer import create
 from livechat.errors import DeviceError, UsageError
 
 _TICK_S = FRAME_MS / 1000
 _CATCH_UP_S = 0.2  # how far behind its time a source may hurry to catch up; what is later stays late
 _RATES = range(4_000, 384_001)  # Hz; outside it a header is damaged rather than unusual
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
-_SAVE_S = 1.0  # so much of a recording its header may not know of when the process is killed
-_WAV_BYTES = 2**32 - 2**16  # sizes in a WAV file have 32 bits
+_PAUSE = OUTPUT_RATE // 2  # samples between two answers where silence is left out
 
 
 class _Pace:
@@ -166,43 +164,21 @@ class SilenceSource:
         """Nothing to give back."""
 
 
-class WavSink:
-    """Records the model's voice into a WAV file (24 kHz mono s16) as a listener would have heard it.
+class PacedSink:
+    """A listener without a speaker: what is queued counts as heard at the pace of speech, from run() on."""
 
-    The file runs in step with the conversation, from run() on: silence where the model says nothing, and what
-    flush() takes back is not in it. It is a valid WAV file at any moment, even if the process is killed.
-    Raises UsageError at once if the file cannot be written.
-    """
+    name = "none"
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.name = Path(path).name
+    def __init__(self) -> None:
         self._ring = Ring(_QUEUE_S * OUTPUT_RATE)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # from run() to close()
         self._began = 0.0  # the loop's clock at run()
-        self._done = 0  # samples in the file
-        self._saved = 0  # of those, counted in its header
+        self._done = 0  # samples heard since then, silence among them
         self._last = b""
         self._error: DeviceError | None = None
-        if Path(path).suffix.lower() not in {".wav", ""}:
-            raise UsageError(f"--output {path}: only WAV is written", "give it a name that ends in .wav")
-        if Path(path).is_fifo():
-            raise UsageError(f"--output {path}: a WAV file cannot go through a pipe", "name a file")
-        try:
-            # Unbuffered: what was written outlives the process, and a full disk is an error only once.
-            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - closed by close()
-            try:
-                self._save()
-            except OSError:
-                self._file.close()
-                raise
-        except OSError as error:
-            raise UsageError(
-                f"--output {path} cannot be written: {error.strerror}",
-                "name a file in a directory you may write to",
-            ) from error
 
     async def run(self) -> None:
-        """Write until cancelled. Raises DeviceError when the file can take no more."""
+        """Listen until cancelled. Raises DeviceError when a file can take no more."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         pace = _Pace()
@@ -212,41 +188,19 @@ class WavSink:
         raise self._error
 
     def _advance(self) -> None:
-        """Write all that has been heard by now."""
-        if self._loop is None or self._error or self._file.closed:
+        """Hear all that is due by now."""
+        if self._loop is None:
             return
-        due = round((self._loop.time() - self._began) * OUTPUT_RATE) - self._done
-        if due <= 0:
-            return
-        block = np.empty(due, np.int16)
-        self._ring.read_into(block)
-        self._last = block[-OUTPUT_RATE // 50 :].tobytes()
-        try:
-            if 2 * (self._done + due) > _WAV_BYTES:
-                raise OSError(0, "it has reached 4 GiB, the most a WAV file can hold")
-            self._file.write(block.tobytes())
-            self._done += due
-            if self._done - self._saved >= _SAVE_S * OUTPUT_RATE:
-                self._save()
-        except OSError as error:
-            self._error = DeviceError(
-                f"recording to {self.name} stopped: {error.strerror}",
-                "what was recorded until then is in it",
-            )
+        due = round((self._loop.time() - self._began) * OUTPUT_RATE)
+        while self._done < due and not self._error:
+            block = np.empty(min(due - self._done, OUTPUT_RATE), np.int16)
+            said = self._ring.read_into(block)
+            self._done += len(block)
+            self._last = block[-OUTPUT_RATE // 50 :].tobytes()
+            self._hear(block, said)
 
-    def _save(self) -> None:
-        """Write the file's header, with the sizes as they are now."""
-        size = max(0, self._file.seek(0, io.SEEK_END) - 44)
-        header = struct.pack(
-            "<4sI4s4sIHHIIHH4sI",
-            *(b"RIFF", 36 + size, b"WAVE"),
-            *(b"fmt ", 16, 1, 1, OUTPUT_RATE, 2 * OUTPUT_RATE, 2, 16),  # PCM, one channel of 16 bit
-            *(b"data", size),
-        )
-        self._file.seek(0)
-        self._file.write(header)
-        self._file.seek(0, io.SEEK_END)
-        self._saved = self._done
+    def _hear(self, block: Samples, said: int) -> None:
+        """This was heard now: `said` samples that had been queued, and silence after them."""
 
     def play(self, pcm: bytes) -> None:
         """Queue s16le at 24 kHz to be heard from now on. Beyond ten minutes ahead, the newest is left out."""
@@ -268,11 +222,46 @@ class WavSink:
         return level(self._last)
 
     def close(self) -> None:
-        """Finish the file. Safe to call twice."""
+        """Listen no more. Safe to call twice."""
         self._advance()
-        if not self._file.closed:
-            with contextlib.suppress(OSError):  # run() has said what is wrong
-                self._save()
+        self._loop = None
+
+
+class WavSink(PacedSink):
+    """Records the model's voice into a WAV or FLAC file (24 kHz mono s16) as a listener would have heard it.
+
+    The file runs in step with the conversation, from run() on: silence where the model says nothing, and what
+    flush() takes back is not in it. With `compact` it holds what the model says and no silence but up to half a
+    second between. It is a valid file at any moment, even if the process is killed.
+    Raises UsageError at once if the file cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, compact: bool = False) -> None:
+        super().__init__()
+        self.name = Path(path).name
+        self._compact = compact
+        self._silence: int | None = None  # samples since the model last spoke, None before it does
+        self._file = create(path, "--output", 1)
+
+    def _hear(self, block: Samples, said: int) -> None:
+        try:
+            if not self._compact:
+                self._file.write(block)
+            elif said:
+                self._file.write(np.zeros(min(self._silence or 0, _PAUSE), np.int16))
+                self._file.write(block[:said])
+                self._silence = len(block) - said
+            elif self._silence is not None:
+                self._silence += len(block)
+        except OSError as error:
+            self._error = DeviceError(
+                f"recording to {self.name} stopped: {error.strerror}",
+                "what was recorded until then is in it",
+            )
+
+    def close(self) -> None:
+        """Finish the file. Safe to call twice."""
+        super().close()
         self._file.close()
 
 

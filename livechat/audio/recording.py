@@ -1,0 +1,202 @@
+"""Both voices of a conversation in one stereo file: the person left, the model right, as they were heard.
+
+A tap between the conversation and its source and sink, of which neither knows. The file's timeline is the loop's
+clock. Sound cards have clocks of their own, and threads and pipes deliver late; so a voice goes on where it ended
+as long as that is about where the clock is, and what is recorded waits a moment before it is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from livechat.audio.base import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
+from livechat.audio.dsp import Resampler, level
+from livechat.audio.ring import Ring, Samples
+from livechat.audio.writer import create
+
+_WAIT = OUTPUT_RATE * 2 // 5  # samples between now and what is written, 0.4 s: so late may a frame be
+_BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
+_LOOK_S = FRAME_MS / 1000  # how often the sink is asked what was heard
+_SLACK = OUTPUT_RATE // 25  # samples a voice may be off the clock, 40 ms, before it is put right
+_FRAMES = 100  # of the person's, 2 s: the least late of them shows how far they are off the clock
+_QUIET_DBFS = -50.0  # below it nobody hears a correction
+_HELD_BACK = 24  # samples by which the Resampler is late, see there
+_QUEUE_S = 600  # of the model's voice, as much as sinks queue
+
+Stereo = npt.NDArray[np.int16]
+
+
+class Recording:
+    """Records what passes through `source` and `sink`, in 24 kHz s16: the model's rate, and above the person's.
+
+    The file is WAV, or FLAC if its name says so, and valid at any moment. When it can take no more, `on_trouble`
+    is called once with a message and a hint, and the conversation goes on. Raises UsageError at once if the file
+    exists or cannot be written: what was said once cannot be recorded again, so nothing is written over.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], on_trouble: Callable[[str, str], None]) -> None:
+        self.name = Path(path).name
+        self._on_trouble = on_trouble
+        self._file = create(path, "--record", 2, fresh=True)
+        self._began: float | None = None  # the loop's clock where the timeline begins
+        self._window: Stereo = np.zeros((_WAIT + _BLOCK, 2), np.int16)  # what is not yet written, and room for more
+        self._written = 0  # samples of the timeline in the file
+        self._over = False  # finished, or failed
+
+    def source(self, source: Source) -> Source:
+        """`source`, recorded in the left channel."""
+        return _Person(source, self)
+
+    def sink(self, sink: Sink) -> Sink:
+        """`sink`, recorded in the right channel. Its close() finishes the recording."""
+        return _Model(sink, self)
+
+    def now(self) -> int:
+        """Where on the timeline, in samples, it is now."""
+        clock = asyncio.get_running_loop().time()
+        if self._began is None:
+            self._began = clock
+        return round((clock - self._began) * OUTPUT_RATE)
+
+    def put(self, samples: Samples, at: int, channel: int) -> None:
+        """Record samples from `at` on, in place of what was there. What is before the written end is left out."""
+        first = max(0, at - self._written)
+        samples = samples[max(0, self._written - at) :]
+        missing = first + len(samples) - len(self._window)
+        if self._over:
+            return
+        if missing > 0:
+            self._window = np.concatenate([self._window, np.zeros((missing, 2), np.int16)])
+        self._window[first : first + len(samples), channel] = samples
+
+    def write(self) -> None:
+        """Write what has waited long enough."""
+        self._write(self.now() - _WAIT, _BLOCK)
+
+    def finish(self) -> None:
+        """Write all there is, and close the file. Safe to call twice."""
+        if self._began is not None:
+            self._write(self.now(), 1)
+        self._over = True
+        self._file.close()
+
+    def _write(self, until: int, least: int) -> None:
+        while not self._over and (due := until - self._written) >= least:
+            block, rest = np.split(self._window, [min(due, _BLOCK)])
+            self._window = np.concatenate([rest, np.zeros_like(block)])
+            self._written += len(block)
+            try:
+                self._file.write(block)
+            except OSError as error:
+                self._over = True
+                self._on_trouble(
+                    f"recording to {self.name} stopped: {error.strerror}",
+                    "what was recorded until then is in it, and the conversation goes on",
+                )
+
+
+class _Person:
+    """A Source whose frames are recorded."""
+
+    def __init__(self, source: Source, recording: Recording) -> None:
+        self.name = source.name
+        self._source = source
+        self._recording = recording
+        self._resampler = Resampler(INPUT_RATE, OUTPUT_RATE)
+        self._end: int | None = None  # where on the timeline the next frame belongs
+        self._late: deque[int] = deque(maxlen=_FRAMES)  # by how much the last ones came later than that
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """The source's frames. See Source.frames."""
+        async for frame in self._source.frames():
+            self._record(frame)
+            yield frame
+
+    def _record(self, frame: bytes) -> None:
+        samples = np.frombuffer(self._resampler.feed(frame), np.int16)
+        at = self._recording.now() - _HELD_BACK
+        if self._end is None or at - self._end > _WAIT:
+            self._late.clear()
+            self._end = at
+        self._late.append(at - self._end)
+        # Frames come late at times but never early, so the least late one is on time. If it is not, it is the
+        # timeline that is off: by a gap in the voice, or because the clocks differ.
+        off = min(self._late)
+        if len(self._late) == _FRAMES and abs(off) > _SLACK and level(frame) < _QUIET_DBFS:
+            self._late.clear()
+            self._end += off
+        self._recording.put(samples, self._end, 0)
+        self._end += len(samples)
+
+    def close(self) -> None:
+        """Close the source. Safe to call twice."""
+        self._source.close()
+
+
+class _Model:
+    """A Sink whose sound is recorded when, by its own count of what is not yet heard, it was heard."""
+
+    def __init__(self, sink: Sink, recording: Recording) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._recording = recording
+        self._unheard = Ring(_QUEUE_S * OUTPUT_RATE)
+        self._end = 0  # where on the timeline the voice ended
+
+    async def run(self) -> None:
+        """Play until cancelled. See Sink.run."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            await self._sink.run()
+
+    async def _watch(self) -> None:
+        while True:
+            self._look()
+            self._recording.write()
+            await asyncio.sleep(_LOOK_S)
+
+    def _look(self) -> None:
+        """Record what was heard since the last look."""
+        heard = self._unheard.pending - round(self._sink.pending_ms() * OUTPUT_RATE / 1000)
+        if heard <= 0:
+            return
+        block = np.empty(heard, np.int16)
+        self._unheard.read_into(block)
+        at = self._recording.now() - heard
+        if abs(at - self._end) <= _SLACK:
+            at = self._end
+        self._recording.put(block, at, 1)
+        self._end = at + heard
+
+    def play(self, pcm: bytes) -> None:
+        """Queue s16le mono at 24 kHz. See Sink.play."""
+        self._look()
+        self._sink.play(pcm)
+        self._unheard.write(np.frombuffer(pcm, np.int16))
+
+    def flush(self) -> float:
+        """Go silent at once. See Sink.flush."""
+        self._look()
+        self._unheard.flush()
+        return self._sink.flush()
+
+    def pending_ms(self) -> float:
+        """How many ms are queued and not yet heard."""
+        return self._sink.pending_ms()
+
+    def level(self) -> float:
+        """Loudness of what is being played now, in dBFS."""
+        return self._sink.level()
+
+    def close(self) -> None:
+        """Close the sink and finish the recording. Safe to call twice."""
+        self._look()
+        self._sink.close()
+        self._recording.finish()
