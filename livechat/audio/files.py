@@ -68,6 +68,8 @@ class WavSource:
                 f"--input {path} is not a sound file: {reason}",
                 "WAV, FLAC, Ogg and MP3 are read; for raw 16 kHz s16le use --input - < FILE",
             ) from error
+        # soundfile seeks to where it is after each read, and MP3 cannot be entered at any place without harm.
+        self._file.seekable = lambda: False
         if self._file.samplerate not in _RATES or not self._file.frames:
             rate, frames = self._file.samplerate, self._file.frames
             self.close()
