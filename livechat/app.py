@@ -381,7 +381,7 @@ def _sound(
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
     from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
 
-    sink: Sink | None = WavSink(settings.output) if settings.output else None
+    sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input == "-":
         return RawSource(sys.stdin.buffer), None, sink or NullSink()
     if settings.input:

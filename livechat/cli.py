@@ -34,6 +34,7 @@ _Input = Annotated[
     ),
 ]
 _Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV or FLAC file instead of the speaker.")]
+_Compact = Annotated[bool, typer.Option("--compact", help="Leave the silence between answers out of --output.")]
 _Record = Annotated[
     Text, typer.Option("--record", metavar="FILE", help="Record both voices: a stereo WAV or FLAC, you on the left.")
 ]
@@ -103,6 +104,7 @@ _Faults = Annotated[
 def talk(
     input: _Input = None,  # noqa: A002, the flag's name
     output: _Output = None,
+    compact: _Compact = False,
     record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,
@@ -137,6 +139,7 @@ def resume(
     ] = None,
     input: _Input = None,  # noqa: A002
     output: _Output = None,
+    compact: _Compact = False,
     record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,

@@ -18,9 +18,10 @@ class Settings:
     """Checked and complete: nothing here can still be refused by our own rules.
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
-    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a WAV file, or
-    None for the speaker. `text`: neither microphone nor speaker. `record`: a file for both voices. `vad`: of the
-    server's voice detection, what was asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
+    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a file, or None for
+    the speaker; `compact`: without its silence. `text`: neither microphone nor speaker. `record`: a file for both
+    voices. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"), prefix_ms and
+    silence_ms.
     """
 
     backend: Backend = "offline"
@@ -32,6 +33,7 @@ class Settings:
     target_tokens: int | None = None
     input: str | None = None
     output: str | None = None
+    compact: bool = False
     record: str | None = None
     text: bool = False
     json: bool = False
@@ -71,6 +73,7 @@ def resolve(
     no_compression: bool = False,
     input: str | None = None,  # noqa: A002, the flag's name
     output: str | None = None,
+    compact: bool = False,
     record: str | None = None,
     text: bool = False,
     json: bool = False,
@@ -102,6 +105,8 @@ def resolve(
         raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
     if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
         raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
+    if compact and not output:
+        raise UsageError("--compact leaves silence out of the --output", "name an --output FILE, or leave it out")
     if record and Path(record).exists():
         raise UsageError(f"--record {record} is there already, and is not written over", "give it another name")
     if record and output and Path(record).resolve() == Path(output).resolve():
@@ -131,6 +136,7 @@ def resolve(
         target_tokens=target_tokens,
         input=input,
         output=output,
+        compact=compact,
         record=record,
         text=text,
         json=json,

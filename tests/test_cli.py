@@ -106,6 +106,7 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--record", __file__], 2, "is there already, and is not written over"),
         (["--record", "/dev/null/a.wav", "--text"], 2, "--record /dev/null/a.wav cannot be written"),
         (["--record", "a.wav", "--output", "./a.wav"], 2, "--record and --output are both a.wav"),
+        (["--compact"], 2, "--compact leaves silence out of the --output"),
         (["--faults", "nope"], 2, "not a fault: 'nope'"),
         (["--endpoint", "nowhere"], 2, "nowhere is not the address of a Live server"),
         (["--ca-file", "none.pem"], 2, "there is no file none.pem"),

@@ -265,6 +265,31 @@ def test_a_recording_holds_what_was_heard_when_it_was_heard_and_not_what_was_flu
     assert np.count_nonzero(sound[again - 2 :]) == 2400
 
 
+def test_a_compact_file_holds_what_was_heard_and_a_short_pause_between(tmp_path: Path) -> None:
+    answer = np.arange(1, 24_001).astype(np.int16)
+
+    async def main() -> None:
+        sink = WavSink(tmp_path / "out.flac", compact=True)
+        task = asyncio.create_task(sink.run())
+        await asyncio.sleep(3.0)
+        sink.play(answer.tobytes())
+        await asyncio.sleep(0.25)
+        sink.flush()
+        await asyncio.sleep(5.0)
+        sink.play(answer[:12_000].tobytes())
+        await asyncio.sleep(0.6)
+        sink.play(answer[12_000:].tobytes())
+        await asyncio.sleep(7.0)
+        sink.close()
+        task.cancel()
+
+    run(main())
+    sound, rate = soundfile.read(tmp_path / "out.flac", dtype="int16")
+    assert rate == 24_000
+    pause, jitter = np.zeros(12_000, np.int16), np.zeros(2_400, np.int16)
+    assert np.array_equal(sound, np.concatenate([answer[:6_000], pause, answer[:12_000], jitter, answer[12_000:]]))
+
+
 def test_a_recording_survives_the_death_of_the_process(tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
     program = (
