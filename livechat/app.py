@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # What of a talk's flags a resume begins with; the rest is of the moment.
 _REMEMBERED = ("model", "voice", "system", "trigger_tokens", "target_tokens", "endpoint", "ca_file")
+_FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
 
 
@@ -268,6 +269,7 @@ async def _runner(
         dial=dialler.dial,
         source=parts.source,
         silence=SilenceSource(),
+        fast=settings.fast,
         lines=parts.lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
@@ -381,11 +383,12 @@ def _sound(
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
     from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
 
+    speed = _FAST if settings.fast else 1.0
     sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input == "-":
-        return RawSource(sys.stdin.buffer), None, sink or NullSink()
+        return RawSource(sys.stdin.buffer, speed), None, sink or NullSink()
     if settings.input:
-        return WavSource(settings.input), None, sink or _speaker(settings, display, notices) or NullSink()
+        return WavSource(settings.input, speed), None, sink or _speaker(settings, display, notices) or NullSink()
     piped = not sys.stdin.isatty() and not settings.mic
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()

@@ -33,6 +33,9 @@ _Input = Annotated[
         help="A sound file instead of the microphone; - is raw 16 kHz s16le on stdin.",
     ),
 ]
+_Fast = Annotated[
+    bool, typer.Option("--fast", help="Go through --input up to ten times faster, for the same answers.")
+]
 _Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV or FLAC file instead of the speaker.")]
 _Compact = Annotated[bool, typer.Option("--compact", help="Leave the silence between answers out of --output.")]
 _Record = Annotated[
@@ -103,6 +106,7 @@ _Faults = Annotated[
 @app.command()
 def talk(
     input: _Input = None,  # noqa: A002, the flag's name
+    fast: _Fast = False,
     output: _Output = None,
     compact: _Compact = False,
     record: _Record = None,
@@ -138,6 +142,7 @@ def resume(
         Text, typer.Argument(metavar="[HANDLE|CONVERSATION]", help="What to go on with; nothing: the newest.")
     ] = None,
     input: _Input = None,  # noqa: A002
+    fast: _Fast = False,
     output: _Output = None,
     compact: _Compact = False,
     record: _Record = None,

@@ -18,7 +18,8 @@ class Settings:
     """Checked and complete: nothing here can still be refused by our own rules.
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
-    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone. `output`: a file, or None for
+    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than
+    it sounds. `output`: a file, or None for
     the speaker; `compact`: without its silence. `text`: neither microphone nor speaker. `record`: a file for both
     voices. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"), prefix_ms and
     silence_ms.
@@ -32,6 +33,7 @@ class Settings:
     trigger_tokens: int | None = None
     target_tokens: int | None = None
     input: str | None = None
+    fast: bool = False
     output: str | None = None
     compact: bool = False
     record: str | None = None
@@ -72,6 +74,7 @@ def resolve(
     target_tokens: int | None = None,
     no_compression: bool = False,
     input: str | None = None,  # noqa: A002, the flag's name
+    fast: bool = False,
     output: str | None = None,
     compact: bool = False,
     record: str | None = None,
@@ -105,6 +108,10 @@ def resolve(
         raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
     if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
         raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
+    if fast and not input:
+        raise UsageError("--fast hurries through an --input", "name an --input FILE, or leave it out")
+    if fast and record:
+        raise UsageError("--fast does not go with --record, which keeps time", "leave one of them out")
     if compact and not output:
         raise UsageError("--compact leaves silence out of the --output", "name an --output FILE, or leave it out")
     if record and Path(record).exists():
@@ -114,6 +121,10 @@ def resolve(
     if ca_file and not Path(ca_file).is_file():
         raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
     backend, url, key = _backend(environ, offline=offline, endpoint=endpoint)
+    if fast and backend in ("gemini", "vertex"):
+        raise UsageError(
+            "--fast is not for Gemini, which asks for sound at the pace of speech", "leave it out, or add --offline"
+        )
     if faults and backend != "offline":
         raise UsageError(
             "--faults breaks the embedded server only", "add --offline, or use `livechat serve --faults`"
@@ -135,6 +146,7 @@ def resolve(
         trigger_tokens=trigger_tokens,
         target_tokens=target_tokens,
         input=input,
+        fast=fast,
         output=output,
         compact=compact,
         record=record,

@@ -196,7 +196,7 @@ async def talk(
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
     store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
-    source: Source | None = WavSource(speech) if speech else None
+    source: Source | None = WavSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
     sink: Sink = WavSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
         recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))

@@ -106,6 +106,8 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--record", __file__], 2, "is there already, and is not written over"),
         (["--record", "/dev/null/a.wav", "--text"], 2, "--record /dev/null/a.wav cannot be written"),
         (["--record", "a.wav", "--output", "./a.wav"], 2, "--record and --output are both a.wav"),
+        (["--fast"], 2, "--fast hurries through an --input"),
+        (["--fast", "--input", str(GO_FORWARD), "--record", "a.wav"], 2, "--fast does not go with --record"),
         (["--compact"], 2, "--compact leaves silence out of the --output"),
         (["--faults", "nope"], 2, "not a fault: 'nope'"),
         (["--endpoint", "nowhere"], 2, "nowhere is not the address of a Live server"),

@@ -143,6 +143,15 @@ def test_raw_sound_that_is_all_there_is_slowed_down_to_real_time() -> None:
     assert is_paced(times)
 
 
+def test_a_source_in_a_hurry_gives_the_same_sound_sooner(tmp_path: Path) -> None:
+    sound = np.random.default_rng(0).integers(-99, 99, 16_000).astype(np.int16)
+    soundfile.write(tmp_path / "in.wav", sound, 16_000)
+    for source in (WavSource(tmp_path / "in.wav", 10.0), RawSource(io.BytesIO(sound.tobytes()), 10.0)):
+        heard, times = run(collect(source))
+        assert heard == sound.tobytes()
+        assert times[-1] == pytest.approx(0.098, abs=1e-6)
+
+
 def test_an_odd_byte_at_the_end_of_raw_sound_is_left_out() -> None:
     assert run(collect(RawSource(io.BytesIO(b"\1" * (FRAME_BYTES + 1)))))[0] == b"\1" * FRAME_BYTES
 

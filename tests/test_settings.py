@@ -180,6 +180,15 @@ def test_a_model_that_cannot_hold_a_conversation_is_refused_by_name(model: str) 
     assert "LIVECHAT_MODEL" in error.message + error.hint
 
 
+@pytest.mark.parametrize(
+    "environ", [{"GEMINI_API_KEY": KEY}, {"GOOGLE_GENAI_USE_VERTEXAI": "1", "GOOGLE_CLOUD_PROJECT": "p"}]
+)
+def test_google_is_not_hurried(environ: dict[str, str]) -> None:
+    assert "Gemini" in refused(UsageError, environ, input="a.wav", fast=True).message
+    assert resolve(environ, input="a.wav", fast=True, offline=True).fast
+    assert resolve(environ, input="a.wav", fast=True, endpoint="https://h").fast
+
+
 def test_a_voice_is_spelt_as_the_api_does_and_an_unknown_one_is_worth_a_word() -> None:
     assert resolve({}, voice="kore").voice == "Kore"
     assert resolve({}, voice="kore").warnings == ()

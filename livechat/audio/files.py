@@ -23,7 +23,6 @@ from livechat.audio.worker import Worker
 from livechat.audio.writer import create
 from livechat.errors import DeviceError, UsageError
 
-_TICK_S = FRAME_MS / 1000
 _CATCH_UP_S = 0.2  # how far behind its time a source may hurry to catch up; what is later stays late
 _RATES = range(4_000, 384_001)  # Hz; outside it a header is damaged rather than unusual
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
@@ -31,9 +30,10 @@ _PAUSE = OUTPUT_RATE // 2  # samples between two answers where silence is left o
 
 
 class _Pace:
-    """Hands out the moments at which one frame after the other is due."""
+    """Hands out the moments at which one frame after the other is due, `speed` times as fast as they sound."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
+        self._tick = FRAME_MS / 1000 / speed
         self._loop = asyncio.get_running_loop()
         self._due: float | None = None
 
@@ -42,19 +42,21 @@ class _Pace:
         now = self._loop.time()
         due = now if self._due is None else max(self._due, now - _CATCH_UP_S)
         await asyncio.sleep(due - now)
-        self._due = due + _TICK_S
+        self._due = due + self._tick
 
 
 class WavSource:
     """A sound file as the person's voice: WAV, FLAC, Ogg or MP3, any rate, channels and sample format.
 
+    `speed`: how many times faster than it sounds it is read.
     Raises UsageError at once if the file cannot be read as sound. One that was cut off is read up to there.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], speed: float = 1.0) -> None:
         import soundfile  # 50 ms that only those who name a file wait for
 
         self.name = Path(path).name
+        self._speed = speed
         if not Path(path).is_file():
             raise UsageError(
                 f"--input {path}: there is no such file",
@@ -79,8 +81,8 @@ class WavSource:
             )
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """The file's sound, one frame every 20 ms, the last one filled up with silence. See Source.frames."""
-        pace = _Pace()
+        """The file's sound, one frame every 20 ms / speed, the last filled up with silence. See Source.frames."""
+        pace = _Pace(self._speed)
         for frame in self._cut():
             await pace.wait()
             yield frame
@@ -105,13 +107,15 @@ class WavSource:
 class RawSource:
     """Raw s16le mono at 16 kHz from a pipe or an open file as the person's voice: `--input -`.
 
-    A pipe that is faster than real time is slowed down to it; from a slower one frames come as it gives them.
+    A pipe that is faster than `speed` times real time is slowed down to it; from a slower one frames come as it
+    gives them.
     """
 
     name = "stdin"
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, speed: float = 1.0) -> None:
         self._stream = stream
+        self._speed = speed
         self._worker: Worker | None = None
         try:
             mode = os.fstat(stream.fileno()).st_mode
@@ -127,7 +131,7 @@ class RawSource:
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Frames until the end of the input, the last one filled up with silence. See Source.frames."""
-        framer, pace = Framer(), _Pace()
+        framer, pace = Framer(), _Pace(self._speed)
         while True:
             chunk = await self._read()
             for frame in framer.feed(chunk) if chunk else framer.end():

@@ -165,6 +165,10 @@ class Outbox:
         first = next((index for index, item in self._items.items() if item.speech), None)
         return first is not None and first > mark.speech
 
+    def unsent(self) -> int:
+        """How many items the link has not been given yet, those included that have left meanwhile."""
+        return len(self._unsent)
+
     def waiting(self) -> bool:
         """Whether anything said or typed has no answer yet."""
         return any(item.speech or item.text for item in self._items.values())

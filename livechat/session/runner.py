@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from livechat.audio.base import OUTPUT_RATE, Sink, Source
+from livechat.audio.base import FRAME_MS, OUTPUT_RATE, Sink, Source
 from livechat.errors import LivechatError, LostError
 from livechat.events import (
     Action,
@@ -80,6 +80,7 @@ LAST_ANSWER_S = 35.0  # after the input's end: how long a question may stay with
 LAST_LINK_S = 300.0  # after the input's end: how long there may be no link for what was said last
 LAST_NOISE_S = 6.0  # the same for what may be no question at all
 LAST_LINKS = 5  # and on how many links in a row it may stay so for so long
+FAST_AHEAD = 50  # frames unsent, 1 s: a source faster than speech waits for the link
 LAST_WORDS_S = 1.0  # after the input's end: how long an answer may take to begin where nothing seems asked
 
 _CONTENT = (Audio, Said, Heard, CutIn, Replied, TurnOver)  # what a link says of questions and answers
@@ -136,6 +137,7 @@ class Runner:
         dial: Callable[[Dial, Callable[[Wire], None]], Linklike],
         source: Source | None,
         silence: Source,
+        fast: bool,
         lines: AsyncIterator[str] | None,
         one_at_a_time: bool,
         commands: AsyncIterator[Command],
@@ -155,14 +157,18 @@ class Runner:
 
         The conversation ends by itself when both have ended and the last answer is complete.
         `commands`: what keys ask for. `gate`: what of the source goes out.
+        `fast`: the source is faster than speech; it is made to wait for the link, and while an answer is given.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
-        self._silence, self._commands, self._gate = silence, commands, gate
+        self._commands, self._gate = commands, gate
         self._sink, self._detector, self._level, self._resampler = sink, detector, level, resampler
         self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
+        self._silence, self._fast = silence, fast
+        self._waited_s = 0.0  # how long a fast source has waited for an answer since the person fell silent
+        self._away_s = 0.0  # and for a link
         self._ledger, self._show, self._ttl = ledger, show, ttl
         self._machine, self._wall = machine, wall
         self._transcript = transcript
@@ -475,9 +481,33 @@ class Runner:
             return
         async for frame in self._source.frames():
             self._speak(frame)
+            if self._fast:
+                await self._slow_down()
         self._input_ended()
         async for frame in self._silence.frames():
             self._speak(frame)
+
+    async def _slow_down(self) -> None:
+        """Make a source that is faster than speech wait for the link, and keep the time of an answer.
+
+        A pause is as long as it sounds while an answer is awaited or given: so what is said next cuts into it, or
+        does not, as it would at the pace of speech.
+        """
+        self._waited_s = 0.0 if self._speaking else self._waited_s
+        patience = LAST_ANSWER_S if self.outbox.asks() else LAST_NOISE_S
+        awaited = self.outbox.waiting() and self._waited_s < patience
+        if not self._speaking and (awaited or self._reply_mark is not None):
+            await asyncio.sleep(FRAME_MS / 1000)
+            self._waited_s += FRAME_MS / 1000
+        while self._behind():
+            await asyncio.sleep(FRAME_MS / 1000)
+            self._away_s += FRAME_MS / 1000
+
+    def _behind(self) -> bool:
+        if self._flowing or self._machine.state is State.RESTING:  # a voice ends the rest
+            self._away_s = 0.0
+            return self.outbox.unsent() > FAST_AHEAD
+        return self._away_s < LAST_LINK_S
 
     def _speak(self, frame: bytes) -> None:
         self._mic_level = self._level(frame)
@@ -505,6 +535,8 @@ class Runner:
         else:
             self._asked_at = self._now() - late_ms / 1000
         self._inbox.put_nowait(Person(speaking))
+        if self._fast and not speaking and self.outbox.asks():
+            self._inbox.put_nowait(Asked())  # by the clock it was too short to be a question
         self._check_free()
 
     async def _obey(self) -> None:
