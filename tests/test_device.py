@@ -162,6 +162,77 @@ def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(c
     asyncio.run(main())
 
 
+def test_suspended_devices_are_announced_once_and_swallow_nothing(
+    card: VirtualCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They open, fill a buffer, and call no more: that is no sound yet."""
+    monkeypatch.setattr("livechat.audio.device._STARTING_POLLS", 10)
+
+    async def main() -> None:
+        async with line() as it:
+            answer = chirp(24_000, 3)
+            it.speaker.play(answer.tobytes())
+            await until(lambda: it.speaker.pending_ms() < 2700, "playback")
+            for device in ("source virtual_mic.monitor", "sink virtual_mic", "sink virtual_speaker"):
+                card.control(*f"suspend-{device} 1".split())
+            await until(lambda: it.microphone.lost and it.speaker.lost, "the loss")
+            left = it.speaker.pending_ms()
+            await asyncio.sleep(3)  # two attempts
+            assert len(it.notices) == 1
+            assert "the microphone and the speaker went away" in it.notices[0]
+            assert left > 2000
+            assert it.speaker.pending_ms() == left
+            with card.listen(24_000) as ear:
+                for device in ("source virtual_mic.monitor", "sink virtual_mic", "sink virtual_speaker"):
+                    card.control(*f"suspend-{device} 0".split())
+                await until(lambda: "sound is back" in it.notices, "the second announcement")
+                await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            assert len(it.notices) == 2
+
+    asyncio.run(main())
+
+
+def test_a_sound_server_that_hangs_is_announced_once_and_so_is_its_return(card: VirtualCard) -> None:
+    async def main() -> None:
+        async with line() as it:
+            it.speaker.play(chirp(24_000, 3).tobytes())
+            await until(lambda: it.speaker.pending_ms() < 2700, "playback")
+            card.kill(signal.SIGSTOP)
+            try:
+                await until(lambda: len(it.notices) == 1, "the announcement")
+                count = len(it.frames)
+                await until(lambda: len(it.frames) > count + 100, "silence in place of the microphone")
+            finally:
+                card.kill(signal.SIGCONT)
+            await until(lambda: "sound is back" in it.notices, "the second announcement")
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            assert it.notices[0] == "the microphone and the speaker went away"
+            assert len(it.notices) == 2
+
+    asyncio.run(main())
+
+
+def test_in_place_of_a_named_microphone_that_does_not_come_back_the_default_is_used(
+    card: VirtualCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.audio.device._PATIENCE_S", 0.5)
+
+    async def main() -> None:
+        async with line("virtual_mic") as it:
+            card.unplug("virtual_mic")
+            card.kill()
+            card.start()
+            await until(lambda: len(it.notices) == 2, "the announcements")
+            assert it.notices[1] == "sound is back, by default"
+            await say(card)
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+
+    asyncio.run(main())
+
+
 def test_a_microphone_that_gives_exact_zeros_is_mentioned_once(
     card: VirtualCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ import pytest
 PACKAGES = "libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
 Sound = npt.NDArray[np.int16]
 
+# Without norewinds a null sink renders two seconds at a time, and PortAudio stalls.
+_SINK = "rate=48000 channels=1 format=s16le norewinds=1"
 _ALSA = """
 pcm.!default { type pulse }
 ctl.!default { type pulse }
@@ -39,7 +41,7 @@ class VirtualCard:
         self._directory = directory
         self._server = f"unix:{directory}/socket"
         self._process: subprocess.Popen[bytes] | None = None
-        alsa = directory / "asound.conf"
+        self._alsa = alsa = directory / "asound.conf"
         alsa.write_text(_ALSA)
         self.environment = {"PULSE_SERVER": self._server, "ALSA_CONFIG_PATH": str(alsa)}
 
@@ -50,30 +52,29 @@ class VirtualCard:
         environment = {**os.environ, **private}
         for name in ("PULSE_SERVER", "PULSE_LATENCY_MSEC"):
             environment.pop(name, None)
-        # Without norewinds a null sink renders two seconds at a time, and PortAudio stalls.
-        sink = "rate=48000 channels=1 format=s16le norewinds=1"
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *("pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"),
                     *("--disable-shm=yes", "--realtime=no", "--high-priority=yes", "--log-target=stderr"),
                     *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self._directory}/socket"),
-                    *("-L", f"module-null-sink sink_name=virtual_speaker {sink}"),
-                    *("-L", f"module-null-sink sink_name=virtual_mic {sink}"),
+                    *("-L", f"module-null-sink sink_name=virtual_speaker {_SINK}"),
+                    *("-L", f"module-null-sink sink_name=virtual_mic {_SINK}"),
                 ],
                 env=environment,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
         end = time.monotonic() + 10
-        while self._control("info").returncode:
+        while self.control("info").returncode:
             if time.monotonic() > end or self._process.poll() is not None:
                 raise RuntimeError((self._directory / "log").read_text())
             time.sleep(0.02)
-        self._control("set-default-sink", "virtual_speaker").check_returncode()
-        self._control("set-default-source", "virtual_mic.monitor").check_returncode()
+        self.control("set-default-sink", "virtual_speaker").check_returncode()
+        self.control("set-default-source", "virtual_mic.monitor").check_returncode()
 
-    def _control(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+    def control(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        """Tell the server something, as pactl does."""
         return subprocess.run(["pactl", "-s", self._server, *command], capture_output=True, check=False)
 
     def kill(self, with_signal: int = signal.SIGKILL) -> None:
@@ -83,10 +84,19 @@ class VirtualCard:
         if with_signal in {signal.SIGKILL, signal.SIGTERM}:
             self._process.wait(10)
 
-    def say(self, sound: Sound, rate: int) -> None:
+    def unplug(self, device: str) -> None:
+        """What ALSA calls `device` is not there when PortAudio next looks."""
+        lines = self._alsa.read_text().splitlines(keepends=True)
+        self._alsa.write_text("".join(line for line in lines if f"pcm.{device} " not in line))
+
+    def add_microphone(self, name: str) -> None:
+        """Another sink to say things into: its monitor is a source."""
+        self.control("load-module", "module-null-sink", f"sink_name={name}", *_SINK.split()).check_returncode()
+
+    def say(self, sound: Sound, rate: int, microphone: str = "virtual_mic") -> None:
         """Speak into the microphone; returns when all of it was said."""
         subprocess.run(
-            ["pacat", "-s", self._server, "-d", "virtual_mic", *_raw(rate), "--latency-msec=200"],
+            ["pacat", "-s", self._server, "-d", microphone, *_raw(rate), "--latency-msec=200"],
             input=sound.tobytes(),
             check=True,
         )

@@ -22,12 +22,14 @@ from livechat.audio.base import FRAME_MS
 from livechat.audio.choose import WORD, Device, Kind, choose
 from livechat.audio.quiet import quiet_stderr
 from livechat.audio.worker import Worker
-from livechat.errors import DeviceError, LivechatError
+from livechat.errors import DeviceError, LivechatError, UsageError
 
 _POLL_S = 0.1  # how often the watchdog looks
 _STALLED_POLLS = 6  # over 0.5 s without a callback is a loss. In polls: a busy loop must not look like one
 _STARTING_POLLS = 40  # the first callback may take longer: Bluetooth changes its mode first
+_ALIVE_POLLS = 3  # with callbacks in each: a suspended device fills its buffer at once, and then calls no more
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
+_PATIENCE_S = 3.0  # for a named device to be plugged in again, until the default takes its place
 _OPEN_LIMIT_S = 10.0
 _CLOSE_LIMIT_S = 2.0
 
@@ -81,6 +83,7 @@ class Card:
         self.worker = Worker("portaudio")
         self._streams: list[Stream] = []
         self._watcher: asyncio.Task[None] | None = None
+        self._missing: set[str] = set()  # what was said to have gone
         self._stuck = False
         self._loaded = False
         self._sd = self._within_limit(_portaudio)
@@ -113,27 +116,57 @@ class Card:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_POLL_S)
-            lost = [WORD[stream.kind] for stream in self._streams if stream.stalled()]
-            if lost:
-                self.notice(
-                    f"the {' and the '.join(lost)} went away",
-                    "the conversation goes on, and sound as soon as the device is back",
-                )
+            # The second look is for what goes with it, and is seen to be gone a moment later.
+            if await self._lost() and await self._lost():
+                before = {stream: stream.name for stream in self._streams}
                 await self._recover()
-                self.notice("sound is back", "")
+                others = [stream.name for stream in self._streams if stream.name != before.get(stream)]
+                self.notice(f"sound is back{', by ' if others else ''}{' and '.join(others)}", "")
+                self._missing.clear()
+
+    async def _lost(self) -> bool:
+        """Is any stream without its device? Looks at each, after a moment."""
+        await asyncio.sleep(_POLL_S)
+        lost = [stream.stalled() for stream in self._streams]
+        return any(lost)
+
+    async def _still_lost(self) -> bool:
+        """The same, and what went away since this was last asked is announced."""
+        lost = await self._lost()
+        missing = [WORD[stream.kind] for stream in self._streams if stream.lost]
+        if new := [word for word in missing if word not in self._missing]:
+            self._missing.update(new)
+            self.notice(
+                f"the {' and the '.join(new)} went away",
+                "the conversation goes on, and sound as soon as the device is back; type meanwhile",
+            )
+        return lost
 
     async def _recover(self) -> None:
         pause, longest = _RETRY_S
-        while not await asyncio.wrap_future(self.worker.submit(self._reopen)):
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while True:
+            reopening = asyncio.wrap_future(self.worker.submit(self._reopen, clock() - began > _PATIENCE_S))
+            await self._still_lost()
+            while not reopening.done():  # for as long as the sound server hangs
+                await self._still_lost()
+            # A suspended device opens, and gives no sound.
+            while reopening.result() and not any(stream.dead() for stream in self._streams):
+                if not await self._still_lost():
+                    return
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
             # Another attempt would cut off what is playing.
-            while any(stream.busy() and not stream.stalled() for stream in self._streams):  # noqa: ASYNC110
-                await asyncio.sleep(_POLL_S)
+            while any(stream.busy() and not stream.lost for stream in self._streams):
+                if not await self._still_lost():
+                    return
 
-    def _reopen(self) -> bool:
-        """Begin PortAudio anew, and with it each stream that runs; True if all do. On the worker's thread."""
+    def _reopen(self, any_device: bool) -> bool:
+        """Begin PortAudio anew, and with it each stream that runs; True if all do. On the worker's thread.
+
+        `any_device`: in place of a named one that is not there, the default is good enough.
+        """
         streams = [*self._streams]
         for stream in streams:
             stream.end()
@@ -141,7 +174,7 @@ class Card:
             self._sd._terminate()
         with contextlib.suppress(self._sd.PortAudioError):
             self._sd._initialize()
-        begun = [stream.begin() for stream in streams]  # each, whatever became of the one before
+        begun = [stream.begin(any_device) for stream in streams]  # each, whatever became of the one before
         return all(begun)
 
     def close(self, stream: Stream) -> None:
@@ -188,6 +221,7 @@ class Stream(ABC):
         self._calls = 0  # of the callback so far
         self._calls_seen = 0  # when the watchdog last looked
         self._quiet_polls = 0
+        self._lively_polls = 0  # since it was opened
         self._polls_allowed = 0
         self.running = False
         self.lost = False
@@ -204,10 +238,16 @@ class Stream(ABC):
 
     # ------------------------------------------------------------------------------- on the worker's thread
 
-    def open(self) -> None:
+    def open(self, any_device: bool = False) -> None:
         """Choose the device and open it. Raises UsageError, DeviceError or PortAudioError."""
         sd = _portaudio()
-        device = choose(list_devices(), self._wanted, self.kind)
+        devices = list_devices()
+        try:
+            device = choose(devices, self._wanted, self.kind)
+        except UsageError:
+            if not any_device:
+                raise
+            device = choose(devices, None, self.kind)
         rate, channels = self._format(sd, device)
         self._prepare(rate, channels)
         stream_type = sd.RawInputStream if self.kind == "input" else sd.RawOutputStream
@@ -222,7 +262,7 @@ class Stream(ABC):
             finished_callback=self._finished,
         )
         self.name = device.name
-        if self._wanted is not None:
+        if self._wanted is not None and not any_device:
             self._wanted = device.name  # its number may be another one when it comes back
 
     def _format(self, sd: Any, device: Device) -> tuple[int, int]:
@@ -234,20 +274,19 @@ class Stream(ABC):
                 return rate, channels
         return device.rate, device.channels(self.kind)
 
-    def begin(self) -> bool:
+    def begin(self, any_device: bool = False) -> bool:
         """Open and start the stream if it is to run and does not; False if that failed."""
         if not self.running or self._stream:
             return True
-        self._quiet_polls, self._polls_allowed = 0, _STARTING_POLLS
+        self._quiet_polls, self._lively_polls, self._polls_allowed = 0, 0, _STARTING_POLLS
         try:
-            self.open()
+            self.open(any_device)
             self._ended = False
             self._on = True
             self._stream.start()
         except (_portaudio().PortAudioError, LivechatError):
             self._ended = True
             return False
-        self.lost = False
         return True
 
     def end(self) -> None:
@@ -275,14 +314,23 @@ class Stream(ABC):
         self._card.worker.submit(self.end)
 
     def stalled(self) -> bool:
-        """Has the device gone? To be asked every _POLL_S."""
-        if not self.running or self._calls != self._calls_seen:
-            self._calls_seen, self._quiet_polls = self._calls, 0
-            self._polls_allowed = _STALLED_POLLS
-        self._quiet_polls += 1
-        if self.running and (self._ended or self._quiet_polls > self._polls_allowed):
+        """Has the device gone, and not come back to life? To be asked every _POLL_S."""
+        if not self.running:
+            self._quiet_polls = 0
+        elif self._calls != self._calls_seen:
+            self._calls_seen, self._quiet_polls, self._polls_allowed = self._calls, 0, _STALLED_POLLS
+            self._lively_polls += 1
+            if self._lively_polls >= _ALIVE_POLLS:
+                self.lost = False
+        else:
+            self._quiet_polls += 1
+        if self.dead():
             self.lost = True
         return self.lost
+
+    def dead(self) -> bool:
+        """Is nothing more to be expected of this stream?"""
+        return self.running and (self._ended or self._quiet_polls > self._polls_allowed)
 
     def busy(self) -> bool:
         """Would reopening cut something off?"""

@@ -58,6 +58,7 @@ class Microphone(Stream):
         warned = False
         while self.running:
             self._arrived.clear()
+            silent = self.lost and not self._blocks
             while self._blocks:
                 framer, block = self._blocks.popleft()
                 for frame in framer.feed(block):
@@ -67,7 +68,7 @@ class Microphone(Stream):
                 warned = True
                 self._card.notice("parts of what you say are lost", "this computer is too busy to listen")
             try:
-                async with asyncio.timeout(FRAME_MS / 1000 if self.lost else _LOOK_S):
+                async with asyncio.timeout(FRAME_MS / 1000 if silent else _LOOK_S):
                     await self._arrived.wait()
             except TimeoutError:
                 if self.lost:

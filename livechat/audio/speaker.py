@@ -51,7 +51,7 @@ class Speaker(Stream):
         self._calls += 1
         block = self._block[:frames]
         taken = 0
-        if self._on:
+        if self._on and not self.lost:  # a suspended device would swallow a buffer at each attempt
             taken = self._ring.read_into(block)
         else:
             block[:] = 0
