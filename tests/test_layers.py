@@ -39,6 +39,7 @@ PURE: dict[str, set[str]] = {
     "models.py": set(),
     "audio/base.py": set(),
     "audio/choose.py": set(),
+    "audio/remedies.py": set(),
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from livechat.audio.remedies import Platform, missing
 from livechat.errors import DeviceError, UsageError
 
 Kind = Literal["input", "output"]
@@ -35,7 +36,7 @@ class Device:
         return self.default_input if kind == "input" else self.default_output
 
 
-def choose(devices: Sequence[Device], wanted: str | None, kind: Kind) -> Device:
+def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Platform = "linux") -> Device:
     """The device meant by `wanted`: None for the default, a number, or part of a name in any case.
 
     Raises DeviceError if there is none at all, UsageError if `wanted` fits no device or more than one.
@@ -43,7 +44,7 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind) -> Device:
     usable = [device for device in devices if device.channels(kind)]
     if not usable:
         instead = "--input FILE or --text" if kind == "input" else "--output FILE"
-        raise DeviceError(f"there is no {WORD[kind]}", f"connect one, or do without: {instead}")
+        raise DeviceError(f"there is no {WORD[kind]}", f"{missing(where)}; or do without: {instead}")
     default = next((device for device in usable if device.is_default(kind)), usable[0])
     if wanted is None:
         return default

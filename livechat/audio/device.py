@@ -14,13 +14,16 @@ import asyncio
 import atexit
 import contextlib
 import functools
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from livechat.audio.base import FRAME_MS
 from livechat.audio.choose import WORD, Device, Kind, choose
 from livechat.audio.quiet import quiet_stderr
+from livechat.audio.remedies import Platform, platform_of, refused
 from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, LivechatError, UsageError
 
@@ -49,6 +52,16 @@ def _portaudio() -> Any:
             " whichever your system has; or do without sound: --text",
         ) from error
     return sounddevice
+
+
+@functools.cache
+def platform() -> Platform:
+    """Where this runs, as the remedies know it."""
+    try:
+        kernel = Path("/proc/version").read_text(encoding="utf-8")
+    except OSError:
+        kernel = ""
+    return platform_of(sys.platform, kernel)
 
 
 def list_devices() -> list[Device]:
@@ -97,7 +110,7 @@ class Card:
         except self._sd.PortAudioError as error:
             raise DeviceError(
                 f"the {WORD[stream.kind]} cannot be opened: {error}",
-                "another program may hold it; name another with --mic or --speaker",
+                refused(platform(), error.args),
             ) from error
         self._streams.append(stream)
 
@@ -225,7 +238,6 @@ class Stream(ABC):
         self._polls_allowed = 0
         self.running = False
         self.lost = False
-        self.name = ""
         card.add(self)
 
     @abstractmethod
@@ -243,11 +255,11 @@ class Stream(ABC):
         sd = _portaudio()
         devices = list_devices()
         try:
-            device = choose(devices, self._wanted, self.kind)
+            device = choose(devices, self._wanted, self.kind, platform())
         except UsageError:
             if not any_device:
                 raise
-            device = choose(devices, None, self.kind)
+            device = choose(devices, None, self.kind, platform())
         rate, channels = self._format(sd, device)
         self._prepare(rate, channels)
         stream_type = sd.RawInputStream if self.kind == "input" else sd.RawOutputStream
@@ -261,7 +273,7 @@ class Stream(ABC):
             callback=self._callback,
             finished_callback=self._finished,
         )
-        self.name = device.name
+        self.device, self.name = device, device.name
         if self._wanted is not None and not any_device:
             self._wanted = device.name  # its number may be another one when it comes back
 

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
-from livechat.audio.device import Card, Stream
+from livechat.audio.device import Card, Stream, platform
 from livechat.audio.dsp import Framer
+from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
 
 _BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s
 _HICCUPS = 5  # overflows that are not worth a word: 100 ms
 _LOOK_S = 0.1  # how soon it is noticed that the microphone went away
-_MUTE_FRAMES = 250  # 5 s of exact zeros from a microphone just opened
 
 
 class Microphone(Stream):
@@ -34,12 +34,12 @@ class Microphone(Stream):
         self._arrived = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._overflows = 0
-        self._zeros = 0  # frames since opening, until one is not all zeros
+        self._zeros = Zeros()
         super().__init__(card, wanted)
 
     def _prepare(self, rate: int, channels: int) -> None:
         self._framer = Framer(rate, channels)
-        self._zeros = 0
+        self._zeros = Zeros()
 
     def _callback(self, data: Any, frames: int, clock: Any, status: Any) -> None:  # noqa: ARG002
         self._calls += 1
@@ -55,10 +55,13 @@ class Microphone(Stream):
         self._loop = asyncio.get_running_loop()
         self._card.watch()
         self._start()
+        device = self.device
+        if is_hands_free(device.name, device.host, device.input_channels, device.rate):
+            self._card.notice(*hands_free(device.name))
         warned = False
         while self.running:
             self._arrived.clear()
-            silent = self.lost and not self._blocks
+            away = self.lost and not self._blocks
             while self._blocks:
                 framer, block = self._blocks.popleft()
                 for frame in framer.feed(block):
@@ -68,22 +71,19 @@ class Microphone(Stream):
                 warned = True
                 self._card.notice("parts of what you say are lost", "this computer is too busy to listen")
             try:
-                async with asyncio.timeout(FRAME_MS / 1000 if silent else _LOOK_S):
+                async with asyncio.timeout(FRAME_MS / 1000 if away else _LOOK_S):
                     await self._arrived.wait()
             except TimeoutError:
                 if self.lost:
                     yield bytes(FRAME_BYTES)
 
     def _notice_mute(self, frame: bytes) -> None:
-        """Tell the person about a microphone that never gave anything but exact zeros."""
-        if self._zeros < 0:
-            return
-        self._zeros = self._zeros + 1 if not any(frame) else -1
-        if self._zeros == _MUTE_FRAMES:
-            self._card.notice(
-                "the microphone gives nothing but digital silence",
-                "it may be muted, or this terminal not allowed to use it: see the system's privacy settings",
-            )
+        """Tell the person about a microphone that gives nothing but exact zeros, and when it does no more."""
+        if self._zeros.feed(frame):
+            if self._zeros.silent:
+                self._card.notice("the microphone gives nothing but digital silence", silent(platform()))
+            else:
+                self._card.notice("the microphone is heard now", "")
 
     def close(self) -> None:
         """Give the device back; frames() ends. Safe to call twice."""
