@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livechat import __version__
 from livechat.audio.base import Sink, Source
 from livechat.audio.quiet import quiet_stderr
+from livechat.devices import prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, UserText, Warned
 from livechat.session.seeding import Exchange
@@ -98,7 +100,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         notices += settings.warnings
         # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
         with _trace(settings.trace) as trace, quiet_stderr(), contextlib.closing(_display(settings)) as display:
-            source, lines, sink = _sound(settings, display, notices)
+            source, lines, sink = _sound(settings, display, store, notices)
             if settings.record:
                 source, sink = _recorded(settings.record, source, sink, trouble)
             parts = Parts(
@@ -378,7 +380,7 @@ def _display(settings: Settings) -> Display:
 
 
 def _sound(
-    settings: Settings, display: Display, notices: list[tuple[str, str]]
+    settings: Settings, display: Display, store: Store, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
     from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
@@ -388,7 +390,8 @@ def _sound(
     if settings.input == "-":
         return RawSource(sys.stdin.buffer, speed), None, sink or NullSink()
     if settings.input:
-        return WavSource(settings.input, speed), None, sink or _speaker(settings, display, notices) or NullSink()
+        spoken = WavSource(settings.input, speed)
+        return spoken, None, sink or _speaker(settings, display, store, notices) or NullSink()
     piped = not sys.stdin.isatty() and not settings.mic
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()
@@ -398,8 +401,8 @@ def _sound(
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
-        source: Source | None = Microphone(card, settings.mic)
-        sink = sink or Speaker(card, settings.speaker)
+        source: Source | None = prefer(partial(Microphone, card), "input", settings.mic, store, notices)
+        sink = sink or prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise
@@ -420,13 +423,13 @@ def _recorded(
     return source and recording.source(source), recording.sink(heard)
 
 
-def _speaker(settings: Settings, display: Display, notices: list[tuple[str, str]]) -> Sink | None:
+def _speaker(settings: Settings, display: Display, store: Store, notices: list[tuple[str, str]]) -> Sink | None:
     from livechat.audio.device import Card
     from livechat.audio.speaker import Speaker
 
     try:
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
-        return Speaker(card, settings.speaker)
+        return prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
     except DeviceError as error:
         if settings.speaker:
             raise

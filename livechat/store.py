@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS runs (
     sent_ms REAL NOT NULL, replayed_ms REAL NOT NULL, dropped_ms REAL NOT NULL, longest_gap_ms REAL NOT NULL,
     PRIMARY KEY (conversation, began)
 );
+CREATE TABLE IF NOT EXISTS devices (
+    profile TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (profile, kind)
+);
 """
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
 ID_LENGTH = 6
@@ -235,6 +238,17 @@ class Store:
     def expire(self, conversation: str, ttl_s: float) -> None:
         """The link of this conversation's handles has just ended."""
         self._write("UPDATE handles SET expires = ? WHERE conversation = ?", time.time() + ttl_s, conversation)
+
+    def prefer(self, profile: str, kind: str, name: str | None) -> None:
+        """The device to use from now on in this direction, "input" or "output"; None for the system's default."""
+        self._write("DELETE FROM devices WHERE profile = ? AND kind = ?", profile, kind)
+        if name is not None:
+            self._write("INSERT INTO devices VALUES (?, ?, ?)", profile, kind, name)
+
+    def preferred(self, profile: str, kind: str) -> str | None:
+        """The name of the device preferred in this direction; None for the system's default."""
+        rows = self._read("SELECT name FROM devices WHERE profile = ? AND kind = ?", profile, kind)
+        return str(rows[0][0]) if rows else None
 
     def _write(self, sql: str, *values: object) -> None:
         if self._db is None:

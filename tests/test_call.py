@@ -108,3 +108,20 @@ def test_push_to_talk_at_a_terminal(call: Call, card: VirtualCard) -> None:
     assert "somewhere" not in "\n".join(terminal.all_rows())
     terminal.press("\x03")
     assert terminal.until_ended() == 0
+
+
+def test_devices_that_were_named_once_are_used_again(call: Call, card: VirtualCard) -> None:
+    def hears(*flags: str) -> str:
+        terminal = call("talk", "--offline", *flags)
+        terminal.until_shown("plays to")
+        terminal.press("\x03")
+        terminal.until_ended()
+        return "\n".join(terminal.rows())
+
+    assert "hears virtual_mic · plays to virtual_speaker" in hears("--mic", "virtual_m", "--speaker", "virtual_s")
+    assert "hears virtual_mic · plays to virtual_speaker" in hears()
+    assert "hears virtual_mic · plays to default" in hears("--speaker", "default")
+    card.unplug("virtual_mic")
+    again = hears()
+    assert "hears default · plays to default" in again
+    assert "the microphone virtual_mic is not there: the default is used" in again

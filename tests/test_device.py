@@ -353,6 +353,11 @@ def test_a_number_a_part_of_a_name_or_a_whole_name_is_enough(wanted: str | None,
     assert choose(DEVICES, wanted, "input").index == index
 
 
+def test_a_card_that_has_another_number_today_is_still_that_card() -> None:
+    cards = [device(0, "HDA Intel: ALC257 (hw:0,0)"), device(1, "USB Headset: Audio (hw:3,0)")]
+    assert choose(cards, "USB Headset: Audio (hw:2,0)", "input").index == 1
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [("usb", "2 microphones fit"), ("9", "no microphone fits"), ("3", "no microphone fits"), ("Speak", "no mic")],

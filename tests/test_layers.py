@@ -30,7 +30,7 @@ MAY_KNOW = {
     "server/": ("server", "errors"),  # shares no code with session/: one bug cannot hide in both
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
-JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py"}  # what puts the parts together
+JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py", "devices.py"}  # what puts the parts together
 
 # Files that neither wait nor look at a clock, a file, a socket or a die, and what each may use of others' code.
 PURE: dict[str, set[str]] = {

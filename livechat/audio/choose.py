@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +12,8 @@ from livechat.errors import DeviceError, UsageError
 
 Kind = Literal["input", "output"]
 WORD = {"input": "microphone", "output": "speaker"}
-_FLAG = {"input": "--mic", "output": "--speaker"}
+FLAG = {"input": "--mic", "output": "--speaker"}
+_CARD = re.compile(r" \(hw:\d+,\d+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Device:
 def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Platform = "linux") -> Device:
     """The device meant by `wanted`: None for the default, a number, or part of a name in any case.
 
+    An ALSA name ends in the card's number, which may be another one when the card is plugged in again.
+
     Raises DeviceError if there is none at all, UsageError if `wanted` fits no device or more than one.
     """
     usable = [device for device in devices if device.channels(kind)]
@@ -53,6 +57,8 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Pla
         found = [device for device in usable if device.index == int(part)]
     else:
         found = [device for device in usable if part in device.name.lower()]
+        if not found and (card := _CARD.sub("", part)):
+            found = [device for device in usable if _CARD.sub("", device.name.lower()) == card]
         # A whole name is that device, though it may be part of another's; and where each device is there once
         # for every interface, as on Windows, the one is meant that is reached as the default is.
         for narrower in (
@@ -65,4 +71,4 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Pla
         return found[0]
     what = f"{len(found)} {WORD[kind]}s fit" if found else f"no {WORD[kind]} fits"
     names = "; ".join(f"{device.index} {device.name}" for device in (found or usable))
-    raise UsageError(f"{what} {_FLAG[kind]} {wanted!r}", f"choose by number or name: {names}")
+    raise UsageError(f"{what} {FLAG[kind]} {wanted!r}", f"choose by number or name: {names}")

@@ -1,0 +1,62 @@
+"""Which device a conversation takes: what was asked for, what was asked for before, or the system's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from livechat.devices import prefer
+from livechat.errors import DeviceError, UsageError
+from livechat.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "conversations.sqlite3", on_trouble=lambda message, hint: None)
+    yield opened
+    opened.close()
+
+
+def taken(store: Store, wanted: str | None, *there: str, kind: Any = "input") -> tuple[str, list[str]]:
+    """The name of the microphone taken, and what is said about it."""
+    notices: list[tuple[str, str]] = []
+
+    def make(name: str | None) -> Any:
+        if name == "busy":
+            raise DeviceError("the microphone cannot be opened")
+        found = next((device for device in there if name and name in device), None)
+        if name and not found:
+            raise UsageError(f"no microphone fits {name}")
+        return SimpleNamespace(name=found or "the system's")
+
+    return prefer(make, kind, wanted, store, notices).name, [message for message, _ in notices]
+
+
+def test_what_was_named_once_is_used_until_the_default_is_asked_for(store: Store) -> None:
+    assert taken(store, None, "USB Headset") == ("the system's", [])
+    assert taken(store, "Head", "USB Headset") == ("USB Headset", [])
+    assert taken(store, None, "USB Headset", "USB Headset 2") == ("USB Headset", [])
+    assert taken(store, None, "USB Headset", kind="output") == ("the system's", [])
+    assert taken(store, " Default", "USB Headset") == ("the system's", [])
+    assert taken(store, None, "USB Headset") == ("the system's", [])
+
+
+def test_what_is_not_there_is_named_in_one_notice_and_used_again_when_it_is(store: Store) -> None:
+    taken(store, "USB", "USB Headset")
+    name, (notice,) = taken(store, None)
+    assert name == "the system's"
+    assert notice == "the microphone USB Headset is not there: the default is used"
+    assert taken(store, None, "USB Headset") == ("USB Headset", [])
+    store.prefer("default", "input", "busy")
+    assert taken(store, None) == ("the system's", ["the microphone cannot be opened: the default is used"])
+
+
+def test_what_is_asked_for_and_not_there_is_an_error_and_changes_nothing(store: Store) -> None:
+    taken(store, "USB", "USB Headset")
+    with pytest.raises(UsageError):
+        taken(store, "Jabra", "USB Headset")
+    assert taken(store, None, "USB Headset") == ("USB Headset", [])
