@@ -73,10 +73,20 @@ _NoCompression = Annotated[
     bool, typer.Option("--no-compression", help="Let the session end when its context is full.")
 ]
 _Mic = Annotated[
-    Text, typer.Option("--mic", metavar="NAME|ID", help="The microphone, by part of its name or number.")
+    Text,
+    typer.Option(
+        "--mic",
+        metavar="NAME|ID",
+        help="The microphone, by part of its name or number; kept for later. `default` goes back.",
+    ),
 ]
 _Speaker = Annotated[
-    Text, typer.Option("--speaker", metavar="NAME|ID", help="The speaker, by part of its name or number.")
+    Text,
+    typer.Option(
+        "--speaker",
+        metavar="NAME|ID",
+        help="The speaker, by part of its name or number; kept for later. `default` goes back.",
+    ),
 ]
 _Ptt = Annotated[bool, typer.Option("--ptt", help="Push to talk: the microphone is open while you hold space.")]
 _StartSensitivity = Annotated[
@@ -171,6 +181,25 @@ def resume(
     """Go on with an earlier conversation."""
     flags = locals()
     _converse(flags, resume=flags.pop("conversation"), resuming=True)
+
+
+@app.command()
+def devices(
+    mic: _Mic = None,
+    speaker: _Speaker = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
+    ] = False,
+    json: _Json = False,
+) -> None:
+    """List microphones and speakers, and show the level of the one in use."""
+
+    def run() -> int:
+        from livechat import devices as sound
+
+        return sound.main(mic=mic, speaker=speaker, json=json, test=test)
+
+    _exit(run)
 
 
 @app.command()

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from livechat.audio.choose import FLAG, WORD, Kind
-from livechat.errors import DeviceError, UsageError
-from livechat.store import Store
+from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
+from livechat.audio.choose import FLAG, WORD, Device, Kind, choose
+from livechat.audio.quiet import quiet_stderr
+from livechat.audio.remedies import missing
+from livechat.errors import DeviceError, LivechatError, UsageError
+from livechat.events import Warned
+from livechat.store import Store, state_folder
+from livechat.ui.base import colored
 
 if TYPE_CHECKING:
-    from livechat.audio.device import Stream
+    from livechat.ui.devices import Row
 
 _PROFILE = "default"
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
-Opened = TypeVar("Opened", bound="Stream")
+_METER_S = 5.0
+_WIRE_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
+
+
+class Named(Protocol):
+    """A device, open or not."""
+
+    @property
+    def name(self) -> str:
+        """PortAudio's name for it."""
+
+
+Opened = TypeVar("Opened", bound=Named)
 
 
 def prefer(
@@ -41,3 +63,107 @@ def prefer(
             why = error.message if isinstance(error, DeviceError) else f"the {WORD[kind]} {name} is not there"
             notices.append((f"{why}: the default is used", f"`{FLAG[kind]} default` forgets {name}"))
     return make(None)
+
+
+def main(*, mic: str | None = None, speaker: str | None = None, json: bool = False, test: bool = False) -> int:
+    """`livechat devices`. Returns the exit code; raises DeviceError or UsageError."""
+    from livechat.ui import devices as ui
+    from livechat.ui.plain import Plain
+
+    def notice(message: str, hint: str = "") -> None:
+        warned = Warned(message, hint)
+        if json:
+            ui.as_json(sys.stdout, warned.type, warned)
+        else:
+            color = colored(os.environ, tty=sys.stderr.isatty())
+            Plain(sys.stdout, sys.stderr, color=color).show(warned)
+
+    with quiet_stderr(), contextlib.closing(_store(notice)) as store:
+        return asyncio.run(_main({"input": mic, "output": speaker}, store, notice, json=json, test=test))
+
+
+def _store(notice: Callable[[str, str], None]) -> Store:
+    try:
+        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
+    except LivechatError as error:
+        notice(error.message, error.hint)
+        return Store(None, on_trouble=notice)
+
+
+async def _main(
+    wishes: dict[Kind, str | None],
+    store: Store,
+    notice: Callable[[str, str], None],
+    *,
+    json: bool,
+    test: bool,
+) -> int:
+    from livechat.audio.check import measure
+    from livechat.audio.device import Card, list_devices, platform
+    from livechat.audio.dsp import level
+    from livechat.audio.microphone import Microphone
+    from livechat.ui import devices as ui
+
+    card = Card(notice)
+    found = card.call(list_devices)
+    notices: list[tuple[str, str]] = []
+    chosen: dict[Kind, Device] = {}
+    lacking: list[DeviceError] = []
+    for kind, wanted in wishes.items():
+        try:
+            chosen[kind] = prefer(partial(choose, found, kind=kind, where=platform()), kind, wanted, store, notices)
+        except DeviceError as error:
+            lacking.append(error)
+    if not chosen:
+        raise DeviceError("there is neither microphone nor speaker", missing(platform()))
+    rows = card.call(partial(_rows, found, chosen))
+    if json:
+        for row in rows:
+            ui.as_json(sys.stdout, "device", row)
+    else:
+        (ui.as_tables if sys.stdout.isatty() else ui.as_lines)(sys.stdout, rows)
+    for message, hint in (*notices, *((error.message, error.hint) for error in lacking)):
+        notice(message, hint)
+    if test:
+        if lacking:
+            raise lacking[0]
+        tested = await measure(card, str(chosen["input"].index), str(chosen["output"].index))
+        if json:
+            ui.as_json(sys.stdout, "test", tested)
+        else:
+            ui.say_test(sys.stdout, tested.verdict, tested.hint)
+    elif "input" in chosen and not json and sys.stdin.isatty() and sys.stdout.isatty():
+        with contextlib.closing(Microphone(card, str(chosen["input"].index))) as microphone:
+            later: list[tuple[str, str]] = []
+            card.notice = lambda message, hint: later.append((message, hint))  # not into the moving line
+            levels = (level(frame) async for frame in microphone.frames())
+            await ui.meter(sys.stdout, microphone.name, levels, _METER_S)
+            for said in later:
+                notice(*said)
+    return 0
+
+
+def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[Row]:
+    """Each device once for each direction. On PortAudio's thread: it tries each out."""
+    from livechat.audio.device import taken
+    from livechat.ui.devices import Row
+
+    rows = []
+    for kind, wire_rate in _WIRE_RATES.items():
+        for device in found:
+            if channels := device.channels(kind):
+                opens = taken(device, kind, wire_rate)
+                rows.append(
+                    Row(
+                        kind=WORD[kind],
+                        number=device.index,
+                        name=device.name,
+                        host=device.host,
+                        channels=channels,
+                        rate=device.rate,
+                        takes=opens[0] if opens else None,
+                        default=device.is_default(kind),
+                        chosen=device is chosen.get(kind),
+                    )
+                )
+    return rows

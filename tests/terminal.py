@@ -77,9 +77,12 @@ class Terminal:
 
     def restored(self) -> bool:
         """The terminal is as it was: modes of the line and of the screen, and the cursor is to be seen."""
-        same = termios.tcgetattr(self._slave) == self.before
         pasted = self.raw.rfind(b"\x1b[?2004l") > self.raw.rfind(b"\x1b[?2004h") >= 0
-        return same and pasted and not self.screen.cursor.hidden
+        return pasted and self.as_before()
+
+    def as_before(self) -> bool:
+        """The modes of the line are as they were, and the cursor is to be seen."""
+        return termios.tcgetattr(self._slave) == self.before and not self.screen.cursor.hidden
 
     def close(self) -> None:
         if self.child.poll() is None:

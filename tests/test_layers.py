@@ -40,6 +40,7 @@ PURE: dict[str, set[str]] = {
     "audio/base.py": set(),
     "audio/choose.py": set(),
     "audio/remedies.py": set(),
+    "audio/echo_path.py": {"numpy"},  # samples
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),
@@ -79,14 +80,15 @@ HOMES = {
     "google": {"session/link.py"},
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
-        "audio/dsp.py", "audio/files.py", "audio/recording.py", "audio/ring.py", "audio/speaker.py",
+        "audio/check.py", "audio/dsp.py", "audio/echo_path.py", "audio/files.py", "audio/recording.py", "audio/ring.py",
+        "audio/speaker.py",
         "server/sound.py", "server/speech.py", "server/spoken.py",
     },
     "onnxruntime": {"server/speech.py"},
     "platformdirs": {"store.py"},
-    "prompt_toolkit": {"ui/keys.py", "ui/screen.py"},  # the line, and the terminal it is typed at
+    "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py"},  # the line, and the terminal it is typed at
     "pywebrtc_audio": {"audio/dsp.py"},
-    "rich": {"ui/paint.py", "ui/screen.py"},  # what is drawn, and where
+    "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},
     "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},

@@ -93,6 +93,13 @@ class VirtualCard:
         """Another sink to say things into: its monitor is a source."""
         self.control("load-module", "module-null-sink", f"sink_name={name}", *_SINK.split()).check_returncode()
 
+    def couple(self, gain_db: int) -> None:
+        """Let the microphone hear the speaker, from now on."""
+        echo = "module-loopback source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
+        self.control("load-module", *echo.split()).check_returncode()
+        played = self.control("list", "short", "sink-inputs").stdout.split()[0].decode()
+        self.control("set-sink-input-volume", played, f"{gain_db}dB").check_returncode()
+
     def say(self, sound: Sound, rate: int, microphone: str = "virtual_mic") -> None:
         """Speak into the microphone; returns when all of it was said."""
         subprocess.run(

@@ -84,6 +84,17 @@ def list_devices() -> list[Device]:
     ]
 
 
+def taken(device: Device, kind: Kind, wire_rate: int) -> tuple[int, int] | None:
+    """Rate in Hz and channels to open it with: the wire's if the device takes them, else its own; None if neither."""
+    sd = _portaudio()
+    check = sd.check_input_settings if kind == "input" else sd.check_output_settings
+    for rate, channels in ((wire_rate, 1), (device.rate, 1), (device.rate, 2)):
+        with contextlib.suppress(sd.PortAudioError):
+            check(device=device.index, channels=channels, dtype="int16", samplerate=rate)
+            return rate, channels
+    return None
+
+
 class Card:
     """PortAudio and the streams opened on it. A microphone and a speaker used together share one.
 
@@ -99,14 +110,14 @@ class Card:
         self._missing: set[str] = set()  # what was said to have gone
         self._stuck = False
         self._loaded = False
-        self._sd = self._within_limit(_portaudio)
+        self._sd = self.call(_portaudio)
         self._loaded = True
 
     def add(self, stream: Stream) -> None:
         """Try a stream's device out, and look after it from now on. Raises DeviceError or UsageError."""
         try:
-            self._within_limit(stream.open)
-            self._within_limit(stream.end)
+            self.call(stream.open)
+            self.call(stream.end)
         except self._sd.PortAudioError as error:
             raise DeviceError(
                 f"the {WORD[stream.kind]} cannot be opened: {error}",
@@ -114,7 +125,8 @@ class Card:
             ) from error
         self._streams.append(stream)
 
-    def _within_limit(self, call: Callable[[], Any]) -> Any:
+    def call(self, call: Callable[[], Any]) -> Any:
+        """Do this on PortAudio's thread. Raises DeviceError if it takes too long."""
         try:
             return self.worker.submit(call).result(_OPEN_LIMIT_S)
         except TimeoutError:
@@ -260,7 +272,7 @@ class Stream(ABC):
             if not any_device:
                 raise
             device = choose(devices, None, self.kind, platform())
-        rate, channels = self._format(sd, device)
+        rate, channels = taken(device, self.kind, self.wire_rate) or (device.rate, device.channels(self.kind))
         self._prepare(rate, channels)
         stream_type = sd.RawInputStream if self.kind == "input" else sd.RawOutputStream
         self._stream = stream_type(
@@ -276,15 +288,6 @@ class Stream(ABC):
         self.device, self.name = device, device.name
         if self._wanted is not None and not any_device:
             self._wanted = device.name  # its number may be another one when it comes back
-
-    def _format(self, sd: Any, device: Device) -> tuple[int, int]:
-        """Rate and channels: the wire's if the device takes them, else its own."""
-        check = sd.check_input_settings if self.kind == "input" else sd.check_output_settings
-        for rate, channels in ((self.wire_rate, 1), (device.rate, 1), (device.rate, 2)):
-            with contextlib.suppress(sd.PortAudioError):
-                check(device=device.index, channels=channels, dtype="int16", samplerate=rate)
-                return rate, channels
-        return device.rate, device.channels(self.kind)
 
     def begin(self, any_device: bool = False) -> bool:
         """Open and start the stream if it is to run and does not; False if that failed."""
