@@ -125,3 +125,50 @@ def test_devices_that_were_named_once_are_used_again(call: Call, card: VirtualCa
     again = hears()
     assert "hears default · plays to default" in again
     assert "the microphone virtual_mic is not there: the default is used" in again
+
+
+def test_a_conversation_outlives_its_sound_server_and_its_microphones(call: Call, card: VirtualCard) -> None:
+    """Each event is one line, typing works without sound, and nothing said into a microphone in use is lost."""
+    said = 0
+    terminal = call("talk", "--offline")
+
+    def speak(microphone: str) -> None:
+        nonlocal said
+        card.say(np.concatenate([samples("Go forward ten meters."), np.zeros(8_000, np.int16)]), 16_000, microphone)
+        said += 1
+        terminal.until(lambda: screen().count("you  Go forward ten meters.") == said)
+
+    def screen() -> str:
+        return "\n".join(terminal.all_rows())
+
+    def swap(microphone: str, times: int) -> None:
+        card.control("set-default-source", f"{microphone}.monitor").check_returncode()
+        terminal.until(lambda: screen().count("the microphone is now") == times)
+
+    def kill(times: int) -> None:
+        card.kill()
+        terminal.until(lambda: screen().count("went away") == times)
+        terminal.press(f"how much is 6 times {times}\r")
+        terminal.until(lambda: f"{6 * times}." in screen())
+        card.start()
+        terminal.until(lambda: screen().count("sound is back") == times)
+
+    terminal.until_shown("listening")
+    card.add_microphone("Desk")
+    speak("virtual_mic")
+    swap("Desk", 1)
+    speak("Desk")
+    kill(1)  # the default is virtual_mic again
+    speak("virtual_mic")
+    card.add_microphone("Desk")
+    swap("Desk", 3)
+    speak("Desk")
+    kill(2)
+    speak("virtual_mic")
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
+    everything = screen()
+    assert everything.count("went away") == everything.count("sound is back") == 2
+    assert "nothing lost" in everything
+    assert [noise for noise in ("ALSA lib", "Expression", "Traceback") if noise in everything] == []

@@ -220,6 +220,27 @@ def test_a_sound_server_that_hangs_is_announced_once_and_so_is_its_return(card: 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("name", [None, "virtual_mic"])
+def test_where_the_sound_server_takes_a_stream_is_announced(card: VirtualCard, name: str | None) -> None:
+    """It moves both when the default changes; the one that was named, PortAudio calls by its name all the same."""
+    card.add_microphone("Desk")
+
+    async def main() -> None:
+        async with line(name) as it:
+            await asyncio.sleep(1.5)  # until it is known where it was
+            card.control("set-default-source", "Desk.monitor")
+            await until(lambda: len(it.notices) == 1, "the announcement")
+            assert it.notices == ["the microphone is now Monitor of Desk"]
+            sound = np.concatenate([chirp(48_000), np.zeros(9600, np.int16)])
+            await asyncio.to_thread(card.say, sound, 48_000, "Desk")
+            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            card.control("set-default-sink", "Desk")  # nothing is playing
+            await until(lambda: len(it.notices) == 2, "the speaker's announcement")
+            assert it.notices[1] == "the speaker is now Desk"
+
+    asyncio.run(main())
+
+
 def test_in_place_of_a_named_microphone_that_does_not_come_back_the_default_is_used(
     card: VirtualCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

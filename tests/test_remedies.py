@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from livechat.audio.base import FRAME_BYTES
-from livechat.audio.remedies import Platform, Zeros, hands_free, is_hands_free, missing, platform_of, refused, silent
+from livechat.audio.remedies import (
+    Platform,
+    Zeros,
+    hands_free,
+    is_hands_free,
+    missing,
+    monitor,
+    platform_of,
+    refused,
+    silent,
+)
 
 WSL = "Linux version 6.6.87.2-microsoft-standard-WSL2 (root@439a258ad544) (gcc 11.2.0) #1 SMP PREEMPT_DYNAMIC"
 DEBIAN = "Linux version 6.12.9-amd64 (debian-kernel@lists.debian.org) (gcc 14.2.0) #1 SMP PREEMPT_DYNAMIC"
@@ -75,6 +85,11 @@ def test_a_device_that_does_not_open_has_a_remedy_by_its_error(
 def test_a_bluetooth_headset_is_known(name: str, host: str, channels: int, rate: int, found: bool) -> None:
     assert is_hands_free(name, host, channels, rate) is found
     assert name in hands_free(name)[0]
+
+
+def test_the_sound_of_the_speaker_is_no_microphone() -> None:
+    assert "connect a microphone" in monitor("alsa_output.pci-0000_00_1f.3.analog-stereo.monitor")
+    assert monitor("alsa_input.pci-0000_00_1f.3.analog-stereo") == ""
 
 
 def test_zeros_are_told_from_quiet_within_three_seconds() -> None:

@@ -90,8 +90,9 @@ class VirtualCard:
         self._alsa.write_text("".join(line for line in lines if f"pcm.{device} " not in line))
 
     def add_microphone(self, name: str) -> None:
-        """Another sink to say things into: its monitor is a source."""
-        self.control("load-module", "module-null-sink", f"sink_name={name}", *_SINK.split()).check_returncode()
+        """Another one, whose monitor people call "Monitor of NAME"."""
+        named = (f"sink_name={name}", f"sink_properties=device.description={name}")
+        self.control("load-module", "module-null-sink", *named, *_SINK.split()).check_returncode()
 
     def couple(self, gain_db: int) -> None:
         """Let the microphone hear the speaker, from now on."""

@@ -22,8 +22,9 @@ from typing import Any, ClassVar
 
 from livechat.audio.base import FRAME_MS
 from livechat.audio.choose import WORD, Device, Kind, choose
+from livechat.audio.follow import Place, routes
 from livechat.audio.quiet import quiet_stderr
-from livechat.audio.remedies import Platform, platform_of, refused
+from livechat.audio.remedies import Platform, hands_free, is_hands_free, monitor, platform_of, refused
 from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, LivechatError, UsageError
 
@@ -35,6 +36,7 @@ _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reop
 _PATIENCE_S = 3.0  # for a named device to be plugged in again, until the default takes its place
 _OPEN_LIMIT_S = 10.0
 _CLOSE_LIMIT_S = 2.0
+_FOLLOWERS = ("default", "pulse", "pipewire")  # what ALSA calls a sound server's default device
 
 Notice = Callable[[str, str], None]
 
@@ -106,7 +108,7 @@ class Card:
         self.notice = on_notice
         self.worker = Worker("portaudio")
         self._streams: list[Stream] = []
-        self._watcher: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self._missing: set[str] = set()  # what was said to have gone
         self._stuck = False
         self._loaded = False
@@ -135,9 +137,24 @@ class Card:
             raise DeviceError(message, hint) from None
 
     def watch(self) -> None:
-        """Look after the streams from now on, as a task of the running loop. Safe to call twice."""
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._watch())
+        """Look after the streams from now on, as tasks of the running loop. Safe to call twice."""
+        if not self._watchers:
+            self._watchers = [asyncio.create_task(self._watch()), asyncio.create_task(self._follow())]
+
+    async def _follow(self) -> None:
+        """Say where the sound server takes the streams."""
+        places: dict[Stream, Place] = {}
+        async for found in routes():
+            for stream in self._streams:
+                route = found[stream.kind]
+                place = route.used or (route.default if stream.device.name in _FOLLOWERS else None)
+                if place is None or place == places.get(stream):
+                    continue
+                if stream in places:
+                    self.notice(f"the {WORD[stream.kind]} is now {place.description}", monitor(place.name))
+                if stream.kind == "input" and is_hands_free(place.name):
+                    self.notice(*hands_free(place.description))
+                places[stream] = place
 
     async def _watch(self) -> None:
         while True:
@@ -212,8 +229,9 @@ class Card:
                     closing.result(_CLOSE_LIMIT_S)
                 except TimeoutError:
                     self._abandon()
-        if not self._streams and self._watcher:
-            self._watcher.cancel()
+        if not self._streams:
+            for watcher in self._watchers:
+                watcher.cancel()
 
     def _abandon(self) -> None:
         """Leave PortAudio behind: at exit it would be ended, and hang as the call before it."""

@@ -83,7 +83,7 @@ def refused(where: Platform, error: Sequence[Any]) -> str:
     return "another program may hold it; name another with --mic or --speaker: `livechat devices`"
 
 
-def is_hands_free(name: str, host: str, channels: int, rate: int) -> bool:
+def is_hands_free(name: str, host: str = "", channels: int = 0, rate: int = 0) -> bool:
     """Is this microphone a Bluetooth headset's? `rate` in Hz; `host` is PortAudio's name of the interface."""
     narrow = host == "Core Audio" and channels == 1 and rate <= _TELEPHONE_RATE
     return narrow or bool(_HANDS_FREE.search(name))
@@ -95,6 +95,11 @@ def hands_free(name: str) -> tuple[str, str]:
         f"{name} is a Bluetooth headset: while its microphone is on, its speaker has telephone quality",
         "for better sound use another microphone: `livechat devices`",
     )
+
+
+def monitor(name: str) -> str:
+    """For a sound server's source that is no microphone: what is left when the last one is unplugged."""
+    return "it hears what the speaker plays: connect a microphone" if name.endswith(".monitor") else ""
 
 
 class Zeros:
