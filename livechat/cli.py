@@ -292,7 +292,23 @@ def _exit(run: Any) -> NoReturn:
             f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
         )
         code = 1
+    device = sys.modules.get("livechat.audio.device")
+    if device is not None and device.abandoned:
+        _leave_at_once(code)
     raise SystemExit(code)
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Exit without the C libraries' own ends: one of them is in a call that does not return (AUDIO.md A2)."""
+    import contextlib
+    import logging
+    import os
+
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _log_to(path: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,6 +109,24 @@ def test_push_to_talk_at_a_terminal(call: Call, card: VirtualCard) -> None:
     assert "somewhere" not in "\n".join(terminal.all_rows())
     terminal.press("\x03")
     assert terminal.until_ended() == 0
+
+
+def test_one_leaves_as_usual_while_the_sound_server_hangs(call: Call, card: VirtualCard) -> None:
+    terminal = call("talk", "--offline")
+    terminal.until_shown("listening")
+    terminal.press("tell me a story\r")
+    terminal.until_shown("lighthouse")
+    card.kill(signal.SIGSTOP)
+    try:
+        terminal.until_shown("went away")
+        terminal.press("how much is 6 times 7\r")
+        terminal.until_shown("42")
+        terminal.press("\x03")
+        assert terminal.until_ended() == 0
+    finally:
+        card.kill(signal.SIGCONT)
+    assert terminal.restored()
+    assert [row for row in terminal.rows() if row][-1].startswith("livechat resume ")
 
 
 def test_devices_that_were_named_once_are_used_again(call: Call, card: VirtualCard) -> None:

@@ -167,6 +167,28 @@ def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(c
     asyncio.run(main())
 
 
+def test_a_stream_whose_turn_with_portaudio_comes_late_has_not_gone() -> None:
+    class Later:
+        worker: Any = None
+
+        def add(self, stream: Any) -> None:
+            """Nothing is tried out."""
+
+        def submit(self, call: Any) -> None:
+            """Not yet."""
+
+    card: Any = Later()
+    card.worker = card
+    microphone = Microphone(card)
+    for _ in range(2):  # the second time, callbacks of the first have been seen
+        microphone._start()
+        assert not any(microphone.stalled() for _ in range(30))
+        microphone._calls += 1
+        assert not microphone.stalled()
+        microphone._stop()
+        assert not microphone.stalled()
+
+
 def test_suspended_devices_are_announced_once_and_swallow_nothing(
     card: VirtualCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

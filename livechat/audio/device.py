@@ -29,7 +29,7 @@ from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, LivechatError, UsageError
 
 _POLL_S = 0.1  # how often the watchdog looks
-_STALLED_POLLS = 6  # over 0.5 s without a callback is a loss. In polls: a busy loop must not look like one
+_STALLED_POLLS = 10  # over 0.9 s without a callback is a loss. In polls: a busy loop must not look like one
 _STARTING_POLLS = 40  # the first callback may take longer: Bluetooth changes its mode first
 _ALIVE_POLLS = 3  # with callbacks in each: a suspended device fills its buffer at once, and then calls no more
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
@@ -39,6 +39,8 @@ _CLOSE_LIMIT_S = 2.0
 _FOLLOWERS = ("default", "pulse", "pipewire")  # what ALSA calls a sound server's default device
 
 Notice = Callable[[str, str], None]
+
+abandoned = False  # PortAudio hangs: an exit that ends its threads, or its libraries, may crash
 
 
 @functools.cache
@@ -159,7 +161,7 @@ class Card:
     async def _watch(self) -> None:
         while True:
             # The second look is for what goes with it, and is seen to be gone a moment later.
-            if await self._lost() and await self._lost():
+            if await self._lost() and await self._still_lost():
                 before = {stream: stream.name for stream in self._streams}
                 await self._recover()
                 others = [stream.name for stream in self._streams if stream.name != before.get(stream)]
@@ -235,7 +237,8 @@ class Card:
 
     def _abandon(self) -> None:
         """Leave PortAudio behind: at exit it would be ended, and hang as the call before it."""
-        self._stuck = True
+        global abandoned  # noqa: PLW0603 - there is one PortAudio in a process
+        self._stuck = abandoned = True
         if self._loaded:
             atexit.unregister(self._sd._exit_handler)
 
@@ -265,7 +268,7 @@ class Stream(ABC):
         self._calls_seen = 0  # when the watchdog last looked
         self._quiet_polls = 0
         self._lively_polls = 0  # since it was opened
-        self._polls_allowed = 0
+        self._polls_allowed = _STARTING_POLLS
         self.running = False
         self.lost = False
         card.add(self)
@@ -311,7 +314,7 @@ class Stream(ABC):
         """Open and start the stream if it is to run and does not; False if that failed."""
         if not self.running or self._stream:
             return True
-        self._quiet_polls, self._lively_polls, self._polls_allowed = 0, 0, _STARTING_POLLS
+        self._forget()
         try:
             self.open(any_device)
             self._ended = False
@@ -349,7 +352,7 @@ class Stream(ABC):
     def stalled(self) -> bool:
         """Has the device gone, and not come back to life? To be asked every _POLL_S."""
         if not self.running:
-            self._quiet_polls = 0
+            self._forget()
         elif self._calls != self._calls_seen:
             self._calls_seen, self._quiet_polls, self._polls_allowed = self._calls, 0, _STALLED_POLLS
             self._lively_polls += 1
@@ -360,6 +363,11 @@ class Stream(ABC):
         if self.dead():
             self.lost = True
         return self.lost
+
+    def _forget(self) -> None:
+        """What was seen of the callbacks: they begin anew."""
+        self._calls_seen = self._calls
+        self._quiet_polls, self._lively_polls, self._polls_allowed = 0, 0, _STARTING_POLLS
 
     def dead(self) -> bool:
         """Is nothing more to be expected of this stream?"""

@@ -12,10 +12,10 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from subprocess import DEVNULL, PIPE
+from subprocess import DEVNULL, PIPE, Popen
 
 from livechat.audio.choose import Kind
 
@@ -50,7 +50,7 @@ async def routes() -> AsyncIterator[dict[Kind, Route]]:
     pause, longest = _RETRY_S
     known: dict[Kind, Route] = {}
     while True:
-        async with _pactl(program, "subscribe") as events:
+        with _pactl(program, "subscribe") as events:
             changed = True
             while (line := await _line(events, changed)) != b"":
                 if line:
@@ -100,7 +100,7 @@ def parse(info: str, listed: str, process: int) -> dict[Kind, Route]:
 
 async def _ask(program: str, question: str) -> str:
     """The answer, "" if it does not come."""
-    async with _pactl(program, question) as answer:
+    with _pactl(program, question) as answer:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 return (await answer.read()).decode("utf-8", "replace")
@@ -108,27 +108,29 @@ async def _ask(program: str, question: str) -> str:
             return ""
 
 
-class _Reader(asyncio.SubprocessProtocol):
-    """What a process prints."""
+@contextmanager
+def _pactl(program: str, argument: str) -> Iterator[asyncio.StreamReader]:
+    """What it prints while it runs, which it does no longer than the block.
 
-    def __init__(self) -> None:
-        self.stream = asyncio.StreamReader()
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002
-        self.stream.feed_data(data)
-
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002
-        self.stream.feed_eof()
-
-
-@asynccontextmanager
-async def _pactl(program: str, argument: str) -> AsyncIterator[asyncio.StreamReader]:
-    """Its output while it runs, which it does no longer than the block, even one that is cancelled twice."""
+    Not asyncio's own processes: those are ended by waiting for them, which a second cancellation cuts short.
+    """
     env = {**os.environ, "LC_ALL": "C.UTF-8"}  # it speaks other languages elsewhere
-    transport, reader = await asyncio.get_running_loop().subprocess_exec(
-        _Reader, program, argument, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=env
-    )
+    process = Popen([program, argument], stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=env, bufsize=0)  # noqa: S603
+    loop, output, reader = asyncio.get_running_loop(), process.stdout, asyncio.StreamReader()
+    assert output is not None  # noqa: S101 - a pipe was asked for
+
+    def take() -> None:
+        if data := output.read(2**16):
+            reader.feed_data(data)
+        else:
+            reader.feed_eof()
+            loop.remove_reader(output)
+
+    loop.add_reader(output, take)
     try:
-        yield reader.stream
+        yield reader
     finally:
-        transport.close()
+        loop.remove_reader(output)
+        output.close()
+        process.kill()
+        process.wait()
