@@ -135,6 +135,15 @@ class Loudspeaker:
         """More to be heard after what is queued."""
         self._until = max(self._until, self._loop.time()) + len(pcm) / (2 * OUTPUT_RATE)
 
+    def finish(self) -> None:
+        """It waits for nothing."""
+
+    def pause(self) -> None:
+        """It goes on: nobody listens."""
+
+    def resume(self) -> None:
+        """It went on."""
+
     def flush(self) -> float:
         """Silence, at once."""
         pending, self._until = self.pending_ms(), 0.0

@@ -41,6 +41,7 @@ PURE: dict[str, set[str]] = {
     "audio/choose.py": set(),
     "audio/remedies.py": set(),
     "audio/echo_path.py": {"numpy"},  # samples
+    "audio/cushion.py": set(),
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),

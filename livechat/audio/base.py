@@ -44,6 +44,18 @@ class Sink(Protocol):
         """Queue s16le mono at OUTPUT_RATE, any even length. Never blocks; minutes may be queued."""
         ...
 
+    def finish(self) -> None:
+        """The answer is complete: what is queued is all of it, and no more need be waited for."""
+        ...
+
+    def pause(self) -> None:
+        """Go silent at once, and keep what is queued. A sink that nobody listens to goes on."""
+        ...
+
+    def resume(self) -> None:
+        """Go on from where pause() broke in; nothing if it did not."""
+        ...
+
     def flush(self) -> float:
         """Go silent at once and forget what is queued. Returns how many ms were queued and not yet heard."""
         ...

@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import functools
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ _PATIENCE_S = 3.0  # for a named device to be plugged in again, until the defaul
 _OPEN_LIMIT_S = 10.0
 _CLOSE_LIMIT_S = 2.0
 _FOLLOWERS = ("default", "pulse", "pipewire")  # what ALSA calls a sound server's default device
+_LATE_S = 0.1  # a callback later than this, against the clock it is told, is a clock that was set
+_DRIFT_S = 2e-6  # from one block to the next: 100 ppm
 
 Notice = Callable[[str, str], None]
 
@@ -264,6 +267,7 @@ class Stream(ABC):
         self._on = False
         self._closed = False
         self._ended = False  # by PortAudio, and not because we asked for it
+        self._apart = 0.0  # time.monotonic() before the sound system's clock, in seconds
         self._calls = 0  # of the callback so far
         self._calls_seen = 0  # when the watchdog last looked
         self._quiet_polls = 0
@@ -304,7 +308,7 @@ class Stream(ABC):
             dtype="int16",
             latency=self.latency,
             callback=self._callback,
-            finished_callback=self._finished,
+            finished_callback=self._finished_callback,
         )
         self.device, self.name = device, device.name
         if self._wanted is not None and not any_device:
@@ -333,8 +337,18 @@ class Stream(ABC):
             self._stream.close()
             self._stream = None
 
-    def _finished(self) -> None:
+    def _finished_callback(self) -> None:
         self._ended = self._on  # on PortAudio's thread
+
+    def _moment(self, clock: Any, ahead: float) -> float:
+        """When it will be `ahead` seconds after the callback's `clock`, in time.monotonic(). On PortAudio's thread.
+
+        A callback may wait for its turn, so it sees the two clocks too far apart, never too close.
+        """
+        apart = time.monotonic() - clock.currentTime
+        late = apart - self._apart
+        self._apart = self._apart + _DRIFT_S if _DRIFT_S < late < _LATE_S else apart
+        return float(clock.currentTime) + self._apart + ahead
 
     # ------------------------------------------------------------------------------------ on the event loop
 

@@ -213,6 +213,15 @@ class PacedSink:
         self._advance()
         self._ring.write(np.frombuffer(pcm, np.int16))
 
+    def finish(self) -> None:
+        """Nothing was waited for."""
+
+    def pause(self) -> None:
+        """A recording goes on: nobody is listening to it."""
+
+    def resume(self) -> None:
+        """It did not pause."""
+
     def flush(self) -> float:
         """Forget what has not been heard by now; how many ms that was."""
         self._advance()
@@ -281,6 +290,15 @@ class NullSink:
         await asyncio.get_running_loop().create_future()
 
     def play(self, pcm: bytes) -> None:
+        """Nothing is heard."""
+
+    def finish(self) -> None:
+        """Nothing is waited for."""
+
+    def pause(self) -> None:
+        """Nothing is heard anyway."""
+
+    def resume(self) -> None:
         """Nothing is heard."""
 
     def flush(self) -> float:

@@ -1,4 +1,4 @@
-"""The playback buffer between the event loop, which writes, and PortAudio's callback thread, which reads.
+"""Buffers between the event loop and PortAudio's callback thread: what is to be played, and what was.
 
 No locks: each counter has one owner. The writer owns `written` and the flush mark, the reader owns `read`.
 Either side may see the other's counter a moment late, and both mistakes are harmless: the writer sees less room
@@ -16,12 +16,14 @@ Samples = npt.NDArray[np.int16]
 class Ring:
     """Mono int16 samples, first in first out, for one writer and one reader in different threads.
 
-    The counters count samples since the beginning and never go back. `capacity` is in samples; its memory is
-    handed out by the operating system as it is first used, and stays the same from then on.
+    The counters count samples since the beginning. `capacity` is in samples; its memory is handed out by the
+    operating system as it is first used, and stays the same from then on. The last `kept` samples that were
+    read stay as well, so that the reader can go back to them.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._buffer: Samples = np.zeros(capacity, np.int16)
+    def __init__(self, capacity: int, kept: int = 0) -> None:
+        self._buffer: Samples = np.zeros(capacity + kept, np.int16)
+        self._kept = kept
         self._flushed = 0
         self.written = 0
         self.read = 0
@@ -36,8 +38,8 @@ class Ring:
     def write(self, samples: Samples) -> int:
         """Queue what fits, and return how many samples that was; the caller keeps or counts the rest."""
         # Flushed sound still takes room until the reader has let go of it: it may be copying it just now.
-        room = len(self._buffer) - (self.written - self.read)
-        taken = min(len(samples), room)
+        room = len(self._buffer) - self._kept - (self.written - self.read)
+        taken = max(0, min(len(samples), room))
         at = self.written % len(self._buffer)
         first = min(taken, len(self._buffer) - at)
         self._buffer[at : at + first] = samples[:first]
@@ -64,3 +66,35 @@ class Ring:
         out[taken:] = 0
         self.read = start + taken  # last: the writer may reuse the room from here on
         return taken
+
+    def go_back(self, count: int) -> None:
+        """Read the last `count` samples once more, at most those that are kept and were not flushed."""
+        self.read -= min(count, self._kept, max(0, self.read - self._flushed))
+
+
+class History:
+    """The last `length` samples of a stream, each at its place in the whole of it. One thread adds, any looks."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self._buffer: Samples = np.zeros(2 * length, np.int16)  # whoever looks is never overtaken
+        self.count = 0
+
+    def add(self, samples: Samples) -> None:
+        """The stream goes on with these, at most `length`."""
+        at = self.count % len(self._buffer)
+        first = min(len(samples), len(self._buffer) - at)
+        self._buffer[at : at + first] = samples[:first]
+        self._buffer[: len(samples) - first] = samples[first:]
+        self.count += len(samples)
+
+    def silence(self, start: int) -> None:
+        """Nothing was heard of what was added from place `start` on. Not while another thread adds."""
+        places = np.arange(max(start, self.count - self._length), self.count)
+        self._buffer[places % len(self._buffer)] = 0
+
+    def look(self, start: int, count: int) -> Samples:
+        """The samples from place `start` on; zeros for those not there yet, and for those gone."""
+        places = np.arange(start, start + count)
+        known = (places >= self.count - self._length) & (places < self.count)
+        return np.where(known, self._buffer[places % len(self._buffer)], np.int16(0))

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from livechat.audio.base import FRAME_MS, OUTPUT_RATE
+from livechat.audio.cushion import Cushion
 from livechat.audio.device import Card, Stream
 from livechat.audio.dsp import SILENCE_DBFS, Resampler, level
-from livechat.audio.ring import Ring, Samples
+from livechat.audio.ring import History, Ring, Samples
 
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
-_CUSHION_S = 0.1  # queued before playback starts, and waited for at most: PortAudio takes as much at once
 _LINGER_S = 0.2  # of nothing to play before the stream is stopped
 _STEP_S = FRAME_MS / 1000
 _AHEAD_MAX_S = 2.0  # some sound systems' clocks are nonsense: beyond this the stream's latency is believed
+_HISTORY_S = 4.0  # of what was played; an echo is looked for in the last half second, or later on a busy machine
 
 
 class Speaker(Stream):
@@ -33,17 +34,27 @@ class Speaker(Stream):
     latency = 0.1  # s: enough for a loaded machine, and free, since barge-in does not wait for it
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
-        self._rate = 0
+        self.rate = 0  # Hz, of the device
+        self.clock = (0, 0, 0.0)  # which stream; how many samples it was given, and when they will have been heard
         self._queued = asyncio.Event()
-        self._heard_at = 0.0  # time.monotonic() at which the last sample handed over will have been heard
+        self._cushion = Cushion()
+        self._heard_at = 0.0  # time.monotonic() at which the last sample of an answer will have been heard
+        self._open = False  # may the callback take what is queued?
+        self._dry = False  # it found too little
+        self._finished = True
+        self._came_at = 0.0
+        self._paused_ms: float | None = None
         self._overfull = False
         super().__init__(card, wanted)
 
     def _prepare(self, rate: int, channels: int) -> None:
-        if rate != self._rate:
-            self._rate = rate
-            self._ring = Ring(_QUEUE_S * rate)
+        if rate != self.rate:
+            self.rate = rate
+            self._ring = Ring(_QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
+            self._history = History(round(_HISTORY_S * rate))
             self._resampler = Resampler(OUTPUT_RATE, rate) if rate != OUTPUT_RATE else None
+        self._history.silence(0)
+        self.clock = (self.clock[0] + 1, self._history.count, 0.0)
         self._channels = channels
         self._block: Samples = np.zeros(rate * FRAME_MS // 1000, np.int16)
 
@@ -51,40 +62,71 @@ class Speaker(Stream):
         self._calls += 1
         block = self._block[:frames]
         taken = 0
-        if self._on and not self.lost:  # a suspended device would swallow a buffer at each attempt
+        if self._on and self._open and not self.lost:  # a suspended device would swallow a buffer at each attempt
             taken = self._ring.read_into(block)
+            if taken < frames:
+                self._open = False
+                self._dry = True
         else:
             block[:] = 0
         np.frombuffer(data, np.int16).reshape(-1, self._channels)[:] = block[:, None]
+        ahead = clock.outputBufferDacTime - clock.currentTime
+        heard_from = self._moment(clock, ahead if 0 < ahead < _AHEAD_MAX_S else self._stream.latency)
         if taken:
-            ahead = clock.outputBufferDacTime - clock.currentTime
-            if not 0 < ahead < _AHEAD_MAX_S:
-                ahead = self._stream.latency
-            self._heard_at = time.monotonic() + ahead + taken / self._rate
+            self._heard_at = heard_from + taken / self.rate
+        self._history.add(block)
+        self.clock = (self.clock[0], self._history.count, heard_from + frames / self.rate)
+
+    def end(self) -> None:
+        """Stop at once and close the stream; what it was given and had not played was never heard."""
+        super().end()
+        self._history.silence(round(self.place(time.monotonic())))
+
+    # ------------------------------------------------------------------------- what was heard when, for an echo
+
+    def place(self, at: float) -> float:
+        """Which sample of the stream is heard at `at` of time.monotonic(), by the sound system's own clock."""
+        _, given, heard_at = self.clock
+        return given + (at - heard_at) * self.rate
+
+    def played(self, place: int, count: int) -> Samples:
+        """`count` samples of the stream as they were heard, zeros where nothing was."""
+        return self._history.look(place, count)
+
+    # ------------------------------------------------------------------------------------ on the event loop
 
     async def run(self) -> None:
         """Play until cancelled. See Sink.run."""
-        loop = asyncio.get_running_loop()
         self._card.watch()
         while True:
             self._queued.clear()
-            if not self._ring.pending:
-                await self._queued.wait()
-            latest = loop.time() + _CUSHION_S
-            while 0 < self._ring.pending < _CUSHION_S * self._rate and loop.time() < latest:  # noqa: ASYNC110
-                await asyncio.sleep(_STEP_S / 2)
-            if self._ring.pending:
-                self._start()
-            until = loop.time() + _LINGER_S
-            while self.running and loop.time() < until:
-                await asyncio.sleep(_STEP_S)
-                if self.busy():
-                    until = loop.time() + _LINGER_S
-            if self.running:
+            if self.busy():
+                if not self._open and self._ready():
+                    self._open = True
+                    if not self.running:
+                        self._start()
+                await asyncio.sleep(_STEP_S if self._open else _STEP_S / 2)
+                continue
+            try:
+                async with asyncio.timeout(_LINGER_S if self.running else None):
+                    await self._queued.wait()
+            except TimeoutError:
                 self._stop()
+
+    def _ready(self) -> bool:
+        """Is there enough to begin, or reason to think that no more will come for now?"""
+        if self._paused_ms is not None or not self._ring.pending:
+            return False
+        seconds = self._cushion.seconds
+        waited = time.monotonic() - self._came_at
+        return self._finished or self._ring.pending >= seconds * self.rate or waited > seconds
 
     def play(self, pcm: bytes) -> None:
         """Queue s16le mono at 24 kHz. See Sink.play."""
+        if self._dry and not self._finished:
+            self._cushion.ran_dry()
+        self._dry = self._finished = False
+        self._came_at = time.monotonic()
         if self._resampler:
             pcm = self._resampler.feed(pcm)
         samples = np.frombuffer(pcm, np.int16)
@@ -96,20 +138,54 @@ class Speaker(Stream):
             )
         self._queued.set()
 
+    def finish(self) -> None:
+        """The answer is complete. See Sink.finish."""
+        if not self._finished:
+            self._finished = True
+            self._cushion.answer_over()
+
+    def pause(self) -> None:
+        """Silent within a few ms; resume() goes on with the first sample that was not heard."""
+        if self._paused_ms is None and self.busy():
+            handed = self._handed()
+            self._paused_ms = handed * 1000
+            if self.running:
+                self._stop()
+                self._card.worker.submit(self._go_back, handed)
+
+    def _go_back(self, seconds: float) -> None:
+        self._ring.go_back(round(seconds * self.rate))  # on the worker's thread: no callback reads now
+        self._paused_ms = 0.0 if self._paused_ms is not None else None
+
+    def resume(self) -> None:
+        """Go on after pause()."""
+        self._paused_ms = None
+        self._queued.set()
+
     def flush(self) -> float:
         """Silent within a few ms. Returns how many ms were queued and not yet heard."""
         unheard = self.pending_ms()
         self._ring.flush()
+        self._paused_ms = None
         if self._resampler:
             self._resampler.flush()
         if self.running:
             self._stop()
+        self.finish()
         return unheard
+
+    def _stop(self) -> None:
+        super()._stop()
+        self._open = False
+
+    def _handed(self) -> float:
+        """Seconds of an answer that the sound system has and has not played."""
+        return max(0.0, self._heard_at - time.monotonic()) if self.running else 0.0
 
     def pending_ms(self) -> float:
         """How many ms are queued and not yet heard, by the sound system's own clock."""
-        handed = max(0.0, self._heard_at - time.monotonic()) if self.running else 0.0
-        return (self._ring.pending / self._rate + handed) * 1000
+        handed = self._handed() * 1000 if self._paused_ms is None else self._paused_ms
+        return self._ring.pending / self.rate * 1000 + handed
 
     def busy(self) -> bool:
         """Is anything being heard, or about to be?"""

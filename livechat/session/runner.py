@@ -397,6 +397,7 @@ class Runner:
             return
         self.outbox.answered(self._reply_mark)
         self._replied = True
+        self._sink.finish()
         self._cuts = 0
         self.turns += 1
         self._finalise(cut=cut)
