@@ -397,12 +397,16 @@ def _sound(
         return None, display.lines(), sink or NullSink()
     try:
         from livechat.audio.device import Card
+        from livechat.audio.echo import cleaner
         from livechat.audio.microphone import Microphone
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
-        source: Source | None = prefer(partial(Microphone, card), "input", settings.mic, store, notices)
-        sink = sink or prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
+        microphone = prefer(partial(Microphone, card), "input", settings.mic, store, notices)
+        source: Source | None = microphone
+        if sink is None:
+            sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
+            microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise

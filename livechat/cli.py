@@ -101,6 +101,14 @@ _PrefixMs = Annotated[
 _SilenceMs = Annotated[
     Number, typer.Option("--silence-ms", metavar="N", help="Silence that ends what you say, in milliseconds.")
 ]
+_Echo = Annotated[
+    Text,
+    typer.Option(
+        "--echo",
+        metavar="cancel|duck|off",
+        help="The model's voice in the microphone: cancel it, hear nobody meanwhile, or leave it (headphones).",
+    ),
+]
 _LogFile = Annotated[
     Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
 ]
@@ -138,6 +146,7 @@ def talk(
     end_sensitivity: _EndSensitivity = None,
     prefix_ms: _PrefixMs = None,
     silence_ms: _SilenceMs = None,
+    echo: _Echo = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
@@ -174,6 +183,7 @@ def resume(
     end_sensitivity: _EndSensitivity = None,
     prefix_ms: _PrefixMs = None,
     silence_ms: _SilenceMs = None,
+    echo: _Echo = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,

@@ -11,6 +11,7 @@ from livechat import models
 from livechat.errors import KEY_PAGE, ConfigError, UsageError
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
+ECHO = ("cancel", "duck", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,10 @@ class Settings:
     """Checked and complete: nothing here can still be refused by our own rules.
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
-    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than
-    it sounds. `output`: a file, or None for
-    the speaker; `compact`: without its silence. `text`: neither microphone nor speaker. `record`: a file for both
-    voices. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"), prefix_ms and
-    silence_ms.
+    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
+    `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
+    speaker. `record`: a file for both voices. `echo`: one of ECHO. `vad`: of the server's voice detection, what was
+    asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
     """
 
     backend: Backend = "offline"
@@ -43,6 +43,7 @@ class Settings:
     speaker: str | None = None
     ptt: bool = False
     vad: Mapping[str, Any] = field(default_factory=dict)
+    echo: str = "cancel"
     endpoint: str | None = None
     ca_file: str | None = None
     key: str = field(default="", repr=False)
@@ -87,6 +88,7 @@ def resolve(
     end_sensitivity: str | None = None,
     prefix_ms: int | None = None,
     silence_ms: int | None = None,
+    echo: str = "cancel",
     offline: bool = False,
     endpoint: str | None = None,
     ca_file: str | None = None,
@@ -100,6 +102,8 @@ def resolve(
     _check_compression(trigger_tokens, target_tokens, off=no_compression)
     if text and (input or mic):
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
+    if echo not in ECHO:
+        raise UsageError(f"--echo does not know {echo!r}", f"it takes {', '.join(ECHO[:-1])} or {ECHO[-1]}")
     if offline and endpoint:
         raise UsageError("--offline does not go with --endpoint", "leave one of them out")
     vad = _vad(start_sensitivity, end_sensitivity, prefix_ms, silence_ms)
@@ -156,6 +160,7 @@ def resolve(
         speaker=speaker,
         ptt=ptt,
         vad=vad,
+        echo=echo,
         endpoint=url,
         ca_file=ca_file,
         key=key,

@@ -45,6 +45,7 @@ PURE: dict[str, set[str]] = {
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),
+    "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/seeding.py": set(),
@@ -81,14 +82,14 @@ HOMES = {
     "google": {"session/link.py"},
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
-        "audio/check.py", "audio/dsp.py", "audio/echo_path.py", "audio/files.py", "audio/recording.py", "audio/ring.py",
-        "audio/speaker.py",
-        "server/sound.py", "server/speech.py", "server/spoken.py",
+        "audio/check.py", "audio/dsp.py", "audio/echo.py", "audio/echo_path.py", "audio/files.py",
+        "audio/recording.py", "audio/ring.py", "audio/speaker.py", "server/sound.py", "server/speech.py",
+        "server/spoken.py",
     },
     "onnxruntime": {"server/speech.py"},
     "platformdirs": {"store.py"},
     "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py"},  # the line, and the terminal it is typed at
-    "pywebrtc_audio": {"audio/dsp.py"},
+    "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
     "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},
     "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
@@ -98,7 +99,7 @@ HOMES = {
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
-LAZY = {"filelock", "google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari"}
+LAZY = {"filelock", "google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari", "pywebrtc_audio"}
 
 
 def imports(file: str, *, lazy: bool = True) -> set[str]:

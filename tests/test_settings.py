@@ -316,3 +316,10 @@ def test_voice_detection_as_asked_for() -> None:
     assert resolve({}).vad == {}
     settings = resolve({}, start_sensitivity="low", end_sensitivity="HIGH", prefix_ms=0, silence_ms=300)
     assert settings.vad == {"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300}
+
+
+def test_what_becomes_of_the_echo_is_one_of_three() -> None:
+    assert resolve({}).echo == "cancel"
+    assert [resolve({}, echo=mode).echo for mode in ("cancel", "duck", "off")] == ["cancel", "duck", "off"]
+    error = refused(UsageError, {}, echo="loud")
+    assert (error.exit_code, error.hint) == (2, "it takes cancel, duck or off")

@@ -31,6 +31,7 @@ pcm.!default { type pulse }
 ctl.!default { type pulse }
 pcm.virtual_mic { type pulse device "virtual_mic.monitor" }
 pcm.virtual_speaker { type pulse device "virtual_speaker" }
+pcm.virtual_ear { type pulse device "virtual_speaker.monitor" }
 """
 
 
@@ -76,6 +77,14 @@ class VirtualCard:
     def control(self, *command: str) -> subprocess.CompletedProcess[bytes]:
         """Tell the server something, as pactl does."""
         return subprocess.run(["pactl", "-s", self._server, *command], capture_output=True, check=False)
+
+    def echo(self, decibels: float = -10) -> None:
+        """From now on the microphone hears the speaker, 60 ms later and so much quieter, until the server ends."""
+        path = "source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
+        fixed = "source_dont_move=yes sink_dont_move=yes"
+        self._control("load-module", "module-loopback", *path.split(), *fixed.split()).check_returncode()
+        stream = self._control("list", "short", "sink-inputs").stdout.split()[0].decode()
+        self._control("set-sink-input-volume", stream, f"{decibels}dB").check_returncode()
 
     def kill(self, with_signal: int = signal.SIGKILL) -> None:
         """End the server as a crash would, or send it another signal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
@@ -16,12 +16,15 @@ from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
 _BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s
 _HICCUPS = 5  # overflows that are not worth a word: 100 ms
 _LOOK_S = 0.1  # how soon it is noticed that the microphone went away
+_AGO_MAX_S = 2.0  # some sound systems' clocks are nonsense: beyond this the stream's latency is believed
 
 
 class Microphone(Stream):
     """A Source: the default microphone, or the one named by a number or part of its name.
 
     A microphone that is lost while in use gives silence until it is back, and never an error.
+    `clean(frame, at)`, if any, is given each frame with the time.monotonic() at which it was heard, and returns
+    what of it is to be handed on.
     Raises DeviceError or UsageError if it cannot be opened at first.
     """
 
@@ -30,7 +33,8 @@ class Microphone(Stream):
     latency = "low"  # two blocks; the block decides, AUDIO.md A2
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
-        self._blocks: deque[tuple[Framer, bytes]] = deque(maxlen=_BACKLOG)
+        self.clean: Callable[[bytes, float], bytes] | None = None
+        self._blocks: deque[tuple[Framer, bytes, float]] = deque(maxlen=_BACKLOG)
         self._arrived = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._overflows = 0
@@ -45,7 +49,9 @@ class Microphone(Stream):
         self._calls += 1
         if status.input_overflow or len(self._blocks) == _BACKLOG:
             self._overflows += 1
-        self._blocks.append((self._framer, bytes(data)))  # with what knows this block's format
+        ago = clock.currentTime - clock.inputBufferAdcTime
+        heard = self._moment(clock, -ago if 0 < ago < _AGO_MAX_S else -self._stream.latency)
+        self._blocks.append((self._framer, bytes(data), heard))  # with what knows this block's format
         if self._loop:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._arrived.set)
@@ -63,10 +69,10 @@ class Microphone(Stream):
             self._arrived.clear()
             away = self.lost and not self._blocks
             while self._blocks:
-                framer, block = self._blocks.popleft()
+                framer, block, at = self._blocks.popleft()
                 for frame in framer.feed(block):
                     self._notice_mute(frame)
-                    yield frame
+                    yield self.clean(frame, at) if self.clean else frame
             if self._overflows > _HICCUPS and not warned:
                 warned = True
                 self._card.notice("parts of what you say are lost", "this computer is too busy to listen")

@@ -1,0 +1,131 @@
+"""The model's own voice, taken out of what the microphone hears. Pure but for numpy and WebRTC.
+
+WebRTC's canceller (AEC3) looks for a delay of its own of up to some 100 ms, and for how the room changes the
+sound. What it needs is a reference that does not jump: so the samples that were played are followed one by one,
+and looked for anew only where the sound system's clocks say that they have moved.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from livechat.audio.base import FRAME_MS, INPUT_RATE
+from livechat.audio.dsp import SILENCE_DBFS, Framer, level
+from livechat.audio.ring import Samples
+
+Notice = Callable[[str, str], None]
+Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> what of it is the person's
+
+_LOOSE_MS = 5  # the clocks drift apart by so much before the reference jumps; AEC3 follows until then
+_OUTLIERS = 9  # measures of which the median is believed: a late callback spoils one or two
+_TAIL_MS = 400  # an echo is over so long after its sound
+_CLEAR_DB = 8.0  # a person is so much louder than nearly all of the echo
+_RISE_DB, _FADE_DB = 0.3, 0.04  # a frame: so the estimate settles where 88 % of the echo is below it
+_DUCKED_MS = 300  # a person who spoke up is heard for so long without doing it again
+
+
+class Playback(Protocol):
+    """What a speaker tells of what it plays (see audio/speaker.py)."""
+
+    rate: int  # Hz
+    clock: tuple[int, int, float]  # the first is another number for each stream
+
+    def place(self, at: float) -> float: ...
+    def played(self, place: int, count: int) -> Samples: ...
+
+
+class Reference:
+    """What was played while the microphone heard a frame, at the microphone's rate."""
+
+    def __init__(self, playback: Playback) -> None:
+        self._playback = playback
+        self._framer = Framer()
+        self._frames: deque[bytes] = deque()
+        self._stream = 0
+        self._next = 0.0  # the place of the next sample, if nothing moved
+        self._moved: deque[float] = deque(maxlen=_OUTLIERS)
+
+    def during(self, at: float) -> Samples:
+        """20 ms of INPUT_RATE, from `at` of time.monotonic() on. To be asked once for each frame, in order."""
+        stream, rate = self._playback.clock[0], self._playback.rate
+        place = self._playback.place(at)
+        if stream != self._stream:
+            self._stream, self._next = stream, place
+            self._framer = Framer(rate)
+            self._frames.clear()
+            self._moved.clear()
+        self._moved.append(place - self._next)
+        moved = sorted(self._moved)[len(self._moved) // 2]
+        if abs(moved) * 1000 > _LOOSE_MS * rate:
+            self._next += moved
+            self._moved.clear()
+        start, self._next = round(self._next), self._next + rate * FRAME_MS / 1000
+        heard = self._playback.played(start, round(self._next) - start)
+        self._frames.extend(self._framer.feed(heard.tobytes()))
+        # A rate that has no whole number of samples in a frame gives none at times, and two after it.
+        frame = self._frames.popleft() if self._frames else bytes(INPUT_RATE * FRAME_MS // 1000 * 2)
+        return np.frombuffer(frame, np.int16)
+
+
+class Canceller:
+    """Takes the echo away, and steady noise. Adapted within a second of echo, and stays so between answers.
+
+    Sound comes out 14 ms later. It is never switched off, for that would be heard: 0.7 % of a core while nothing
+    is played, 0.9 % while something is (measured). Raises ImportError where WebRTC's code does not run.
+    """
+
+    def __init__(self, playback: Playback) -> None:
+        from pywebrtc_audio import AudioProcessor
+
+        self._reference = Reference(playback)
+        self._processor = AudioProcessor(INPUT_RATE, 1, echo_cancellation=True, noise_suppression=True)
+
+    def __call__(self, frame: bytes, at: float) -> bytes:
+        """The person's part of `frame`, which the microphone heard from `at` on."""
+        near = np.frombuffer(frame, np.int16)
+        cleaned: Samples = self._processor.process(near, self._reference.during(at))
+        return cleaned.tobytes()
+
+
+class Ducker:
+    """Half duplex: silence while the model is heard, unless somebody is clearly louder than its echo.
+
+    How loud the echo is, compared with what is played, is learnt from what is heard.
+    """
+
+    def __init__(self, playback: Playback) -> None:
+        self._reference = Reference(playback)
+        self._played: deque[float] = deque([SILENCE_DBFS], maxlen=_TAIL_MS // FRAME_MS)  # dBFS of the last frames
+        self._echo_db = -6.0  # at the microphone, over the loudest that is played; at first a guess
+        self._heard = 0  # frames for which the person is still heard
+
+    def __call__(self, frame: bytes, at: float) -> bytes:
+        """`frame`, which the microphone heard from `at` on, or silence."""
+        self._played.append(level(self._reference.during(at).tobytes()))
+        loudest = max(self._played)
+        if loudest == SILENCE_DBFS:
+            return frame
+        excess = level(frame) - loudest
+        if excess > self._echo_db + _CLEAR_DB:
+            self._heard = _DUCKED_MS // FRAME_MS
+        else:
+            self._echo_db += _RISE_DB if excess > self._echo_db else -_FADE_DB
+            self._heard -= 1
+        return frame if self._heard > 0 else bytes(len(frame))
+
+
+def cleaner(mode: str, playback: Playback, notice: Notice) -> Cleaner | None:
+    """What the microphone's frames go through, by `--echo`; None for nothing."""
+    if mode == "cancel":
+        try:
+            return Canceller(playback)
+        except ImportError:
+            notice(
+                "echo cancelling does not run on this computer: you are not heard while the model speaks",
+                "speak up to cut in; or use headphones, with --echo off",
+            )
+    return None if mode == "off" else Ducker(playback)
