@@ -256,6 +256,7 @@ async def _runner(
     from livechat.audio import dsp
     from livechat.audio.files import SilenceSource
     from livechat.models import family
+    from livechat.session.barge_in import BargeIn
     from livechat.session.gate import Gate
     from livechat.session.link import Dialler, load_sdk
     from livechat.session.runner import Runner
@@ -278,6 +279,7 @@ async def _runner(
         gate=Gate(push_to_talk=settings.ptt),
         sink=parts.sink,
         detector=dsp.SpeechDetector() if parts.source else None,
+        barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
         level=dsp.level,
         resampler=dsp.Resampler,
         ledger=Book(parts.store, identity, settings.handle_ttl_s),

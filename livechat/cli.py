@@ -109,6 +109,14 @@ _Echo = Annotated[
         help="The model's voice in the microphone: cancel it, hear nobody meanwhile, or leave it (headphones).",
     ),
 ]
+_BargeIn = Annotated[
+    Text,
+    typer.Option(
+        "--barge-in",
+        metavar="local|server",
+        help="Pause the model as soon as you speak over it, or when the server says so.",
+    ),
+]
 _LogFile = Annotated[
     Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
 ]
@@ -147,6 +155,7 @@ def talk(
     prefix_ms: _PrefixMs = None,
     silence_ms: _SilenceMs = None,
     echo: _Echo = None,
+    barge_in: _BargeIn = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
@@ -184,6 +193,7 @@ def resume(
     prefix_ms: _PrefixMs = None,
     silence_ms: _SilenceMs = None,
     echo: _Echo = None,
+    barge_in: _BargeIn = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,

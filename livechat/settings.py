@@ -12,6 +12,7 @@ from livechat.errors import KEY_PAGE, ConfigError, UsageError
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
 ECHO = ("cancel", "duck", "off")
+BARGE_IN = ("local", "server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class Settings:
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
     `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
-    speaker. `record`: a file for both voices. `echo`: one of ECHO. `vad`: of the server's voice detection, what was
-    asked for: start and end ("LOW", "HIGH"), prefix_ms and silence_ms.
+    speaker. `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
+    person cuts in. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"),
+    prefix_ms and silence_ms.
     """
 
     backend: Backend = "offline"
@@ -44,6 +46,7 @@ class Settings:
     ptt: bool = False
     vad: Mapping[str, Any] = field(default_factory=dict)
     echo: str = "cancel"
+    barge_in: str = "local"
     endpoint: str | None = None
     ca_file: str | None = None
     key: str = field(default="", repr=False)
@@ -89,6 +92,7 @@ def resolve(
     prefix_ms: int | None = None,
     silence_ms: int | None = None,
     echo: str = "cancel",
+    barge_in: str = "local",
     offline: bool = False,
     endpoint: str | None = None,
     ca_file: str | None = None,
@@ -102,8 +106,9 @@ def resolve(
     _check_compression(trigger_tokens, target_tokens, off=no_compression)
     if text and (input or mic):
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
-    if echo not in ECHO:
-        raise UsageError(f"--echo does not know {echo!r}", f"it takes {', '.join(ECHO[:-1])} or {ECHO[-1]}")
+    for flag, given, known in (("--echo", echo, ECHO), ("--barge-in", barge_in, BARGE_IN)):
+        if given not in known:
+            raise UsageError(f"{flag} does not know {given!r}", f"it takes {', '.join(known[:-1])} or {known[-1]}")
     if offline and endpoint:
         raise UsageError("--offline does not go with --endpoint", "leave one of them out")
     vad = _vad(start_sensitivity, end_sensitivity, prefix_ms, silence_ms)
@@ -161,6 +166,7 @@ def resolve(
         ptt=ptt,
         vad=vad,
         echo=echo,
+        barge_in=barge_in,
         endpoint=url,
         ca_file=ca_file,
         key=key,

@@ -36,6 +36,7 @@ class Line:
         self.notices: list[str] = []
         self.silence: list[str] = []  # a null sink gives exact zeros, and may be said to
         self.frames: list[bytes] = []
+        self.on_frame: Callable[[bytes], object] = len
         card = Card(self.notice)
         self.microphone = Microphone(card, mic)
         self.speaker = Speaker(card, speaker)
@@ -48,6 +49,7 @@ class Line:
         async for frame in self.microphone.frames():
             assert len(frame) == FRAME_BYTES
             self.frames.append(frame)
+            self.on_frame(frame)
 
     def heard(self) -> Sound:
         return np.frombuffer(b"".join(self.frames), np.int16)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from livechat.app import Parts, converse
 from livechat.audio.device import Card
-from livechat.audio.dsp import Resampler
+from livechat.audio.dsp import Resampler, SpeechDetector
 from livechat.audio.echo import Canceller, Ducker, Reference, cleaner
 from livechat.audio.microphone import Microphone
 from livechat.audio.ring import Samples
@@ -23,11 +24,12 @@ from livechat.audio.speaker import Speaker
 from livechat.events import Interrupted, UserText
 from livechat.server.agent import make_agent
 from livechat.server.sound import Ended
+from livechat.session.barge_in import BargeIn
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
 from livechat.store import Store
 from tests.conversation import Recorder, samples, words
-from tests.test_device import until
+from tests.test_device import line, until
 from tests.virtual_card import VirtualCard, likeness, virtual_card  # noqa: F401 - the fixture `card`
 
 MODEL = "He might even have been made amiable himself."  # what the model says here, again and again
@@ -217,3 +219,28 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
     assert 10_000 < cut.unplayed_ms < 20_000
     (question,) = display.questions[1:]
     assert words("forward ten") <= words(question)
+
+
+def test_a_person_pauses_the_model_without_any_server_and_the_model_does_not(card: VirtualCard) -> None:
+    card.echo()
+    answer = np.frombuffer(Resampler(16_000, 24_000).feed(MODEL_SPEECH[: 12 * 16_000].tobytes()), np.int16)
+    speech = np.concatenate([samples(PERSON), np.zeros(8000, np.int16)])
+
+    async def main() -> None:
+        async with line() as it:
+            it.microphone.clean = cleaner("cancel", it.speaker, lambda *notice: pytest.fail(str(notice)))
+            detector, barge_in = SpeechDetector(), BargeIn(it.speaker)
+            it.on_frame = lambda frame: barge_in.heard(detector.feed(frame) and detector.voiced, time.monotonic())
+            with card.listen(24_000) as ear:
+                it.speaker.play(answer.tobytes())
+                it.speaker.finish()
+                await until(lambda: it.speaker.pending_ms() < 7000, "five seconds without a word of the person")
+                assert it.speaker.running
+                saying = asyncio.create_task(asyncio.to_thread(card.say, speech, 16_000))
+                await until(lambda: not it.speaker.running, "the pause")
+                assert it.speaker.pending_ms() > 4000
+                await saying
+                await until(lambda: it.speaker.pending_ms() == 0, "the rest of the answer", 20)
+                await until(lambda: likeness(ear.sound, answer[-48_000:])[0] > 0.94, "the end to be heard")
+
+    asyncio.run(main())

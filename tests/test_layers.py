@@ -46,6 +46,7 @@ PURE: dict[str, set[str]] = {
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),
     "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
+    "session/barge_in.py": set(),
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/seeding.py": set(),

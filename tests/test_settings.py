@@ -111,7 +111,7 @@ def test_an_api_version_of_ones_own_is_left_to_the_sdk() -> None:
 @given(st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=12, max_size=60))
 def test_no_key_is_ever_in_a_representation(key: str) -> None:
     settings = resolve({"GEMINI_API_KEY": f"AIza{key}"})
-    assert key not in repr(settings)
+    assert f"AIza{key}" not in repr(settings)
     assert key not in str(settings)
 
 
@@ -318,8 +318,19 @@ def test_voice_detection_as_asked_for() -> None:
     assert settings.vad == {"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300}
 
 
-def test_what_becomes_of_the_echo_is_one_of_three() -> None:
-    assert resolve({}).echo == "cancel"
-    assert [resolve({}, echo=mode).echo for mode in ("cancel", "duck", "off")] == ["cancel", "duck", "off"]
-    error = refused(UsageError, {}, echo="loud")
-    assert (error.exit_code, error.hint) == (2, "it takes cancel, duck or off")
+@pytest.mark.parametrize(
+    ("flag", "modes", "hint"),
+    [
+        ("echo", ["cancel", "duck", "off"], "it takes cancel, duck or off"),
+        ("barge_in", ["local", "server"], "it takes local or server"),
+    ],
+)
+def test_a_flag_with_a_few_values_takes_those_and_its_default_is_the_first(
+    flag: str, modes: list[str], hint: str
+) -> None:
+    assert getattr(resolve({}), flag) == modes[0]
+    given: list[dict[str, Any]] = [{flag: mode} for mode in modes]
+    assert [getattr(resolve({}, **one), flag) for one in given] == modes
+    wrong: dict[str, Any] = {flag: "loud"}
+    error = refused(UsageError, {}, **wrong)
+    assert (error.exit_code, error.hint) == (2, hint)

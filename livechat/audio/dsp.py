@@ -162,13 +162,15 @@ class SpeechDetector:
         self.hangover_ms = hangover_ms
         self._hangover = hangover_ms // FRAME_MS
         self._floor = floor_dbfs
-        self._run = 0  # frames of speech in a row
+        self.voiced = False  # the last frame, by itself
+        self._run = 0  # such frames in a row
         self._left = 0  # frames until speech counts as over
 
     def feed(self, frame: bytes) -> bool:
         """Take one frame of FRAME_BYTES; True while a person speaks, short pauses included."""
         likely = self._detector.process(np.frombuffer(frame, np.int16)) > self._threshold
-        self._run = self._run + 1 if likely and level(frame) > self._floor else 0
+        self.voiced = likely and level(frame) > self._floor
+        self._run = self._run + 1 if self.voiced else 0
         if self._run >= self._onset or (self._run and self._left):
             self._left = self._hangover
         else:

@@ -63,6 +63,7 @@ from livechat.events import (
     Warned,
     Wire,
 )
+from livechat.session.barge_in import BargeIn
 from livechat.session.gate import TAIL_MS, Gate
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Mark, Outbox
@@ -117,6 +118,7 @@ class Detector(Protocol):
     """Hears whether the person speaks (audio/dsp.py has the real one)."""
 
     hangover_ms: int
+    voiced: bool  # the last frame, by itself
 
     def feed(self, frame: bytes) -> bool: ...
 
@@ -144,6 +146,7 @@ class Runner:
         gate: Gate,
         sink: Sink,
         detector: Detector | None,
+        barge_in: BargeIn | None,
         level: Callable[[bytes], float],
         resampler: Callable[[int, int], Resampler],
         ledger: Ledger,
@@ -158,6 +161,7 @@ class Runner:
         The conversation ends by itself when both have ended and the last answer is complete.
         `commands`: what keys ask for. `gate`: what of the source goes out.
         `fast`: the source is faster than speech; it is made to wait for the link, and while an answer is given.
+        `barge_in`: what stops the model's voice when the person speaks; None leaves that to the server.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
@@ -170,7 +174,7 @@ class Runner:
         self._waited_s = 0.0  # how long a fast source has waited for an answer since the person fell silent
         self._away_s = 0.0  # and for a link
         self._ledger, self._show, self._ttl = ledger, show, ttl
-        self._machine, self._wall = machine, wall
+        self._machine, self._wall, self._barge_in = machine, wall, barge_in
         self._transcript = transcript
         self.outbox = Outbox()
         self.turns = 0  # answered in this run
@@ -433,6 +437,8 @@ class Runner:
 
     def _cut_in(self) -> None:
         unplayed = self._sink.flush()
+        if self._barge_in is not None:
+            self._barge_in.confirmed()
         if self._reply_mark is None and unplayed == 0:  # a stray one, with nothing in flight
             self._late_until = min(self._late_until, self._now() + LATE_S)
             return
@@ -518,6 +524,8 @@ class Runner:
                 self.outbox.add_signal(out.signal)
             elif out.speech is None and self._detector is not None:
                 speech = self._detector.feed(out.frame)
+                if self._barge_in is not None:
+                    self._barge_in.heard(self._detector.voiced, self._now())
                 self._person(speaking=speech, late_ms=self._detector.hangover_ms)
                 self.outbox.add_audio(out.frame, speech=speech)
             else:

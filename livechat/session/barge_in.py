@@ -1,0 +1,50 @@
+"""Stops the model's voice when the person speaks over it, before the server says so.
+
+A server takes some hundred ms to notice, and its word a while to get here. So playback is paused as soon as
+somebody clearly speaks, and the server has the last word: it says `interrupted` and what is left is dropped, or
+it does not, as for a cough or a "yes", and the model goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from livechat.audio.base import FRAME_MS, Sink
+
+_WINDOW_MS = 300
+_SPEECH_MS = 200  # of the window: what is left of an echo was measured to make 180 at most
+_CONFIRM_S = 1.5  # for the server to say `interrupted`
+
+
+class BargeIn:
+    """One for each conversation; told of every frame of the microphone."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._recent: deque[bool] = deque(maxlen=_WINDOW_MS // FRAME_MS)
+        self._paused_at: float | None = None
+        self._refused = False  # the server did not confirm it, and the person has not been silent since
+
+    def heard(self, voiced: bool, now: float) -> None:
+        """The next frame is speech, or is not; `now` in seconds."""
+        if self._paused_at is not None:
+            if now - self._paused_at > _CONFIRM_S:
+                self._paused_at = None
+                self._refused = True
+                self._sink.resume()
+            return
+        if not self._sink.pending_ms():
+            self._recent.clear()
+            return
+        self._recent.append(voiced)
+        if not any(self._recent):
+            self._refused = False
+        if sum(self._recent) * FRAME_MS >= _SPEECH_MS and not self._refused:
+            self._paused_at = now
+            self._recent.clear()
+            self._sink.pause()
+
+    def confirmed(self) -> None:
+        """The server says `interrupted`; the caller has flushed the sink."""
+        self._paused_at = None
+        self._recent.clear()
