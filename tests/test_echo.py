@@ -192,7 +192,7 @@ def test_where_webrtc_does_not_run_the_model_is_not_heard_either_and_the_person_
 def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
     card: VirtualCard, tmp_path: Path
 ) -> None:
-    card.echo()
+    card.couple()
     load_sdk()
 
     async def main() -> Recorder:
@@ -222,7 +222,7 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
 
 
 def test_a_person_pauses_the_model_without_any_server_and_the_model_does_not(card: VirtualCard) -> None:
-    card.echo()
+    card.couple()
     answer = np.frombuffer(Resampler(16_000, 24_000).feed(MODEL_SPEECH[: 12 * 16_000].tobytes()), np.int16)
     speech = np.concatenate([samples(PERSON), np.zeros(8000, np.int16)])
 

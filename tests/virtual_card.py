@@ -78,14 +78,6 @@ class VirtualCard:
         """Tell the server something, as pactl does."""
         return subprocess.run(["pactl", "-s", self._server, *command], capture_output=True, check=False)
 
-    def echo(self, decibels: float = -10) -> None:
-        """From now on the microphone hears the speaker, 60 ms later and so much quieter, until the server ends."""
-        path = "source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
-        fixed = "source_dont_move=yes sink_dont_move=yes"
-        self._control("load-module", "module-loopback", *path.split(), *fixed.split()).check_returncode()
-        stream = self._control("list", "short", "sink-inputs").stdout.split()[0].decode()
-        self._control("set-sink-input-volume", stream, f"{decibels}dB").check_returncode()
-
     def kill(self, with_signal: int = signal.SIGKILL) -> None:
         """End the server as a crash would, or send it another signal."""
         assert self._process
@@ -103,12 +95,13 @@ class VirtualCard:
         named = (f"sink_name={name}", f"sink_properties=device.description={name}")
         self.control("load-module", "module-null-sink", *named, *_SINK.split()).check_returncode()
 
-    def couple(self, gain_db: int) -> None:
-        """Let the microphone hear the speaker, from now on."""
-        echo = "module-loopback source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
-        self.control("load-module", *echo.split()).check_returncode()
-        played = self.control("list", "short", "sink-inputs").stdout.split()[0].decode()
-        self.control("set-sink-input-volume", played, f"{gain_db}dB").check_returncode()
+    def couple(self, decibels: float = -10) -> None:
+        """From now on the microphone hears the speaker, 60 ms later and so much quieter, until the server ends."""
+        path = "source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
+        fixed = "source_dont_move=yes sink_dont_move=yes"
+        self.control("load-module", "module-loopback", *path.split(), *fixed.split()).check_returncode()
+        stream = self.control("list", "short", "sink-inputs").stdout.split()[0].decode()
+        self.control("set-sink-input-volume", stream, f"{decibels}dB").check_returncode()
 
     def say(self, sound: Sound, rate: int, microphone: str = "virtual_mic") -> None:
         """Speak into the microphone; returns when all of it was said."""

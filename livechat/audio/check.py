@@ -47,9 +47,9 @@ class TimedSpeaker(Speaker):
     def _callback(self, *args: Any) -> None:
         now, before = time.monotonic(), self._ring.read
         super()._callback(*args)
-        lead = _LEAD_S * self._rate
+        lead = _LEAD_S * self.rate
         if before <= lead < self._ring.read:
-            self.began = now + (lead - before) / self._rate
+            self.began = now + (lead - before) / self.rate
 
 
 @dataclass(frozen=True, slots=True)

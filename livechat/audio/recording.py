@@ -181,6 +181,19 @@ class _Model:
         self._sink.play(pcm)
         self._unheard.write(np.frombuffer(pcm, np.int16))
 
+    def finish(self) -> None:
+        """The answer is complete. See Sink.finish."""
+        self._sink.finish()
+
+    def pause(self) -> None:
+        """Go silent at once, and keep what is queued. See Sink.pause."""
+        self._look()
+        self._sink.pause()
+
+    def resume(self) -> None:
+        """Go on. See Sink.resume."""
+        self._sink.resume()
+
     def flush(self) -> float:
         """Go silent at once. See Sink.flush."""
         self._look()
