@@ -113,6 +113,8 @@ async def _main(
         try:
             chosen[kind] = prefer(partial(choose, found, kind=kind, where=platform()), kind, wanted, store, notices)
         except DeviceError as error:
+            if wanted is not None:
+                raise
             lacking.append(error)
     if not chosen:
         raise DeviceError("there is neither microphone nor speaker", missing(platform()))

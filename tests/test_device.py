@@ -245,8 +245,8 @@ def test_suspended_devices_are_announced_once_and_swallow_nothing(
             answer = chirp(24_000, 3)
             it.speaker.play(answer.tobytes())
             await until(lambda: it.speaker.pending_ms() < 2700, "playback")
-            for device in ("source virtual_mic.monitor", "sink virtual_mic", "sink virtual_speaker"):
-                card.control(*f"suspend-{device} 1".split())
+            for sink in ("virtual_mic", "virtual_speaker"):
+                card.control("suspend-sink", sink, "1").check_returncode()
             await until(lambda: it.microphone.lost and it.speaker.lost, "the loss")
             left = it.speaker.pending_ms()
             await asyncio.sleep(3)  # two attempts
@@ -255,8 +255,8 @@ def test_suspended_devices_are_announced_once_and_swallow_nothing(
             assert left > 2000
             assert it.speaker.pending_ms() == left
             with card.listen(24_000) as ear:
-                for device in ("source virtual_mic.monitor", "sink virtual_mic", "sink virtual_speaker"):
-                    card.control(*f"suspend-{device} 0".split())
+                for sink in ("virtual_mic", "virtual_speaker"):
+                    card.control("suspend-sink", sink, "0").check_returncode()
                 await until(lambda: "sound is back" in it.notices, "the second announcement")
                 await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
             await say(card)
@@ -314,14 +314,20 @@ def test_in_place_of_a_named_microphone_that_does_not_come_back_the_default_is_u
     monkeypatch.setattr("livechat.audio.device._PATIENCE_S", 0.5)
 
     async def main() -> None:
-        async with line("virtual_mic") as it:
+        async with line("virtual_mic", "virtual_speaker") as it:
             card.unplug("virtual_mic")
+            card.unplug("virtual_speaker")
             card.kill()
             card.start()
             await until(lambda: len(it.notices) == 2, "the announcements")
             assert it.notices[1] == "sound is back, by default"
             await say(card)
             await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+            with card.listen(24_000) as ear:
+                it.speaker.play(chirp(24_000).tobytes())
+                await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp at the speaker")
+            assert it.speaker.name == "default"
+            assert len(it.notices) == 2
 
     asyncio.run(main())
 

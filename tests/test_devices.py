@@ -134,6 +134,13 @@ def test_the_test_measures_what_the_microphone_hears_of_the_speaker(card: Virtua
     assert "echo cancelling" in tested["hint"]
 
 
+def test_a_microphone_that_opens_and_gives_nothing_is_an_error(card: VirtualCard, env: dict[str, str]) -> None:
+    card.control("suspend-sink", "virtual_mic", "1").check_returncode()
+    done = livechat("devices", "--test", env=env | card.environment)
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: the microphone opens, but gives no sound\nhint: ")
+
+
 def test_at_a_terminal_there_is_a_table_and_a_level_until_a_key(card: VirtualCard, env: dict[str, str]) -> None:
     terminal = Terminal(80, 24, [sys.executable, "-m", "livechat", "devices"], env | card.environment)
     try:

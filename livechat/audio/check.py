@@ -22,7 +22,7 @@ from livechat.errors import DeviceError
 _QUIET_S = 1.0  # recorded before the chirp: the noise
 _LEAD_S = 0.5  # of silence played before it: until a speaker has woken and its buffer is full
 _AFTER_S = 1.2  # recorded after it was handed over: longer than any sound system keeps it
-_PATIENCE_S = 10.0  # for a device to start, and for the chirp to be played
+_PATIENCE_S = 8.0  # for a device to start, and for the chirp to be played
 _LOUD_DB, _FAINT_DB = -6.0, -45.0
 _LONG_MS = 400.0
 
@@ -68,12 +68,9 @@ class Tested:
 
 async def measure(card: Card, mic: str, output: str) -> Tested:
     """Three seconds with the devices named. Raises DeviceError if one does not open, or gives nothing."""
-    card.notice = _hush  # the verdict says it
+    card.notice = lambda message, hint: None  # noqa: ARG005 - the verdict says it
     with closing(TimedMicrophone(card, mic)) as microphone, closing(TimedSpeaker(card, output)) as speaker:
         return await _measure(microphone, speaker)
-
-
-def _hush(message: str, hint: str) -> None: ...
 
 
 async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Tested:
@@ -83,16 +80,16 @@ async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Tested
         async for frame in microphone.frames():
             frames.append(frame)  # noqa: PERF401 - what came until it is cancelled counts
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(listen()), group.create_task(speaker.run())]
-        try:
-            await _until(lambda: len(frames) >= _QUIET_S * 1000 / FRAME_MS, "microphone")
-            speaker.play(bytes(round(_LEAD_S * OUTPUT_RATE) * 2) + chirp(OUTPUT_RATE).tobytes())
-            await _until(lambda: speaker.began is not None and not speaker.busy(), "speaker")
-            await asyncio.sleep(_AFTER_S)
-        finally:
-            for task in tasks:
-                task.cancel()
+    tasks = [asyncio.create_task(listen()), asyncio.create_task(speaker.run())]
+    try:
+        await _until(lambda: len(microphone.times) >= _QUIET_S * 1000 / FRAME_MS, "microphone")
+        speaker.play(bytes(round(_LEAD_S * OUTPUT_RATE) * 2) + chirp(OUTPUT_RATE).tobytes())
+        await _until(lambda: speaker.began is not None and not speaker.busy(), "speaker")
+        await asyncio.sleep(_AFTER_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     recorded = np.frombuffer(b"".join(frames), np.int16)
     # Callbacks are late at times, and never early.
     begin = min(at - n * FRAME_MS / 1000 for n, at in enumerate(microphone.times))

@@ -194,7 +194,10 @@ class Card:
         clock = asyncio.get_running_loop().time
         began = clock()
         while True:
-            reopening = asyncio.wrap_future(self.worker.submit(self._reopen, clock() - began > _PATIENCE_S))
+            if clock() - began > _PATIENCE_S:
+                for stream in self._streams:
+                    stream.any_device = True
+            reopening = asyncio.wrap_future(self.worker.submit(self._reopen))
             await self._still_lost()
             while not reopening.done():  # for as long as the sound server hangs
                 await self._still_lost()
@@ -209,11 +212,8 @@ class Card:
                 if not await self._still_lost():
                     return
 
-    def _reopen(self, any_device: bool) -> bool:
-        """Begin PortAudio anew, and with it each stream that runs; True if all do. On the worker's thread.
-
-        `any_device`: in place of a named one that is not there, the default is good enough.
-        """
+    def _reopen(self) -> bool:
+        """Begin PortAudio anew, and with it each stream that runs; True if all do. On the worker's thread."""
         streams = [*self._streams]
         for stream in streams:
             stream.end()
@@ -221,7 +221,7 @@ class Card:
             self._sd._terminate()
         with contextlib.suppress(self._sd.PortAudioError):
             self._sd._initialize()
-        begun = [stream.begin(any_device) for stream in streams]  # each, whatever became of the one before
+        begun = [stream.begin() for stream in streams]  # each, whatever became of the one before
         return all(begun)
 
     def close(self, stream: Stream) -> None:
@@ -263,6 +263,7 @@ class Stream(ABC):
     def __init__(self, card: Card, wanted: str | None = None) -> None:
         self._card = card
         self._wanted = wanted
+        self.any_device = False  # in place of a named one that is not there, the default is good enough
         self._stream: Any = None
         self._on = False
         self._closed = False
@@ -287,14 +288,16 @@ class Stream(ABC):
 
     # ------------------------------------------------------------------------------- on the worker's thread
 
-    def open(self, any_device: bool = False) -> None:
+    def open(self) -> None:
         """Choose the device and open it. Raises UsageError, DeviceError or PortAudioError."""
         sd = _portaudio()
         devices = list_devices()
         try:
             device = choose(devices, self._wanted, self.kind, platform())
+            if self._wanted is not None:
+                self._wanted = device.name  # its number may be another one when it comes back
         except UsageError:
-            if not any_device:
+            if not self.any_device:
                 raise
             device = choose(devices, None, self.kind, platform())
         rate, channels = taken(device, self.kind, self.wire_rate) or (device.rate, device.channels(self.kind))
@@ -311,16 +314,14 @@ class Stream(ABC):
             finished_callback=self._finished_callback,
         )
         self.device, self.name = device, device.name
-        if self._wanted is not None and not any_device:
-            self._wanted = device.name  # its number may be another one when it comes back
 
-    def begin(self, any_device: bool = False) -> bool:
+    def begin(self) -> bool:
         """Open and start the stream if it is to run and does not; False if that failed."""
         if not self.running or self._stream:
             return True
         self._forget()
         try:
-            self.open(any_device)
+            self.open()
             self._ended = False
             self._on = True
             self._stream.start()
