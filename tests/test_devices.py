@@ -100,7 +100,7 @@ def test_an_unknown_device_is_a_usage_error_that_lists_them(card: VirtualCard, e
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: no speaker fits --speaker 'mars'",
-        "hint: choose by number or name: 0 virtual_mic; 1 virtual_speaker; 2 default",
+        "hint: choose by number or name: 0 virtual_mic; 1 virtual_speaker; 2 virtual_ear; 3 default",
     ]
 
 

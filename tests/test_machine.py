@@ -26,6 +26,7 @@ from livechat.events import (
     Expire,
     Finish,
     Flow,
+    Forgo,
     GoAway,
     HandleIn,
     Hang,
@@ -55,6 +56,7 @@ from livechat.session.machine import (
     HANDLE_STRIKES,
     LAST_HANDLE_S,
     LAST_MOMENT_S,
+    QUESTION_S,
     TABLE,
     Machine,
     State,
@@ -1036,6 +1038,8 @@ class World(RuleBasedStateMachine):
         self.replied = True
         self.turn_open = self.speaking = False
         self.asked_until = -1.0
+        self.question = False  # something that wants an answer has been asked, and none has begun
+        self.speaking_since = 0.0
         self.move_by: float | None = None  # the earliest end of the notices of this link, less the margin
         self.handle_at: float | None = None  # on this link
         self.replied_at = 0.0
@@ -1074,6 +1078,8 @@ class World(RuleBasedStateMachine):
         due = due or isinstance(event, Slept | Stuck) or any("did not answer" in message for message in said)
         for action in actions:
             match action:
+                case Forgo():
+                    self.question = False
                 case Dial(n, resumption, _):
                     self._dial(n, resumption)
                 case Hang(n):
@@ -1187,7 +1193,8 @@ class World(RuleBasedStateMachine):
     @rule()
     def opens(self) -> None:
         self.opened, self.opened_at = True, self.now
-        if self.turn_owed() or self.owed:
+        self.question = self.question or self.owed
+        if not self.speaking and (self.turn_owed() or self.question):
             self.asked_until = self.now + ANSWER_S
         self.owed = False
         self.feed(Opened(self.link, 200.0))
@@ -1294,12 +1301,17 @@ class World(RuleBasedStateMachine):
     def the_person_speaks_or_stops(self) -> None:
         self.speaking = not self.speaking
         self.asked_until = -1.0 if self.speaking else self.now + ANSWER_S
+        if self.speaking:
+            self.speaking_since = self.now
+        elif self.now - self.speaking_since >= QUESTION_S:
+            self.question = True
         self.feed(Person(self.speaking))
 
     @precondition(lambda self: self.begun)
     @rule()
     def the_person_types(self) -> None:
         self.asked_until = self.now + ANSWER_S
+        self.question = True
         self.feed(Asked())
 
     @precondition(lambda self: self.opened and not self.over and not self.turn_open)
@@ -1308,6 +1320,7 @@ class World(RuleBasedStateMachine):
         if self.machine.state is State.LIVE:
             self.brought, self.failing, self.bad_in_a_row = True, 0, 0
             self.turn_open, self.replied, self.asked_until = True, False, -1.0
+            self.question = False
         self.feed(Replying(self.link))
 
     @precondition(lambda self: self.turn_open and not self.replied and not self.over)

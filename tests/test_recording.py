@@ -19,18 +19,21 @@ import pytest
 import soundfile
 
 from livechat.audio.base import FRAME_BYTES, INPUT_RATE, OUTPUT_RATE, Source
+from livechat.audio.device import Card
 from livechat.audio.dsp import Resampler
 from livechat.audio.files import PacedSink
 from livechat.audio.recording import Recording
+from livechat.audio.speaker import Speaker
 from livechat.errors import UsageError
 from livechat.events import Handover, Interrupted, Warned
 from livechat.server.faults import parse
 from livechat.server.serve import Server
 from tests.conversation import CLIPS, SENTENCES, Knower, samples, talk, write_speech
 from tests.test_cli import env, livechat
-from tests.virtual_time import run
+from tests.virtual_card import VirtualCard, likeness, virtual_card
+from tests.virtual_time import VirtualLoop, run
 
-__all__ = ["env"]  # a fixture
+__all__ = ["env", "virtual_card"]  # fixtures
 
 Sound = npt.NDArray[np.int16]
 
@@ -136,9 +139,13 @@ class Microphone:
         pass
 
 
+def trouble(message: str, hint: str) -> None:
+    pytest.fail(message)
+
+
 async def record(source: Source, path: Path) -> None:
     """Record all of a source, and a model that says nothing."""
-    recording = Recording(path, lambda message, hint: pytest.fail(message))
+    recording = Recording(path, trouble)
     tapped, sink = recording.source(source), recording.sink(PacedSink())
     playing = asyncio.create_task(sink.run())
     async for _ in tapped.frames():
@@ -166,6 +173,29 @@ def test_a_clock_of_its_own_leaves_the_person_in_place(tmp_path: Path, speed: fl
         assert last - first == pytest.approx(5.0, abs=0.005)  # put right in the pauses, not in the words
 
 
+def test_a_loop_that_is_held_up_leaves_every_word_in_place(tmp_path: Path) -> None:
+    """As by the loading of a model: the microphone goes on meanwhile, and what it heard comes all at once."""
+
+    class HeldUp(Microphone):
+        async def frames(self) -> AsyncIterator[bytes]:
+            n = 0
+            async for frame in super().frames():
+                yield frame
+                n += 1
+                if n in {20, 200}:
+                    loop = asyncio.get_running_loop()
+                    assert isinstance(loop, VirtualLoop)
+                    loop.hold_up(1.5)
+
+    sound = np.random.default_rng(0).integers(-9_000, 9_000, 8 * INPUT_RATE).astype(np.int16)
+    soundfile.write(tmp_path / "q.wav", sound, INPUT_RATE)
+    run(record(HeldUp(sound, 1.0, 0.0), tmp_path / "r.wav"))
+    person, _ = channels(tmp_path / "r.wav")
+    spoken = as_recorded(tmp_path / "q.wav")[: len(person)]
+    assert len(person) > 7.9 * OUTPUT_RATE
+    assert np.array_equal(person[: len(spoken)], spoken)
+
+
 def test_a_voice_that_is_away_leaves_silence_as_long(tmp_path: Path) -> None:
     class Away(Microphone):
         async def frames(self) -> AsyncIterator[bytes]:
@@ -179,6 +209,29 @@ def test_a_voice_that_is_away_leaves_silence_as_long(tmp_path: Path) -> None:
     first, second = loud(channels(tmp_path / "r.wav")[0])
     assert first == pytest.approx((0.0, 1.0), abs=0.002)
     assert second == pytest.approx((3.98, 4.98), abs=0.002)  # the last of 50 frames begins at 0.98
+
+
+def test_a_speaker_is_recorded_as_it_is_heard(tmp_path: Path, card: VirtualCard) -> None:
+    """Two answers on the virtual card: what is in the file, and how far apart, is what came out of the speaker."""
+    at = np.arange(OUTPUT_RATE) / OUTPUT_RATE
+    answers = [(9_000 * np.sin(2 * np.pi * (low + 900 * at) * at)).astype(np.int16) for low in (300, 1_500)]
+
+    async def main() -> None:
+        sink = Recording(tmp_path / "r.wav", trouble).sink(Speaker(Card(trouble)))
+        playing = asyncio.create_task(sink.run())
+        for answer in answers:
+            sink.play(answer.tobytes())
+            await asyncio.sleep(1.8)
+        playing.cancel()
+        sink.close()
+
+    with card.listen(OUTPUT_RATE) as ear:
+        asyncio.run(main())
+    _, model = channels(tmp_path / "r.wav")
+    (first, recorded), (second, recorded_later) = (likeness(model, answer) for answer in answers)
+    (_, heard), (_, heard_later) = (likeness(ear.sound, answer) for answer in answers)
+    assert min(first, second) > 0.999
+    assert recorded_later - recorded == pytest.approx(heard_later - heard, abs=0.05 * OUTPUT_RATE)
 
 
 @pytest.mark.parametrize(("name", "room"), [("r.wav", 500_001), ("r.flac", 100_001)])

@@ -111,8 +111,8 @@ def test_an_api_version_of_ones_own_is_left_to_the_sdk() -> None:
 @given(st.text("abcdefghijklmnopqrstuvwxyz0123456789_-", min_size=12, max_size=60))
 def test_no_key_is_ever_in_a_representation(key: str) -> None:
     settings = resolve({"GEMINI_API_KEY": f"AIza{key}"})
-    assert f"AIza{key}" not in repr(settings)
-    assert key not in str(settings)
+    assert f"AIza{key}" not in repr(settings) + str(settings)
+    assert key not in repr(settings) or key in repr(Settings())  # it may spell the name of a field
 
 
 # -------------------------------------------------------------------------------------------- addresses

@@ -97,6 +97,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
+    def hold_up(self, seconds: float) -> None:
+        """As a call that blocks for so long: time passes, and nothing runs meanwhile."""
+        self._virtual.now += seconds
+
     @property
     def open_sockets(self) -> int:
         """How many sockets this loop watches, but for its own."""

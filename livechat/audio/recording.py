@@ -47,7 +47,8 @@ class Recording:
         self._file = create(path, "--record", 2, fresh=True)
         self._began: float | None = None  # the loop's clock where the timeline begins
         self._window: Stereo = np.zeros((_WAIT + _BLOCK, 2), np.int16)  # what is not yet written, and room for more
-        self._written = 0  # samples of the timeline in the file
+        self._looked = 0  # where on the timeline write() was called before
+        self.written = 0  # samples of the timeline in the file
         self._over = False  # finished, or failed
 
     def source(self, source: Source) -> Source:
@@ -67,8 +68,8 @@ class Recording:
 
     def put(self, samples: Samples, at: int, channel: int) -> None:
         """Record samples from `at` on, in place of what was there. What is before the written end is left out."""
-        first = max(0, at - self._written)
-        samples = samples[max(0, self._written - at) :]
+        first = max(0, at - self.written)
+        samples = samples[max(0, self.written - at) :]
         missing = first + len(samples) - len(self._window)
         if self._over:
             return
@@ -77,8 +78,10 @@ class Recording:
         self._window[first : first + len(samples), channel] = samples
 
     def write(self) -> None:
-        """Write what has waited long enough."""
-        self._write(self.now() - _WAIT, _BLOCK)
+        """Write what has waited long enough. To be called all the time."""
+        # If the loop was held up since the last call, so were the voices.
+        self._write(self._looked - _WAIT, _BLOCK)
+        self._looked = self.now()
 
     def finish(self) -> None:
         """Write all there is, and close the file. Safe to call twice."""
@@ -88,10 +91,10 @@ class Recording:
         self._file.close()
 
     def _write(self, until: int, least: int) -> None:
-        while not self._over and (due := until - self._written) >= least:
+        while not self._over and (due := until - self.written) >= least:
             block, rest = np.split(self._window, [min(due, _BLOCK)])
             self._window = np.concatenate([rest, np.zeros_like(block)])
-            self._written += len(block)
+            self.written += len(block)
             try:
                 self._file.write(block)
             except OSError as error:
@@ -122,7 +125,7 @@ class _Person:
     def _record(self, frame: bytes) -> None:
         samples = np.frombuffer(self._resampler.feed(frame), np.int16)
         at = self._recording.now() - _HELD_BACK
-        if self._end is None or at - self._end > _WAIT:
+        if self._end is None or self._end < self._recording.written - _HELD_BACK:
             self._late.clear()
             self._end = at
         self._late.append(at - self._end)
