@@ -67,19 +67,19 @@ def followed(reference: Reference, frames: int, wrong: Callable[[int], float] = 
 def test_the_reference_does_not_jump_when_a_callback_is_late() -> None:
     sound = noise(2)
     reference = Reference(Played(sound))
-    late = {20: 0.02, 21: 0.019, 50: -0.08, 70: 0.004}
+    late = {20: 0.02, 21: 0.019, 50: -0.08, 70: 0.008}
     heard = followed(reference, 100, lambda i: late.get(i, 0.0) + 1e-4 * (-1) ** i)
     # Where it begins is a matter of the first measure; from there on it is sample after sample.
     assert np.array_equal(heard[: 99 * FRAME], sound[2 : 2 + 99 * FRAME])
 
 
 @pytest.mark.parametrize("moved", [0.03, -0.03])
-def test_the_reference_follows_within_a_tenth_of_a_second_what_has_really_moved(moved: float) -> None:
+def test_the_reference_follows_within_a_fifth_of_a_second_what_has_really_moved(moved: float) -> None:
     sound = noise(4)
     heard = followed(Reference(Played(sound)), 100, lambda i: moved if i >= 50 else 0.0)
     assert np.array_equal(heard[: 50 * FRAME], sound[: 50 * FRAME])
-    first = 55 * FRAME + round(moved * 16_000)
-    assert np.array_equal(heard[55 * FRAME :], sound[first : first + 45 * FRAME])
+    first = 60 * FRAME + round(moved * 16_000)
+    assert np.array_equal(heard[60 * FRAME :], sound[first : first + 40 * FRAME])
 
 
 def test_the_reference_of_a_new_stream_is_looked_up_at_once() -> None:
@@ -87,7 +87,8 @@ def test_the_reference_of_a_new_stream_is_looked_up_at_once() -> None:
     reference = Reference(played)
     followed(reference, 50)
     played.clock, played.wrong = (2, 0, 0.0), 0.5
-    heard = np.concatenate([reference.during(i / 50) for i in range(50, 60)])
+    late = {50: 0.02, 51: 0.019}  # two callbacks, at the worst moment
+    heard = np.concatenate([reference.during(i / 50 + late.get(i, 0.0)) for i in range(50, 60)])
     assert np.array_equal(heard, played.sound[75 * FRAME : 85 * FRAME])
 
 

@@ -48,18 +48,22 @@ class Reference:
         self._stream = 0
         self._next = 0.0  # the place of the next sample, if nothing moved
         self._moved: deque[float] = deque(maxlen=_OUTLIERS)
+        self._even = 0.0  # when this frame would be heard if all came evenly
+        self._late: deque[float] = deque(maxlen=_OUTLIERS)
 
     def during(self, at: float) -> Samples:
         """20 ms of INPUT_RATE, from `at` of time.monotonic() on. To be asked once for each frame, in order."""
+        self._even += FRAME_MS / 1000
+        self._late.append(at - self._even)
         stream, rate = self._playback.clock[0], self._playback.rate
-        place = self._playback.place(at)
+        place = self._playback.place(self._even + _median(self._late))
         if stream != self._stream:
             self._stream, self._next = stream, place
             self._framer = Framer(rate)
             self._frames.clear()
             self._moved.clear()
         self._moved.append(place - self._next)
-        moved = sorted(self._moved)[len(self._moved) // 2]
+        moved = _median(self._moved)
         if abs(moved) * 1000 > _LOOSE_MS * rate:
             self._next += moved
             self._moved.clear()
@@ -69,6 +73,10 @@ class Reference:
         # A rate that has no whole number of samples in a frame gives none at times, and two after it.
         frame = self._frames.popleft() if self._frames else bytes(INPUT_RATE * FRAME_MS // 1000 * 2)
         return np.frombuffer(frame, np.int16)
+
+
+def _median(measures: deque[float]) -> float:
+    return sorted(measures)[len(measures) // 2]
 
 
 class Canceller:

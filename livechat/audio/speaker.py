@@ -35,7 +35,8 @@ class Speaker(Stream):
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
         self.rate = 0  # Hz, of the device
-        self.clock = (0, 0, 0.0)  # which stream; how many samples it was given, and when they will have been heard
+        # Which stream; how many samples it was given, and when they will have been heard (0.0: not known yet).
+        self.clock = (0, 0, 0.0)
         self._queued = asyncio.Event()
         self._cushion = Cushion()
         self._heard_at = 0.0  # time.monotonic() at which the last sample of an answer will have been heard
@@ -54,7 +55,8 @@ class Speaker(Stream):
             self._history = History(round(_HISTORY_S * rate))
             self._resampler = Resampler(OUTPUT_RATE, rate) if rate != OUTPUT_RATE else None
         self._history.silence(0)
-        self.clock = (self.clock[0] + 1, self._history.count, 0.0)
+        self.clock = (self.clock[0], self._history.count, 0.0)
+        self._began = 0.0  # by the sound system's clock
         self._channels = channels
         self._block: Samples = np.zeros(rate * FRAME_MS // 1000, np.int16)
 
@@ -75,7 +77,10 @@ class Speaker(Stream):
         if taken:
             self._heard_at = heard_from + taken / self.rate
         self._history.add(block)
-        self.clock = (self.clock[0], self._history.count, heard_from + frames / self.rate)
+        self._began = self._began or clock.currentTime
+        if clock.currentTime - self._began > _STEP_S / 2:  # what it tells while it fills its buffer is a guess
+            stream, _, known = self.clock
+            self.clock = (stream if known else stream + 1, self._history.count, heard_from + frames / self.rate)
 
     def end(self) -> None:
         """Stop at once and close the stream; what it was given and had not played was never heard."""
