@@ -153,6 +153,7 @@ def test_a_conversation_outlives_its_sound_server_and_its_microphones(call: Call
 
     def speak(microphone: str) -> None:
         nonlocal said
+        terminal.until_shown("○ listening")
         card.say(np.concatenate([samples("Go forward ten meters."), np.zeros(8_000, np.int16)]), 16_000, microphone)
         said += 1
         terminal.until(lambda: screen().count("you  Go forward ten meters.") == said)
