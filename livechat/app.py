@@ -135,7 +135,7 @@ async def converse(parts: Parts) -> int:
     def summary(runner: Runner, code: int) -> Summary:
         box = runner.outbox
         return Summary(
-            duration_s=round(loop.time() - began, 1), turns=runner.turns, links=runner.links,
+            duration_s=round(loop.time() - began, 1), turns=runner.turns.count, links=runner.links,
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,

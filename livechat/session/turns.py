@@ -1,0 +1,340 @@
+"""Turn-taking: which answer belongs to which question, when it is whole, and what of it is heard, shown and kept.
+
+Told what a link says, in the order it came, and what the person does. It decides nothing about links: what the
+machine must know of a turn goes to `feed`. What servers leave out, or say too early or too late, is made up for
+here (LIVE_API.md 1.5, C2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+from livechat.audio.base import OUTPUT_RATE, Sink
+from livechat.events import (
+    Audio,
+    CutIn,
+    Heard,
+    Interrupted,
+    ModelText,
+    Output,
+    Replied,
+    Replying,
+    Resumption,
+    Said,
+    Stuck,
+    Turn,
+    TurnOver,
+    UserText,
+    Warned,
+)
+from livechat.session.barge_in import BargeIn
+from livechat.session.outbox import Mark, Outbox
+from livechat.session.transcript import Transcript
+
+LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
+STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
+MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
+TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
+CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
+
+Content = Audio | Said | Heard | CutIn | Replied | TurnOver  # what a link says of questions and answers
+Feed = Callable[[type[Replying | Replied | TurnOver]], None]
+
+
+class Ledger(Protocol):
+    """Where the conversation is kept as it happens (store.py has the real one)."""
+
+    def turn(self, number: int, user: str, model: str) -> None:
+        """Exchange `number`, counted from 0 in the whole conversation, as far as it has come."""
+
+    def keep(self, resumption: Resumption) -> None:
+        """The newest handle."""
+
+    def expire(self) -> None:
+        """The link of the newest handle ended."""
+
+
+class Resampler(Protocol):
+    """Changes the rate of a stream of s16le mono (audio/dsp.py has the real one)."""
+
+    def feed(self, pcm: bytes) -> bytes: ...
+
+
+class Turns:
+    """The turn going on, and how many there were. Times are those of `now`, in seconds."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        transcript: Transcript,
+        sink: Sink,
+        barge_in: BargeIn | None,
+        resampler: Callable[[int, int], Resampler],
+        ledger: Ledger,
+        show: Callable[[Output], None],
+        feed: Feed,
+        now: Callable[[], float],
+    ) -> None:
+        """`feed` tells the machine that an answer begins, is whole, or is over, on the link that lives."""
+        self._outbox, self._transcript, self._sink, self._barge_in = outbox, transcript, sink, barge_in
+        self._ledger, self._show, self._feed, self._now = ledger, show, feed, now
+        self._resampler = resampler
+        self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
+        self.count = 0  # answered in this run
+        self.speaking = False  # the person
+        self.free = asyncio.Event()  # no question is open
+        self.free.set()
+        self.more_until = 0.0  # a turn was said to be over, and more of its answer may come until then
+        self._mark: Mark | None = None  # an answer is coming in; what it answers
+        self._replied = False  # all of it is here, its turn is not over
+        self._cuts = 0  # how often a lost link cut the answer to this question
+        self._asked_at: float | None = None  # when the person fell silent or typed
+        self._reply_ms: float | None = None
+        self._alive_at = 0.0  # when a link last said anything
+        self._piece_at = 0.0  # when the last of an answer came
+        self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
+        self._final_to = 0  # so many characters of the answer going on have been shown as final
+        self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
+        self._unasked = False  # this link took up a session and has been given nothing to answer
+
+    @property
+    def going_on(self) -> bool:
+        """An answer has begun, and its turn is not over."""
+        return self._mark is not None
+
+    @property
+    def incomplete(self) -> bool:
+        """An answer has begun, and not all of it is here."""
+        return self._mark is not None and not self._replied
+
+    def answered(self) -> int:
+        """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
+        return len(self._transcript.turns) + (1 if self._replied else 0)
+
+    def overdue(self) -> type[TurnOver | Stuck] | None:
+        """What a server has left out, or what that means; None while all is well."""
+        at = self._now()
+        if self._replied and at > self._play_until:
+            return TurnOver
+        if self.incomplete and at > self._piece_at + STUCK_S:
+            # A link that says other things has said all of its answer; some servers never say so (C2).
+            return TurnOver if self._alive_at > self._piece_at + STUCK_S / 2 else Stuck
+        return None
+
+    # ---------------------------------------------------------------------------------- what the person does
+
+    def person(self, *, speaking: bool, late_ms: float) -> None:
+        """They begin or stop to speak; the latter was `late_ms` ago."""
+        self.speaking = speaking
+        self._unasked = False
+        if speaking:
+            self._late_until = min(self._late_until, self._now() + LATE_S)
+        else:
+            self._asked_at = self._now() - late_ms / 1000
+        self.check_free()
+
+    def typed(self, line: str) -> None:
+        """They typed something, which goes into the outbox."""
+        self._unasked = False
+        self._late_until = min(self._late_until, self._now() + LATE_S)
+        self._transcript.typed(line)
+        self._show(UserText(line, final=True, source="text"))
+        self._record()
+        self._outbox.add_text(line)
+        self._asked_at = self._now()
+
+    def interrupt(self) -> None:
+        """Silence the model. A server cannot be told to stop: the rest is dropped until it says it is over."""
+        more_to_come = self.incomplete
+        self._cut_in()
+        if more_to_come:
+            self._late_until = math.inf
+
+    async def until_free(self) -> None:
+        """Wait until nothing is asked, and nothing is being answered; then something is."""
+        await self.free.wait()
+        while (left := self.more_until - self._now()) > 0:
+            await asyncio.sleep(left)
+            await self.free.wait()
+        self.free.clear()
+
+    # ---------------------------------------------------------------------------------- what becomes of links
+
+    def begin(self) -> None:
+        """A link takes input: what waits for an answer is sent to it next."""
+        self._unasked = not self._outbox.waiting()
+
+    def lost(self) -> None:
+        """The link is gone, and with it what was still to come of an answer."""
+        if self.incomplete and self._cuts < CUTS:
+            self._cuts += 1
+            self._finalise(cut=True)
+        elif self.going_on:
+            if not self._replied:
+                self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
+            self._turn_over(cut=True)
+        self._mark = None
+        self._replied = False
+        self._late_until = self.more_until = 0.0
+        self._final_to = 0
+        self._transcript.lost()
+
+    def forgo(self) -> None:
+        """No answer will come to what was asked."""
+        self._outbox.answered(self._outbox.sent_mark())
+        if self._transcript.user:
+            self._transcript.close()
+        self.check_free()
+
+    def alive(self) -> None:
+        """The link said something, whatever it was."""
+        self._alive_at = self._now()
+
+    # ---------------------------------------------------------------------------------- what the link says
+
+    def take(self, event: Content) -> None:
+        """The next thing that the link says."""
+        match event:
+            case Audio(_, pcm, rate):
+                if self._reply():
+                    self._sink.play(self._at_output_rate(pcm, rate))
+                    self._play_until = max(self._play_until, self._now() + TURN_END_S) + len(pcm) / (2 * rate)
+            case Said(_, text):
+                if not self._repeated(model=text) and self._reply():
+                    self._transcript.said(text)
+                    self._show(ModelText(self._not_final(), final=False))
+                    self._record()
+            case Heard(_, text):
+                if not self._repeated(user=text):
+                    self._hear(text)
+            case CutIn():
+                self._cut_in()
+            case Replied():
+                self._complete()
+                self._late_until = 0.0  # all of what was cut into is here
+            case TurnOver():
+                if self.incomplete:
+                    self.more_until = self._now() + MORE_S
+                self._turn_over()
+                self._feed(TurnOver)
+
+    def _repeated(self, **piece: str) -> bool:
+        """A session that was taken up may say its last words again (2.4); nobody has asked it anything."""
+        return self._unasked and self._transcript.repeats(**piece)
+
+    def _reply(self) -> bool:
+        """Something of an answer came; False if it belongs to one that was cut into."""
+        if self._now() < self._late_until:
+            return False
+        self._piece_at = self._now()
+        if self._goes_on():
+            if self._mark is None:
+                self._transcript.reopen()
+                self._final_to = len(self._transcript.model)
+                self._mark = self._outbox.sent_mark()
+                self._replied = True  # as often as it is answered, it counts once
+                self.free.clear()
+        elif self._mark is None or self._replied:
+            self._turn_over()  # a server may leave turnComplete out (C2)
+            self._mark = self._outbox.sent_mark()
+            self._show_question()
+            self._reply_ms = None if self._asked_at is None else (self._now() - self._asked_at) * 1000
+            self._asked_at = None
+            self._play_until = self._now() + TURN_END_S
+            self._feed(Replying)
+        return True
+
+    def _goes_on(self) -> bool:
+        """Whether what comes is of an answer that seemed whole: nothing has been asked since."""
+        just_over = self._now() < self.more_until and not self._transcript.user and not self._unasked
+        return (self._replied or (self._mark is None and just_over)) and not self._outbox.waiting()
+
+    def _not_final(self) -> str:
+        """What of the answer has not been shown as final."""
+        return self._transcript.model[self._final_to :].strip()
+
+    def _complete(self, *, cut: bool = False) -> None:
+        """All of the answer is here, or all that will come: its question need never be asked again."""
+        if self._mark is None or self._replied:
+            return
+        self._outbox.answered(self._mark)
+        self._replied = True
+        self._sink.finish()
+        self._cuts = 0
+        self.count += 1
+        self._finalise(cut=cut)
+        self._show(Turn(self.count, self._reply_ms))
+        self._record()
+        self._feed(Replied)
+
+    def _finalise(self, *, cut: bool) -> None:
+        if text := self._not_final():
+            self._show(ModelText(text, final=True, cut=cut))
+            self._final_to = len(self._transcript.model)
+
+    def _turn_over(self, *, cut: bool = False) -> None:
+        self._late_until = 0.0
+        if self._mark is None:
+            return
+        self._complete(cut=cut)
+        self._finalise(cut=cut)
+        self._transcript.close()
+        self._final_to = 0
+        if cut:
+            self.more_until = 0.0
+        self._mark = None
+        self._replied = False
+        self.check_free()
+
+    def _at_output_rate(self, pcm: bytes, rate: int) -> bytes:
+        if rate == OUTPUT_RATE:
+            return pcm
+        if rate not in self._resamplers:
+            self._resamplers[rate] = self._resampler(rate, OUTPUT_RATE)
+        return self._resamplers[rate].feed(pcm)
+
+    def _cut_in(self) -> None:
+        unplayed = self._sink.flush()
+        if self._barge_in is not None:
+            self._barge_in.confirmed()
+        if self._mark is None and unplayed == 0:  # a stray one, with nothing in flight
+            self._late_until = min(self._late_until, self._now() + LATE_S)
+            return
+        self._show(Interrupted(round(unplayed, 1)))
+        more_to_come = self.incomplete
+        self._turn_over(cut=True)
+        if more_to_come:
+            self._late_until = self._now() + LATE_S
+        self._feed(TurnOver)
+
+    def _hear(self, text: str) -> None:
+        self._late_until = 0.0  # the next question is heard: what comes now is its answer
+        if self._replied and (self.speaking or self._asked_at is not None):
+            self._turn_over()  # a server may leave turnComplete out (C2): this is the next question
+            self._feed(TurnOver)
+        ahead = self._mark is not None and not self._replied and self._outbox.only_later_speech(self._mark)
+        if not self._transcript.heard(text, ahead=ahead) or ahead:
+            return
+        fresh = self._transcript.fresh()
+        if self._mark is not None:
+            self._show_question()  # it came after the answer began: there is nothing to wait for
+        elif fresh:
+            self._show(UserText(fresh, final=False, source="speech"))
+        self._record()
+
+    def _show_question(self) -> None:
+        if fresh := self._transcript.fresh():
+            self._show(UserText(fresh, final=True, source="speech"))
+            self._transcript.shown()
+
+    def _record(self) -> None:
+        self._ledger.turn(len(self._transcript.turns), self._transcript.user, self._transcript.model.strip())
+
+    def check_free(self) -> None:
+        """Let who waits go on if no question is open."""
+        if not self.speaking and not self._outbox.waiting() and self._mark is None:
+            self.free.set()
