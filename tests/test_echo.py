@@ -245,3 +245,19 @@ def test_a_person_pauses_the_model_without_any_server_and_the_model_does_not(car
                 await until(lambda: likeness(ear.sound, answer[-48_000:])[0] > 0.94, "the end to be heard")
 
     asyncio.run(main())
+
+
+def test_answers_that_follow_each_other_at_once_are_cancelled_as_well(card: VirtualCard) -> None:
+    card.echo()
+    voice = np.frombuffer(Resampler(16_000, 24_000).feed(MODEL_SPEECH.tobytes()), np.int16)
+
+    async def main() -> Samples:
+        async with line() as it:
+            it.microphone.clean = cleaner("cancel", it.speaker, lambda *notice: pytest.fail(str(notice)))
+            for answer in range(4):
+                it.speaker.flush()
+                it.speaker.play(voice[answer * 24_000 :][: 10 * 24_000].tobytes())
+                await until(lambda: it.speaker.pending_ms() < 8000, "two seconds of it")
+            return it.heard()
+
+    assert understood(asyncio.run(main())) == []

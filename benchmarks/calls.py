@@ -1,0 +1,195 @@
+"""The audio benchmarks that are whole conversations: with the embedded server, by microphone and speaker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rig import result, spread, until, virtual_card
+from livechat.app import Parts, converse
+from livechat.audio.base import FRAME_MS
+from livechat.audio.device import Card
+from livechat.audio.echo import cleaner
+from livechat.audio.microphone import Microphone
+from livechat.audio.speaker import Speaker
+from livechat.events import Interrupted, UserText
+from livechat.session import link
+from livechat.settings import Settings
+from livechat.store import Store
+from tests.conversation import SENTENCES, Recorder, samples, words
+from tests.terminal import Terminal
+from tests.virtual_card import VirtualCard
+
+TRIALS = 20
+STORY = "tell me a story"  # 38 s
+
+
+@dataclass
+class Person(Recorder):
+    """Types when told to, and remembers what was shown."""
+
+    typing: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+
+    async def lines(self) -> AsyncIterator[str]:
+        while True:
+            yield await self.typing.get()
+
+    @property
+    def speech(self) -> list[str]:
+        """What they were heard to say."""
+        return [event.text for event in self.of(UserText) if event.final and event.source == "speech"]
+
+
+class Timed(Microphone):
+    """Knows when each block came, in time.monotonic(), by when it was heard."""
+
+    def __init__(self, card: Card) -> None:
+        self.came: dict[float, float] = {}
+        super().__init__(card)
+
+    def _moment(self, clock: Any, ahead: float) -> float:
+        heard = super()._moment(clock, ahead)
+        self.came[heard] = time.monotonic()
+        return heard
+
+
+@asynccontextmanager
+async def call(mode: str) -> AsyncIterator[tuple[Person, Timed, Speaker]]:
+    """A conversation with the embedded server, with that kind of echo cancelling."""
+    link.load_sdk()
+    person, opened = Person(), Card(lambda message, hint: result("notice", f"{message} ({hint})"))
+    microphone, speaker = Timed(opened), Speaker(opened)
+    microphone.clean = cleaner(mode, speaker, lambda *notice: None)
+    with contextlib.closing(Store(None, on_trouble=lambda *trouble: None)) as store:
+        parts = Parts(Settings(key="offline"), person, microphone, person.lines(), False, speaker, store)
+        talking = asyncio.create_task(converse(parts))
+        await asyncio.sleep(3)
+        yield person, microphone, speaker
+        person.quit.set()
+        await talking
+
+
+async def minute_alone(mode: str) -> None:
+    """How often the server takes the model's own voice for a person's; and, on the way, how late the person's is."""
+    sent: dict[bytes, float] = {}
+    to_wire: list[float] = []
+    send = link.Link.send_audio
+
+    async def timed(self: link.Link, frame: bytes) -> None:
+        await send(self, frame)
+        if frame in sent:
+            to_wire.append((time.monotonic() - sent[frame]) * 1000)
+
+    link.Link.send_audio = timed  # type: ignore[method-assign]
+    async with call(mode) as (person, microphone, speaker):
+        clean = microphone.clean
+
+        def noted(frame: bytes, at: float) -> bytes:
+            cleaned = clean(frame, at) if clean else frame
+            if any(cleaned):  # silence is all alike
+                sent[cleaned] = microphone.came[at]
+            return cleaned
+
+        microphone.clean = noted
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if not speaker.busy():
+                person.typing.put_nowait(STORY)
+                await until(speaker.busy)
+            await asyncio.sleep(0.1)
+        turns = f"{len(person.speech)} heard, {len(person.of(Interrupted))} interruptions in a minute"
+        result(f"the model alone, --echo {mode}: turns", turns)
+        if mode == "cancel":
+            result("microphone to wire, from PortAudio's callback", spread(to_wire))
+            result("  and in the canceller; baseline: a frame", f"14 ms; {FRAME_MS} ms")
+    link.Link.send_audio = send  # type: ignore[method-assign]
+
+
+async def double_talk(card: VirtualCard) -> None:
+    """A person says a sentence in the middle of a story."""
+    random = np.random.default_rng(1)
+    cut, understood, whole = 0, 0, 0
+    async with call("cancel") as (person, _, speaker):
+        for trial in range(TRIALS):
+            sentence = SENTENCES[trial % len(SENTENCES)]
+            person.typing.put_nowait(STORY)
+            await until(lambda: speaker.pending_ms() > 2000)
+            await asyncio.sleep(2 + 4 * random.random())
+            cuts, heard = len(person.of(Interrupted)), len(person.speech)
+            said = np.concatenate([samples(sentence), np.zeros(8000, np.int16)])
+            await asyncio.to_thread(card.say, said, 16_000)
+            with contextlib.suppress(TimeoutError):
+                await until(lambda count=heard: len(person.speech) > count, 6)  # type: ignore[misc]
+            recall = max(
+                (len(words(text) & words(sentence)) / len(words(sentence)) for text in person.speech[heard:]),
+                default=0.0,
+            )
+            cut += len(person.of(Interrupted)) > cuts
+            understood += recall >= 0.5
+            whole += recall == 1
+            if recall < 1:
+                result(f"  trial {trial}: {sentence}", f"{person.speech[heard:]}")
+            await asyncio.sleep(1)
+    result("a person over the model: noticed", f"{cut} of {TRIALS}")
+    result("  transcribed: half of the words, every word", f"{understood}, {whole} of {TRIALS}")
+
+
+def cpu() -> None:
+    """A minute of a story told to an open microphone, with the screen, the server being another process."""
+    with virtual_card() as card:
+        off = _minute_of_cpu("off")
+        card.echo()
+        cancel = _minute_of_cpu("cancel")
+    result("CPU of a full-duplex minute, screen and all", f"{cancel:.1f} % of a core")
+    result("  baseline: --echo off, no echo", f"{off:.1f} %, ratio {cancel / off:.2f}")
+
+
+def _minute_of_cpu(mode: str) -> float:
+    """Per cent of a core."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        ca = f"{folder}/ca.pem"
+        program = [sys.executable, "-m", "livechat"]
+        env = {**os.environ, "LIVECHAT_STATE": folder, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        serving = [*program, "serve", "--port", str(port), "--ca-out", ca]
+        server = subprocess.Popen(serving, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        endpoint = ["--endpoint", f"https://127.0.0.1:{port}", "--ca-file", ca, "--echo", mode]
+        try:
+            while not Path(ca).exists():
+                time.sleep(0.1)
+            terminal = Terminal(100, 30, [*program, "talk", *endpoint], env)
+            try:
+                terminal.until_shown("listening")
+                begun, used = time.monotonic(), _cpu_s(terminal.child.pid)
+                for _ in range(2):
+                    terminal.press(f"{STORY}\r")
+                    end = time.monotonic() + 30
+                    while time.monotonic() < end:
+                        terminal.pump(0.5)
+                used = _cpu_s(terminal.child.pid) - used
+                return used / (time.monotonic() - begun) * 100
+            finally:
+                terminal.close()
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
