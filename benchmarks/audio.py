@@ -125,7 +125,7 @@ async def underruns() -> None:
 
 async def echo_loss(card: VirtualCard) -> None:
     """How much quieter the canceller makes the model at the microphone, 10 dB below it and 60 ms after it."""
-    card.echo()
+    card.couple()
     opened = Card(lambda message, hint: result("notice", f"{message} ({hint})"))
     microphone, speaker = Microphone(opened), Speaker(opened)
     canceller = Canceller(speaker)

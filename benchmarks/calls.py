@@ -151,7 +151,7 @@ def cpu() -> None:
     """A minute of a story told to an open microphone, with the screen, the server being another process."""
     with virtual_card() as card:
         off = _minute_of_cpu("off")
-        card.echo()
+        card.couple()
         cancel = _minute_of_cpu("cancel")
     result("CPU of a full-duplex minute, screen and all", f"{cancel:.1f} % of a core")
     result("  baseline: --echo off, no echo", f"{off:.1f} %, ratio {cancel / off:.2f}")

@@ -248,7 +248,7 @@ def test_a_person_pauses_the_model_without_any_server_and_the_model_does_not(car
 
 
 def test_answers_that_follow_each_other_at_once_are_cancelled_as_well(card: VirtualCard) -> None:
-    card.echo()
+    card.couple()
     voice = np.frombuffer(Resampler(16_000, 24_000).feed(MODEL_SPEECH.tobytes()), np.int16)
 
     async def main() -> Samples:
