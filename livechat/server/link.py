@@ -147,7 +147,7 @@ class Link:
             for message in wire.parse(frame):
                 await self._take(message)
             self._taken += 1
-            if self._live.whole():
+            if self._live.whole() and "deaf" not in self._manners:  # what is not heard is not held
                 self._held = self._taken
 
     async def _take(self, message: wire.Message) -> None:
