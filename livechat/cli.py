@@ -129,6 +129,21 @@ _Faults = Annotated[
 ]
 
 
+def _conversations(incomplete: str) -> list[tuple[str, str]]:
+    from livechat.sessions import complete
+
+    return complete(incomplete)
+
+
+_Conversation = Annotated[
+    Text,
+    typer.Argument(
+        metavar="[ID]", help="A conversation, by the beginning of its id; nothing: the newest.",
+        autocompletion=_conversations,
+    ),
+]  # fmt: skip
+
+
 @app.command()
 def talk(
     input: _Input = None,  # noqa: A002, the flag's name
@@ -167,7 +182,12 @@ def talk(
 @app.command()
 def resume(
     conversation: Annotated[
-        Text, typer.Argument(metavar="[HANDLE|CONVERSATION]", help="What to go on with; nothing: the newest.")
+        Text,
+        typer.Argument(
+            metavar="[HANDLE|CONVERSATION]",
+            help="What to go on with; nothing: the newest.",
+            autocompletion=_conversations,
+        ),
     ] = None,
     input: _Input = None,  # noqa: A002
     fast: _Fast = False,
@@ -274,6 +294,80 @@ def serve(
     _exit(run)
 
 
+_sessions = typer.Typer(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
+app.add_typer(_sessions, name="sessions")
+
+
+@_sessions.callback()
+def _list(context: typer.Context, json: _Json = False) -> None:
+    if context.invoked_subcommand is not None:
+        if json:
+            raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
+        return
+
+    def run() -> int:
+        from livechat import sessions
+
+        return sessions.show_all(as_json=json)
+
+    _exit(run)
+
+
+@_sessions.command()
+def show(conversation: _Conversation = None, json: _Json = False) -> None:
+    """Show what was said and when, and how continuous it was."""
+
+    def run() -> int:
+        from livechat import sessions
+
+        return sessions.show(conversation, as_json=json)
+
+    _exit(run)
+
+
+@_sessions.command()
+def export(
+    conversation: _Conversation = None,
+    form: Annotated[
+        Text, typer.Option("--format", metavar="md|txt|srt|json", help="Markdown, lines, subtitles or JSON.")
+    ] = None,
+    output: Annotated[Text, typer.Option("--output", metavar="FILE", help="A new file instead of stdout.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Write what was said as a document."""
+
+    def run() -> int:
+        from livechat import sessions
+
+        if json and form not in (None, "json"):
+            raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
+        return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
+
+    _exit(run)
+
+
+@_sessions.command()
+def forget(
+    conversations: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[ID]...", help="Conversations, by the beginnings of their ids.",
+                       autocompletion=_conversations),
+    ] = None,
+    older_than: Annotated[
+        Text, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
+    ] = None,
+    json: _Json = False,
+) -> None:  # fmt: skip
+    """Erase conversations for good."""
+
+    def run() -> int:
+        from livechat import sessions
+
+        return sessions.forget(conversations or [], older_than=older_than, as_json=json)
+
+    _exit(run)
+
+
 def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
     log_file = flags.pop("log_file")
     given = {name: value for name, value in flags.items() if value not in (None, False)}
@@ -291,6 +385,12 @@ def _exit(run: Any) -> NoReturn:
     """Run, and turn every end into its exit code and, where it went wrong, one line and a hint."""
     try:
         code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # `livechat sessions | head -1`
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter flushes at its end
+        code = 0
     except LivechatError as error:
         import os
 

@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS turns (
     number INTEGER NOT NULL, user TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL,
     PRIMARY KEY (conversation, number)
 );
+CREATE TABLE IF NOT EXISTS times (
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    number INTEGER NOT NULL, began REAL NOT NULL, answered REAL, PRIMARY KEY (conversation, number)
+);
 CREATE TABLE IF NOT EXISTS runs (
     conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
     began REAL NOT NULL, ended REAL NOT NULL, links INTEGER NOT NULL, captured_ms REAL NOT NULL,
@@ -49,6 +53,7 @@ CREATE TABLE IF NOT EXISTS devices (
     profile TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (profile, kind)
 );
 """
+# `times` came later than `turns`. It is no column there: an older livechat that is running inserts whole rows.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
 ID_LENGTH = 6
 _FULL = "free some disk space: this conversation goes on, but cannot be resumed from what is not written"
@@ -152,27 +157,12 @@ class Store:
         return identity
 
     def find(self, wanted: str | None) -> Kept | None:
-        """The conversation with this id, or with this handle; for None the newest, first of those with a word said.
-
-        None if there is none.
-
-        Raises UsageError if the database cannot be read.
-        """
-        if wanted is None:
-            rows = self._read(
-                "SELECT id, backend, model, options FROM conversations"
-                " ORDER BY id IN (SELECT conversation FROM turns) DESC, seen DESC, rowid DESC LIMIT 1"
-            )
-        else:
-            rows = self._read(
-                "SELECT id, backend, model, options FROM conversations WHERE id = ?"
-                " OR id IN (SELECT conversation FROM handles WHERE handle = ?)",
-                wanted,
-                wanted,
-            )
-        if not rows:
+        """The conversation that `identify` finds. None if there is none; raises UsageError as it does."""
+        identity = self.identify(wanted)
+        rows = self._read("SELECT backend, model, options FROM conversations WHERE id = ?", identity)
+        if identity is None or not rows:
             return None
-        identity, backend, model, options = rows[0]
+        backend, model, options = rows[0]
         turns = self._read("SELECT user, model FROM turns WHERE conversation = ? ORDER BY number", identity)
         handles = self._read(
             "SELECT handle, covers, expires FROM handles WHERE conversation = ? ORDER BY rowid DESC LIMIT 2",
@@ -180,6 +170,29 @@ class Store:
         )
         said = [Exchange(*turn) for turn in turns]
         return Kept(identity, backend, model, json.loads(options), said, [(h, c, e) for h, c, e in handles])
+
+    def identify(self, wanted: str | None) -> str | None:
+        """The id of the conversation with this id, this handle, or the one id that begins so; None if there is none.
+
+        For None the newest, first of those with a word said.
+
+        Raises UsageError if the database cannot be read, or if several ids begin so.
+        """
+        if wanted is None:
+            rows = self._read(
+                "SELECT id FROM conversations"
+                " ORDER BY id IN (SELECT conversation FROM turns) DESC, seen DESC, rowid DESC LIMIT 1"
+            )
+        else:
+            rows = self._read(
+                "SELECT id FROM conversations WHERE id = ?1"
+                " OR id IN (SELECT conversation FROM handles WHERE handle = ?1)",
+                wanted,
+            ) or self._read("SELECT id FROM conversations WHERE ?1 <> '' AND instr(id, ?1) = 1 ORDER BY id", wanted)
+        if len(rows) > 1:
+            several = ", ".join(identity for (identity,) in rows)
+            raise UsageError(f"several conversations begin with {wanted}", f"give more of one: {several}")
+        return str(rows[0][0]) if rows else None
 
     def turn(self, conversation: str, number: int, user: str, model: str) -> None:
         """Exchange `number` (from 0) as far as it has come."""
@@ -192,6 +205,14 @@ class Store:
             user,
             model,
             now,
+        )
+        self._write(
+            "INSERT INTO times VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET answered = coalesce(answered, excluded.answered)",
+            conversation,
+            number,
+            now,
+            now if model else None,
         )
         self._seen(conversation, now)
 

@@ -25,18 +25,30 @@ MAY_KNOW = {
     "events.py": ("errors",),
     "settings.py": ("errors", "models"),
     "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
+    "kept.py": (),
+    "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
+    "archive.py": ("errors", "kept", "store"),
     "audio/": ("audio", "errors"),
-    "ui/": ("ui", "errors", "events"),
+    "ui/": ("ui", "errors", "events", "kept", "export"),  # kept conversations are shown, and their times as exported
     "server/": ("server", "errors"),  # shares no code with session/: one bug cannot hide in both
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
-JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py", "devices.py"}  # what puts the parts together
+JOINS = {
+    "__init__.py",
+    "__main__.py",
+    "app.py",
+    "cli.py",
+    "devices.py",
+    "sessions.py",
+}  # what puts the parts together
 
 # Files that neither wait nor look at a clock, a file, a socket or a die, and what each may use of others' code.
 PURE: dict[str, set[str]] = {
     "errors.py": set(),
     "events.py": set(),
     "models.py": set(),
+    "kept.py": set(),
+    "export.py": set(),
     "audio/base.py": set(),
     "audio/choose.py": set(),
     "audio/remedies.py": set(),
@@ -91,7 +103,7 @@ HOMES = {
     "platformdirs": {"store.py"},
     "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py"},  # the line, and the terminal it is typed at
     "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
-    "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py"},  # what is drawn, and where
+    "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py", "ui/sessions.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},
     "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},

@@ -195,3 +195,21 @@ def test_a_fingerprint_tells_nothing(memory: Memory) -> None:
     handle = memory.issue(memory.begin("m").id, [])
     assert len(fingerprint(handle)) == 8
     assert fingerprint(handle) not in handle
+
+
+def test_what_is_forgotten_by_a_handle_is_overwritten_and_other_sessions_stay(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "memory"
+    with contextlib.closing(Memory(path, clock)) as memory:
+        goes, stays = memory.begin("m").id, memory.begin("m").id
+        lost = memory.issue(goes, [Turn("user", "xylophone")], b"zeppelin" * 100)
+        kept = memory.issue(stays, [Turn("user", "rose")])
+        memory.end(goes)
+        memory.end(stays)
+        memory.forget("not a handle")
+        memory.forget(lost)
+        assert refusal(memory, lost)[0] == 1008
+        assert memory.resume(kept, "m").turns == (Turn("user", "rose"),)
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"rose" in left
+    assert b"xylophone" not in left
+    assert b"zeppelin" not in left

@@ -18,7 +18,7 @@ from .closes import CLOSES
 
 EXAMPLE = "goaway@20s:5s; drop@12s; close:quota@0.8s; #2: stall@15s; refuse-handle"
 UNTOLD_S = 5.0  # a GoAway that does not say how much time is left leaves this much
-_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,10 @@ class Plan:
 
 
 def duration(text: str) -> float:
-    """Seconds in `8s`, `1.5s`, `500ms`, `2m`, `2h` or a plain number of seconds. Raises UsageError."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|)", text.strip())
+    """Seconds in `8s`, `1.5s`, `500ms`, `2m`, `2h`, `30d` or a plain number of seconds. Raises UsageError."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d|)", text.strip())
     if not match:
-        raise UsageError(f"not a duration: {text!r}", "write 8s, 1.5s, 500ms, 2m or 2h")
+        raise UsageError(f"not a duration: {text!r}", "write 8s, 1.5s, 500ms, 2m, 2h or 30d")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -137,6 +137,15 @@ class Memory:
         self._last.pop(session, None)
         self._write("DELETE FROM memories WHERE session = ?", session)
 
+    def forget(self, handle: str) -> None:
+        """Erase the session `handle` leads to, and those whose time is over: overwritten, not only unlinked."""
+        self._db.execute("PRAGMA secure_delete = ON")
+        row = self._db.execute("SELECT session FROM memories WHERE id = ?", (self._named_by(handle),)).fetchone()
+        if row is not None:
+            self._erase(*row)
+        self._purge()
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
@@ -161,9 +170,12 @@ class Memory:
         before = self.clock() - self._ttl
         for (session,) in self._db.execute("SELECT id FROM sessions WHERE seen < ?", (before,)).fetchall():
             if session not in self._open:
-                self._write("DELETE FROM memories WHERE session = ?", session)
-                self._write("DELETE FROM sounds WHERE session = ?", session)
-                self._write("DELETE FROM sessions WHERE id = ?", session)
+                self._erase(session)
+
+    def _erase(self, session: str) -> None:
+        self._write("DELETE FROM memories WHERE session = ?", session)
+        self._write("DELETE FROM sounds WHERE session = ?", session)
+        self._write("DELETE FROM sessions WHERE id = ?", session)
 
     def _write(self, sql: str, *parameters: str | float | bytes) -> int:
         """Execute `sql`; returns the id of the row inserted. A file that fails is left for RAM."""

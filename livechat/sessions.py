@@ -1,0 +1,123 @@
+"""`livechat sessions`: what was kept, listed, shown, written out and forgotten."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from livechat import export
+from livechat.archive import Archive, completions
+from livechat.errors import LivechatError, UsageError
+from livechat.kept import Entry
+from livechat.store import state_folder
+
+
+def show_all(*, as_json: bool) -> int:
+    """All conversations, newest first. Returns the exit code."""
+    from livechat.ui import sessions as ui
+
+    with _archive() as archive:
+        entries = archive.entries()
+    if as_json:
+        for entry in entries:
+            print(json.dumps(export.listed(entry)))  # noqa: T201
+    elif not entries:
+        print("there are no conversations: `livechat talk` begins one", file=sys.stderr)  # noqa: T201
+    else:
+        (ui.as_table if sys.stdout.isatty() else ui.as_lines)(sys.stdout, entries, time.time())
+    return 0
+
+
+def show(wanted: str | None, *, as_json: bool) -> int:
+    """One conversation in full. Returns the exit code."""
+    from livechat.ui import sessions as ui
+
+    with _archive() as archive:
+        kept = archive.read(wanted)
+    if as_json:
+        sys.stdout.write(export.json_lines(kept))
+    else:
+        ui.in_full(sys.stdout, kept, time.time())
+    return 0
+
+
+def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
+    """One conversation in another format, to a new file or stdout. Returns the exit code."""
+    from livechat.ui.base import tolerant
+
+    if form not in export.FORMATS:
+        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(export.FORMATS)}")
+    with _archive() as archive:
+        written = export.FORMATS[form](archive.read(wanted))
+    if output is None:
+        tolerant(sys.stdout)
+        sys.stdout.write(written)
+        return 0
+    try:
+        with Path(output).open("x", encoding="utf-8") as file:
+            file.write(written)
+    except FileExistsError:
+        raise UsageError(
+            f"--output {output} is there already, and is not written over", "give it another name"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"--output {output} cannot be written: {error.strerror}", "name another file") from None
+    return 0
+
+
+def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> int:
+    """Erase these conversations, or those not used for that time, and say which. Returns the exit code."""
+    from livechat.server.faults import duration
+
+    if bool(wanted) == (older_than is not None):
+        raise UsageError("say which conversations to forget", "give their ids, or --older-than 30d")
+    with _archive() as archive:
+        if older_than is not None:
+            entries = archive.entries(seen_before=time.time() - duration(older_than))
+        else:
+            entries = list({entry.id: entry for entry in (archive.read(each).entry for each in wanted)}.values())
+        in_use: list[str] = []
+        for entry in entries:
+            try:
+                archive.claim(entry.id)
+            except UsageError:
+                in_use.append(entry.id)
+                continue
+            _forget(archive, entry)
+            said = json.dumps({"type": "forgotten", "id": entry.id}) if as_json else f"forgot {entry.id}"
+            print(said, flush=True)  # noqa: T201
+        if not entries:
+            print("there is nothing to forget", file=sys.stderr)  # noqa: T201
+    if in_use:
+        raise UsageError(f"{', '.join(in_use)}: going on in another livechat, not forgotten", "leave it there first")
+    return 0
+
+
+def complete(incomplete: str) -> list[tuple[str, str]]:
+    """Ids for the shell, each with when it was last used."""
+    # And no more: what somebody said is not given to a shell, which evaluates it.
+    found = completions(os.environ)
+    return [(identity, export.local(seen)) for identity, seen in found if identity.startswith(incomplete)]
+
+
+def _archive() -> contextlib.closing[Archive]:
+    return contextlib.closing(Archive(state_folder(os.environ)))
+
+
+def _forget(archive: Archive, entry: Entry) -> None:
+    """The words, but first what the embedded server remembers: it is found by the handles beside them."""
+    memory = state_folder(os.environ) / "offline-server.sqlite3"
+    if entry.backend == "offline" and memory.exists():
+        from livechat.server.handles import Memory
+
+        with contextlib.closing(Memory(memory, time.time)) as server:
+            for handle in archive.handles(entry.id):
+                server.forget(handle)
+            if server.warning:
+                raise LivechatError(f"{entry.id} cannot be forgotten: {server.warning}", f"look at {memory}")
+    archive.forget(entry.id)
