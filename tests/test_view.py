@@ -203,6 +203,16 @@ def test_three_layouts() -> None:
     assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
 
 
+@pytest.mark.parametrize(("compression", "shown"), [(None, "off"), (COMPRESSION, "102k→51k")])
+def test_compression_is_told_beside_an_old_and_expired_handle(compression: dict[str, int] | None, shown: str) -> None:
+    view = view_of((0, start(compression=compression)), (0, ev.HandleState("a", True, 60)))
+    view.apply(ev.LinkState(1, "connecting"), 4361)
+    bar = said(view.status(4361), 50)
+    assert bar.startswith("◌ connecting ")
+    assert " 1:12:41 " in bar
+    assert bar.endswith(shown)
+
+
 @given(st.text())
 def test_clean_leaves_nothing_a_terminal_obeys(given_text: str) -> None:
     cleaned = text.clean(given_text)

@@ -19,7 +19,7 @@ STATE_WIDTH = 14  # most state words with their sign: the bar stands still while
 # Each name makes its segment one form shorter; what is missed least comes first.
 _GIVE_WAY = (
     "handle", "compression", "compression", "handle", "state", "time", "compression",
-    "compression", "handle", "goaway", "lost", "state", "compression",
+    "compression", "handle", "goaway", "lost", "state", "compression", "handle",
 )  # fmt: skip
 
 
@@ -76,21 +76,24 @@ def _goaway(status: Status) -> list[Parts]:
 def _handle(status: Status) -> list[Parts]:
     name: Part = ("handle ", "quiet")
     value: Parts = [(status.handle, "strong")]
+    shortest = value
     long: Parts = []
     short: Parts = []
     if status.valid == "expired":
-        value.append((" expired !", "late"))
+        shortest = [*value, (" !", "late")]
+        value = [*value, (" expired !", "late")]
     elif status.valid:
-        value.append((" ✓", "good") if status.resumable else (" …", "quiet"))
+        value = shortest = [*value, (" ✓", "good") if status.resumable else (" …", "quiet")]
         long, short = [(f" valid {status.valid}", "quiet")], [(f" {status.valid}", "quiet")]
-    return [[name, *value, *long], [name, *value, *short], [name, *value], [("h ", "quiet"), *value]]
+    letter: Part = ("h ", "quiet")
+    return [[name, *value, *long], [name, *value, *short], [name, *value], [letter, *value], [letter, *shortest]]
 
 
 def _compression(status: Status) -> list[Parts]:
     context: Parts = [("context ", "quiet"), (f"{status.context}  ", "plain")] if status.context else []
     if status.filled is None:
         off: Parts = [("compression ", "quiet"), ("off", "strong")]
-        return [[*context, *off], off, [("compr. ", "quiet"), off[1]]]
+        return [[*context, *off], off, [("compr. ", "quiet"), off[1]], [off[1]]]
     setting: Part = (status.compression, "strong")
     name: Part = ("compress ", "quiet")
     eight, six, four = ([*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4))
