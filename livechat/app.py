@@ -99,7 +99,11 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
             kept = fitting
         notices += settings.warnings
         # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
-        with _trace(settings.trace) as trace, quiet_stderr(), contextlib.closing(_display(settings)) as display:
+        with (
+            _trace(settings.trace) as trace,
+            quiet_stderr(),
+            contextlib.closing(_display(settings, store)) as display,
+        ):
             source, lines, sink = _sound(settings, display, store, notices)
             if settings.record:
                 source, sink = _recorded(settings.record, source, sink, trouble)
@@ -361,7 +365,7 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
     return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
 
 
-def _display(settings: Settings) -> Display:
+def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.plain import Json, Plain
 
     keyboard = None if settings.input else sys.stdin.buffer
@@ -376,8 +380,16 @@ def _display(settings: Settings) -> Display:
     from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen
 
+    def said(conversation: str) -> list[tuple[str, str]]:
+        kept = store.find(conversation)
+        return [(turn.user, turn.model) for turn in kept.turns] if kept else []
+
     return Screen(
-        clock=time.monotonic, lifetime_s=LINK_LIFETIME_S, typing=settings.input is None, push_to_talk=settings.ptt
+        clock=time.monotonic,
+        lifetime_s=LINK_LIFETIME_S,
+        typing=settings.input is None,
+        push_to_talk=settings.ptt,
+        said=said,
     )
 
 

@@ -75,6 +75,8 @@ PURE: dict[str, set[str]] = {
     "server/tamper.py": set(),
     "server/wire.py": set(),
     "ui/bar.py": set(),
+    "ui/details.py": set(),
+    "ui/shortcuts.py": set(),
     "ui/kitty.py": set(),
     "ui/text.py": set(),
     "ui/transcript.py": set(),
@@ -101,7 +103,8 @@ HOMES = {
     },
     "onnxruntime": {"server/speech.py"},
     "platformdirs": {"store.py"},
-    "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py"},  # the line, and the terminal it is typed at
+    # The line, and the terminal it is typed at.
+    "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py", "ui/terminal.py"},
     "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
     "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py", "ui/sessions.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},

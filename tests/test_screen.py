@@ -39,7 +39,11 @@ SENT, SAID = map(int, sys.argv[1:])
 
 async def main():
     now = 100.0
-    screen = Screen(clock=lambda: now, push_to_talk="PTT" in os.environ)
+    os.chdir(os.environ.get("FOLDER", "."))
+    screen = Screen(
+        clock=lambda: now, push_to_talk="PTT" in os.environ,
+        said=lambda conversation: [("hello", "Hi!\\nThere."), ("unanswered", "")] if "FOLDER" in os.environ else [],
+    )
     loop, task, commands = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Queue()
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     loop.add_reader(SENT, lambda: commands.put_nowait(os.read(SENT, 1 << 20).decode()))
@@ -60,7 +64,7 @@ async def main():
 
     async def report():
         async for line in screen.lines():
-            os.write(SAID, f"typed {line}\\n".encode())
+            os.write(SAID, "typed {}\\n".format(line.replace("\\n", "|")).encode())
         os.write(SAID, b"left\\n")
         task.cancel()
 
@@ -184,8 +188,8 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
 
     terminal.until(lambda: [row for row in terminal.rows() if row][-1].startswith("○ listening"))
     *_, last_but_one, bar = [row for row in terminal.rows() if row]
-    mutes = "m mutes · " if columns > 100 else ""
-    assert last_but_one.startswith(f"› type to write · {mutes}Ctrl-C to leave")
+    write = {60: "type", 80: "type", 120: "type to write · m mutes"}[columns]
+    assert last_but_one.startswith(f"› {write} · ? help · Ctrl-C to leave")
     assert bar.startswith("○ listening")
     terminal.show(ev.ModelText("word " * 2_000 + "the end", False))
     terminal.until_shown("the end")
@@ -214,13 +218,13 @@ def test_typing(at: Callable[..., Driven]) -> None:
     terminal.press("\x17\x17now\x1b[D\x1b[D\x1b[D東京 \x1b[F!\r")  # Ctrl-W twice, left, End
     terminal.until(lambda: terminal.reports() == ["typed q is no 東京 now!"])
     terminal.press("\x1b[200~two\nlines\x1b[31m\x1b[201~")
-    terminal.until_shown("› two lines␛[31m")
+    terminal.until_shown("› two⏎lines␛[31m")
     terminal.press("\x04")  # Ctrl-D leaves on an empty line only
     terminal.press("\x15gone\x01\x0b   \r")  # Ctrl-U, Ctrl-A, Ctrl-K: and a blank line is not sent
     terminal.press("x" * 200)
     terminal.until_shown("x" * 60)
     terminal.press("\x15")
-    terminal.until_shown("› type to write")
+    terminal.until_shown("› type · ? help")
     terminal.press("\x04")
     terminal.until_ended()
     assert terminal.reports() == ["typed q is no 東京 now!", "left"]
@@ -369,8 +373,8 @@ def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
                 tmux("resize-window", "-x", str(columns), "-y", "20")
                 until_shown(bar)
                 print(repr(ev.UserText(f"now at {columns}", True, "text")), file=commands, flush=True)
-                rows = until_shown(f"  you  now at {columns}", "› type to write")
-            for once in ("~9:50", "type to write", "The first answer", "now at 40", "now at 90"):
+                rows = until_shown(f"  you  now at {columns}", "› type")
+            for once in ("~9:50", "? help", "The first answer", "now at 40", "now at 90"):
                 assert sum(once in row for row in rows) == 1
             assert rows[0].startswith("    ·  livechat")
     finally:

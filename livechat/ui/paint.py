@@ -62,9 +62,17 @@ def prompt(status: Status, width: int, *, hint: str) -> Text:
     return Text.assemble(left, " " * (width - left.cell_len - right.cell_len), right)
 
 
+def panel(rows: list[str], width: int, height: int) -> list[Text]:
+    """Rows to look up, each cut off at the edge; as many as `height` has room for."""
+    texts = [Text(f"  {row}", "dim") for row in rows[: max(0, height)]]
+    for text in texts:
+        text.truncate(width, overflow="ellipsis")
+    return texts
+
+
 def typed(before: str, after: str, width: int) -> Text:
-    """The line being typed, as one row that always shows the cursor, between `before` and `after`."""
-    before, after = clean(before), clean(after)
+    """What is being typed, as one row that always shows the cursor, between `before` and `after`."""
+    before, after = (clean(part.replace("\n", "⏎")) for part in (before, after))
     under, room = after[:1] or " ", width - 2 - 2  # the prompt, and a cursor on a wide character
     while before and sum(map(cells, before)) > room:
         before = before[1:]

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
-from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input import Input
+from prompt_toolkit.key_binding import KeyPress
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.control import Control
@@ -23,34 +24,24 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
+from livechat.errors import LivechatError
 from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
-from livechat.ui import kitty, paint
+from livechat.ui import paint, shortcuts
 from livechat.ui.base import tolerant
+from livechat.ui.details import Details
 from livechat.ui.keys import TypedLine
+from livechat.ui.save import save
+from livechat.ui.shortcuts import SLASHES, Wish
+from livechat.ui.terminal import Terminal
+from livechat.ui.text import clean
 from livechat.ui.transcript import Line, closing, lines, said
 from livechat.ui.view import KEYBOARD, ViewState
 
-KEYS: dict[str, Command] = {"m": "mute", "i": "interrupt"}  # with a microphone, on an empty line
-SLASHES: dict[str, Command] = {"mute": "mute", "interrupt": "interrupt", "talk": "talk"}
-WIDE = 90  # columns: room for one key more in the hint
+WIDE = 90  # columns: room for more words in the hint
 FRAME_S = 0.1
 REPEAT_S = 0.15  # a key that comes again so soon is being held: terminals repeat it 30 times a second
 LETTER_S = 0.3  # a letter that no other has followed by then is a command; fast typing has 0.1 s between two
 ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
-
-
-class _Reader:
-    """Stands before the terminal's own reader, so that the key decoder sees only what it knows."""
-
-    def __init__(self, reader: Any, keys: kitty.Keys) -> None:
-        self._reader, self._keys = reader, keys
-
-    @property
-    def closed(self) -> bool:
-        return bool(self._reader.closed)
-
-    def read(self, count: int = 1024) -> str:
-        return self._keys.feed(self._reader.read(count))
 
 
 class _Region:
@@ -75,28 +66,44 @@ class Screen:
         lifetime_s: float = 590.0,
         typing: bool = True,
         push_to_talk: bool = False,
+        said: Callable[[str], list[tuple[str, str]]] = lambda _: [],
     ) -> None:
         """`clock` is monotonic seconds. `lifetime_s` is how long a link lasts, for the countdown.
 
         Without `typing` the person may leave, but has nothing to write to. `push_to_talk`: space is the key.
+        `said`: each question of a conversation and its answer, to be saved.
         """
         self.quit = asyncio.Event()
         self._clock = clock
         self._console = console or Console(highlight=False)
         tolerant(self._console.file)
-        self._keyboard = keyboard
         self._key_at: float | None = None
         self._typing = typing
         self._typed: asyncio.Queue[str | None] = asyncio.Queue()
         self._asked: asyncio.Queue[Command | None] = asyncio.Queue()
         self._push_to_talk = push_to_talk
-        self._kitty = kitty.Keys()
-        self._reporting = False  # keys that are let go
         self._space_at = float("-inf")
+        self._terminal = Terminal(
+            self._console.file,
+            keyboard=keyboard,
+            drawing=self._drawing,
+            releases=push_to_talk,
+            pressed=self._pressed,
+            gone=self._end,
+        )
         self._line = TypedLine(
-            send=self._send, leave=self._leave, ask=self._ask, commands={"i": "interrupt"}, typing=typing
+            send=self._send,
+            leave=self._leave,
+            suspend=self._terminal.suspend,
+            ask=self._ask,
+            commands=self._keys(microphone=False),
+            typing=typing,
         )
         self._view = ViewState(lifetime_s=lifetime_s)
+        self._details = Details()
+        self._helping = self._detailed = False  # which panel is open
+        self._conversation = ""
+        self._said = said
         self._region = _Region()
         self._live = Live(
             self._region,
@@ -105,7 +112,6 @@ class Screen:
             transient=True,
             vertical_overflow="visible",
         )
-        self._terminal = contextlib.ExitStack()
         self._finals: list[Line] = []  # to be printed with the next refresh
         self._partials: dict[str, Line] = {}  # by speaker
         self._summary: Summary | None = None
@@ -115,6 +121,7 @@ class Screen:
     def show(self, event: Output) -> None:
         """Show `event` with the next refresh; once closed, at once."""
         self._view.apply(event, self._clock())
+        self._details.apply(event, self._clock())
         if isinstance(event, UserText | ModelText):
             line = said(event, newlines=True)
             self._partials.pop(line.kind, None)
@@ -122,8 +129,9 @@ class Screen:
                 self._partials[line.kind] = line
         if not isinstance(event, LinkState):  # the bar tells that
             self._finals += lines(event, newlines=True)
-        if isinstance(event, Start) and event.input != KEYBOARD:
-            self._line.commands = KEYS | {" ": "talk"} if self._push_to_talk else KEYS
+        if isinstance(event, Start):
+            self._line.commands = self._keys(microphone=event.input != KEYBOARD)
+            self._conversation = event.conversation
         if isinstance(event, Summary):
             self._summary = event
         if self._closed:
@@ -132,7 +140,7 @@ class Screen:
     async def run(self) -> None:
         """Draw and read keys until cancelled; the terminal is as it was before when this ends."""
         try:
-            self._open(self._keyboard or create_input())
+            self._terminal.take()
             while True:
                 self._draw()
                 await asyncio.sleep(FRAME_S)
@@ -156,7 +164,7 @@ class Screen:
         if not self._closed:
             self._closed = True
             with contextlib.suppress(OSError):
-                self._terminal.close()
+                self._terminal.give_back()
             self._last_words()
 
     def _last_words(self) -> None:
@@ -175,22 +183,51 @@ class Screen:
     def _send(self, text: str) -> None:
         if not text.startswith("/") or text.startswith("//"):
             self._typed.put_nowait(text.removeprefix("/") if text.startswith("//") else text)
-        elif command := SLASHES.get(text[1:].strip().lower()):
-            self._asked.put_nowait(command)
+        elif wish := SLASHES.get(text[1:].strip().lower()):
+            self._ask(wish)
         else:
             names = ", ".join(f"/{name}" for name in SLASHES)
             self.show(
                 Warned(f"there is no command {text.split(maxsplit=1)[0]}", f"there are {names}; //text sends /text")
             )
 
-    def _ask(self, command: Command) -> None:
-        if command == "talk" and self._kitty.supported:
-            command = "press"
-        elif command == "talk":
-            before, self._space_at = self._space_at, self._clock()
-            if self._space_at - before < REPEAT_S:
-                return
-        self._asked.put_nowait(command)
+    def _ask(self, wish: Wish) -> None:
+        match wish:
+            case "help":
+                self._helping = True
+            case "details":
+                self._detailed = not self._detailed
+            case "save":
+                self._save()
+            case "text":
+                self._line.begun = True
+            case "quit":
+                self._end()
+            case "talk":
+                self._talk()
+            case _:
+                self._asked.put_nowait(wish)
+
+    def _talk(self) -> None:
+        if self._terminal.kitty.supported:
+            self._asked.put_nowait("press")
+            return
+        before, self._space_at = self._space_at, self._clock()
+        if self._space_at - before >= REPEAT_S:
+            self._asked.put_nowait("talk")
+
+    def _save(self) -> None:
+        try:
+            turns = self._said(self._conversation)
+            if not turns:
+                raise LivechatError("there is nothing to save yet")
+            path = save(turns, self._conversation, Path.cwd(), datetime.now().astimezone().date())
+        except OSError as error:
+            self.show(Warned(f"the conversation cannot be saved here: {error.strerror}"))
+        except LivechatError as error:
+            self.show(Warned(error.message))
+        else:
+            self._finals.append(Line("note", clean(f"saved as {path}")))
 
     def _leave(self) -> None:
         if self.quit.is_set():
@@ -205,42 +242,24 @@ class Screen:
 
     # ------------------------------------------------------------------------------------- the terminal
 
-    def _open(self, keyboard: Input) -> None:
-        def read() -> None:
-            self._key_at = self._clock()
-            self._line.press(keyboard.read_keys())
-            self._follow_releases()
-            if keyboard.closed:
-                self._end()
-
-        self._keyboard = keyboard
-        if self._push_to_talk and sys.platform != "win32":
-            terminal: Any = keyboard
-            terminal.stdin_reader = _Reader(terminal.stdin_reader, self._kitty)
-        self._terminal.enter_context(keyboard.raw_mode())
-        self._terminal.enter_context(keyboard.attach(read))
-        if sys.platform != "win32":
-            self._terminal.callback(self._write, "\x1b[?2004l")
-            self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
-            if self._push_to_talk:
-                self._write(kitty.ASK)
-        self._terminal.callback(self._live.stop)
-        self._terminal.callback(self._region.rows.clear)
-        self._live.start()
-
-    def _follow_releases(self) -> None:
-        """Have the terminal report keys that are let go, once it has said that it can; take such a report."""
-        if self._kitty.supported and not self._reporting:
-            self._reporting = True
-            self._terminal.callback(self._write, kitty.END)
-            self._write(kitty.REPORT)
-        if self._kitty.released:
-            self._kitty.released = False
+    def _pressed(self, presses: Sequence[KeyPress]) -> None:
+        self._key_at = self._clock()
+        if self._helping and presses:  # any key ends it, and does what it does
+            self._helping = False
+            presses = presses[1:] if presses[0].key == "?" else presses
+        self._line.press(presses)
+        if self._terminal.kitty.released:
+            self._terminal.kitty.released = False
             self._asked.put_nowait("release")
 
-    def _write(self, sequence: str) -> None:
-        self._console.file.write(sequence)
-        self._console.file.flush()
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        self._live.start()
+        try:
+            yield
+        finally:
+            self._region.rows.clear()
+            self._live.stop()
 
     # ------------------------------------------------------------------------------------------ drawing
 
@@ -248,9 +267,9 @@ class Screen:
         now = self._clock()
         if self._key_at is not None and now - self._key_at > LETTER_S:
             self._line.settle()
-        if self._keyboard and self._key_at is not None and now - self._key_at > ESCAPE_S:
+        if self._key_at is not None and now - self._key_at > ESCAPE_S:
             self._key_at = None
-            self._line.press(self._keyboard.flush_keys())
+            self._line.press(self._terminal.flush())
         size = self._console.size
         rows = self._rows(now, size.width - 1, size.height)
         finals = self._take_finals()
@@ -269,22 +288,34 @@ class Screen:
         status = self._view.status(now)
         before, after = self._line.parts()
         rows = [paint.status_line(status, width)]
-        if before or after:
+        if not self._line.empty:
             rows.insert(0, paint.typed(before, after, width))
         if status.notice:
             rows.insert(0, paint.notice(status, width))
         elif len(rows) == 1:
             rows.insert(0, paint.prompt(status, width, hint=self._hint(width)))
+        room = max(0, height - len(rows) - 1)
+        panel = paint.panel(self._panel(now, width), width, room - 1)
+        rows = [*panel, *rows]
         spoken = [text for line in self._partials.values() for text in paint.entry(line, width)]
         room = max(0, height - len(rows) - 1)
         return [*spoken[max(0, len(spoken) - room) :], Text(), *rows]
 
+    def _panel(self, now: float, width: int) -> list[str]:
+        if self._helping:
+            return shortcuts.help_rows(self._line.commands, width - 2, typing=self._typing)
+        return self._details.rows(now) if self._detailed else []
+
+    def _keys(self, *, microphone: bool) -> dict[str, Wish]:
+        return shortcuts.keys(microphone=microphone, typing=self._typing, push_to_talk=self._push_to_talk)
+
     def _hint(self, width: int) -> str:
         talk = " " in self._line.commands
         keys = [
-            "hold space to talk" if talk and self._kitty.supported else "space to talk" if talk else "",
-            "type to write" if self._typing else "",
+            "hold space to talk" if talk and self._terminal.kitty.supported else "space to talk" if talk else "",
+            ("type to write" if width > WIDE else "type") if self._typing else "",
             "m mutes" if "m" in self._line.commands and width > WIDE else "",
+            "? help",
             paint.LEAVE,
         ]
         return " · ".join(filter(None, keys))

@@ -1,0 +1,116 @@
+"""I/O. The terminal while the screen has it: keys as they are pressed, pastes in brackets, keys that are let go.
+
+All of it is given back in every case, and for as long as Ctrl-Z has stopped the program. Import this only where
+there is a terminal: it loads prompt_toolkit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import IO, Any
+
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.key_binding import KeyPress
+
+from livechat.ui import kitty
+
+
+class _Reader:
+    """Stands before the terminal's own reader, so that the key decoder sees only what it knows."""
+
+    def __init__(self, reader: Any, keys: kitty.Keys) -> None:
+        self._reader, self._keys = reader, keys
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._reader.closed)
+
+    def read(self, count: int = 1024) -> str:
+        return self._keys.feed(self._reader.read(count))
+
+
+class Terminal:
+    """Taken and given back as often as need be. Raises OSError, from each method, once the terminal has gone."""
+
+    def __init__(
+        self,
+        out: IO[str],
+        *,
+        keyboard: Input | None,
+        drawing: Callable[[], AbstractContextManager[object]],
+        releases: bool,
+        pressed: Callable[[Sequence[KeyPress]], object],
+        gone: Callable[[], object],
+    ) -> None:
+        """`pressed` gets the keys, `gone` hears that no more will come. `drawing` is entered once all is set.
+
+        `keyboard`: None for this process's own. `releases`: ask the terminal to report keys that are let go.
+        """
+        self._out = out
+        self._keyboard = keyboard
+        self._drawing = drawing
+        self._releases = releases and sys.platform != "win32"
+        self._pressed, self._gone = pressed, gone
+        self.kitty = kitty.Keys()
+        self._reporting = False  # keys that are let go
+        self._held = contextlib.ExitStack()
+
+    def take(self) -> None:
+        """Have the terminal's keys and its screen, until `give_back`."""
+        keyboard: Any = self._keyboard
+        if keyboard is None:
+            keyboard = self._keyboard = create_input()
+        if self._releases and not isinstance(getattr(keyboard, "stdin_reader", None), _Reader):
+            keyboard.stdin_reader = _Reader(keyboard.stdin_reader, self.kitty)
+        self._held.enter_context(keyboard.raw_mode())
+        self._held.enter_context(keyboard.attach(self._read))
+        if sys.platform != "win32":
+            self._held.callback(self._write, "\x1b[?2004l")
+            self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread's loop
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(signal.SIGTSTP, self.suspend)
+                self._held.callback(loop.remove_signal_handler, signal.SIGTSTP)
+            if self._releases:
+                self._write(kitty.ASK)
+        self._held.enter_context(self._drawing())
+
+    def give_back(self) -> None:
+        """Leave everything as it was. Safe to call twice."""
+        self._reporting = False
+        self._held.close()
+
+    def suspend(self) -> None:
+        """Stop the program, as Ctrl-Z does where no program has the keys; with SIGCONT (`fg`) it goes on."""
+        if sys.platform == "win32":
+            return
+        self.give_back()
+        os.kill(0, signal.SIGTSTP)  # the whole job: the shell that runs us in a script must stop, too
+        try:
+            self.take()
+        except OSError:
+            self._gone()
+
+    def flush(self) -> Sequence[KeyPress]:
+        """The keys that began what would have been a longer sequence, had more followed."""
+        return self._keyboard.flush_keys() if self._keyboard else ()
+
+    def _read(self) -> None:
+        assert self._keyboard is not None  # noqa: S101 - it is what calls this
+        self._pressed(self._keyboard.read_keys())
+        if self.kitty.supported and not self._reporting and self._releases:
+            self._reporting = True
+            self._held.callback(self._write, kitty.END)
+            self._write(kitty.REPORT)
+        if self._keyboard.closed:
+            self._gone()
+
+    def _write(self, sequence: str) -> None:
+        self._out.write(sequence)
+        self._out.flush()
