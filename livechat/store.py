@@ -185,10 +185,11 @@ class Store:
             )
         else:
             rows = self._read(
-                "SELECT id FROM conversations WHERE id = ?1"
-                " OR id IN (SELECT conversation FROM handles WHERE handle = ?1)",
+                "SELECT id FROM conversations WHERE id = ?"
+                " OR id IN (SELECT conversation FROM handles WHERE handle = ?)",
                 wanted,
-            ) or self._read("SELECT id FROM conversations WHERE ?1 <> '' AND instr(id, ?1) = 1 ORDER BY id", wanted)
+                wanted,
+            ) or self._read("SELECT id FROM conversations WHERE instr(id, nullif(?, '')) = 1 ORDER BY id", wanted)
         if len(rows) > 1:
             several = ", ".join(identity for (identity,) in rows)
             raise UsageError(f"several conversations begin with {wanted}", f"give more of one: {several}")
@@ -232,8 +233,9 @@ class Store:
             now + ttl_s,
         )
         self._write(
-            "DELETE FROM handles WHERE conversation = ?1 AND handle NOT IN"
-            " (SELECT handle FROM handles WHERE conversation = ?1 ORDER BY rowid DESC LIMIT 2)",
+            "DELETE FROM handles WHERE conversation = ? AND handle NOT IN"
+            " (SELECT handle FROM handles WHERE conversation = ? ORDER BY rowid DESC LIMIT 2)",
+            conversation,
             conversation,
         )
         self._seen(conversation, now)
