@@ -151,6 +151,23 @@ def test_where_the_server_counts_our_messages_a_cut_sentence_goes_on_where_it_wa
     assert core(SENTENCES[1]).astype("<i2").tobytes() in utterance  # without a gap, and nothing twice
 
 
+def test_a_handle_holds_no_half_of_what_comes_after_an_open_question(tmp_path: Path) -> None:
+    speech = write_speech(tmp_path / "q.wav", 1.0, SENTENCES[1], 6.0)
+    agent = Stenographer()
+
+    async def main() -> None:
+        async with Server(agent, faults=parse("#1:poison; #1:drop@3.3s")) as server:
+            code, display = await talk(
+                server, tmp_path, speech=speech, typed=((0.0, "typed"),), one_at_a_time=False, backend="vertex"
+            )
+        assert code == 0
+        assert display.questions == ["typed", SENTENCES[1]]
+
+    run(main())
+    begun = samples(SENTENCES[1])[4_000:12_000].tobytes()
+    assert sum(pcm.count(begun) for pcm in agent.utterances) == 1
+
+
 def test_a_question_that_the_handle_holds_is_asked_as_a_whole_if_no_answer_comes(tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "q.wav", 1.0, SENTENCES[1], 0.5)
 

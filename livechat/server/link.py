@@ -67,7 +67,7 @@ class Link:
         self._speech = b""  # the sound of the question to be answered
         self._marked: bytearray | None = None  # sound between activityStart and activityEnd
         self._taken = 0  # the number of the client's last message; its setup is 0
-        self._held = 0  # the last that a handle can hold
+        self._held = 0, b""  # what the newest handle holds: up to which of them, and of the utterance under way
         self._speaking = False  # an utterance is under way
         self._going_on = bytearray()  # its sound so far, or that of the moment before one
 
@@ -147,8 +147,6 @@ class Link:
             for message in wire.parse(frame):
                 await self._take(message)
             self._taken += 1
-            if self._live.whole() and "deaf" not in self._manners:  # what is not heard is not held
-                self._held = self._taken
 
     async def _take(self, message: wire.Message) -> None:
         live, now = self._live, self._loop.time()
@@ -267,11 +265,13 @@ class Link:
         if self._line.silent:
             return
         if resumable:
-            sound = bytes(self._going_on) if self._speaking else b""
+            if self._live.whole() and "deaf" not in self._manners:  # what is not heard is not held
+                self._held = self._taken, bytes(self._going_on) if self._speaking else b""
+            held, sound = self._held
             handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered], sound)
             update = {"newHandle": handle, "resumable": True}
             if self._terms.transparent:
-                update["lastConsumedClientMessageIndex"] = str(self._held)
+                update["lastConsumedClientMessageIndex"] = str(held)
             self._event("handle", session=self._session.id, id=fingerprint(handle), turns=self._live.covered)
         self._send({"sessionResumptionUpdate": update})
 
