@@ -14,12 +14,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from livechat import __version__
 from livechat.audio.base import Sink, Source
 from livechat.audio.quiet import quiet_stderr
-from livechat.devices import prefer
+from livechat.config import SERVER, Config, layered
+from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, UserText, Warned
 from livechat.session.seeding import Exchange
@@ -61,16 +62,16 @@ class Parts:
     trace: Callable[[str], object] = len  # takes each line of the session's trace; this one forgets it
 
 
-def main(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> int:
+def main(flags: dict[str, Any], config: Config, *, resume: str | None = None, resuming: bool = False) -> int:
     """Hold a conversation at this terminal or pipe. Returns the exit code; raises LivechatError before it begins.
 
-    `flags` are those of `settings.resolve`. `resume`: what to go on with, None for the newest.
+    `flags` are those of `settings.resolve`, given now. `resume`: what to go on with, None for the newest.
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
-    return asyncio.run(_main(flags, resume, resuming=resuming))
+    return asyncio.run(_main(flags, config, resume, resuming=resuming))
 
 
-async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) -> int:
+async def _main(flags: dict[str, Any], config: Config, resume: str | None, *, resuming: bool) -> int:
     notices: list[tuple[str, str]] = []
     folder = state_folder(os.environ)
 
@@ -86,7 +87,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
         kept = _find(store, resume) if resuming else None
-        settings = resolve(os.environ, **_merged(kept.options if kept else {}, flags))
+        settings = _resolved(config, kept, flags)
         plan = _plan(settings.faults)
         if kept is not None:
             if kept.id:
@@ -104,7 +105,7 @@ async def _main(flags: dict[str, Any], resume: str | None, *, resuming: bool) ->
             quiet_stderr(),
             contextlib.closing(_display(settings, store)) as display,
         ):
-            source, lines, sink = _sound(settings, display, store, notices)
+            source, lines, sink = _sound(settings, display, Choices(store, config), notices)
             if settings.record:
                 source, sink = _recorded(settings.record, source, sink, trouble)
             parts = Parts(
@@ -213,11 +214,18 @@ def _trace(path: str | None) -> Iterator[Callable[[str], object]]:
             file.close()
 
 
-def _merged(kept: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
-    """The options of a resume: those of the conversation, but for what was asked for now."""
-    if flags.keys() & {"offline", "endpoint"}:  # another server: what belonged to the old one does not fit it
-        kept = {name: value for name, value in kept.items() if name not in {"offline", "endpoint", "ca_file"}}
-    return {**kept, **flags}
+def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Settings:
+    """Flags above what the conversation was made with, above the configuration."""
+    usual = config.flags(os.environ)
+    if kept is not None and kept.id:  # it goes on with the server it was held with
+        usual = {name: value for name, value in usual.items() if name not in SERVER}
+    if _kind(json=bool(flags.get("json") or usual.get("json"))) != "screen":
+        usual.pop("ptt", None)  # there are no keys; a flag would be refused
+    try:
+        return resolve(os.environ, **layered(usual, kept.options if kept else {}, flags))
+    except UsageError:
+        config.check(os.environ)  # where the file is to blame, it is named
+        raise
 
 
 def _plan(faults: str) -> Plan | None:
@@ -365,11 +373,15 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
     return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
 
 
+def _kind(*, json: bool) -> Literal["screen", "plain", "json"]:
+    return choose(json=json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ)
+
+
 def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.plain import Json, Plain
 
     keyboard = None if settings.input else sys.stdin.buffer
-    kind = choose(json=settings.json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ)
+    kind = _kind(json=settings.json)
     if settings.ptt and kind != "screen":
         raise UsageError("--ptt needs a terminal with its keys", "leave out --ptt, or run it at a terminal")
     if kind == "json":
@@ -394,7 +406,7 @@ def _display(settings: Settings, store: Store) -> Display:
 
 
 def _sound(
-    settings: Settings, display: Display, store: Store, notices: list[tuple[str, str]]
+    settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
     from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
@@ -405,7 +417,7 @@ def _sound(
         return RawSource(sys.stdin.buffer, speed), None, sink or NullSink()
     if settings.input:
         spoken = WavSource(settings.input, speed)
-        return spoken, None, sink or _speaker(settings, display, store, notices) or NullSink()
+        return spoken, None, sink or _speaker(settings, display, choices, notices) or NullSink()
     piped = not sys.stdin.isatty() and not settings.mic
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()
@@ -416,10 +428,10 @@ def _sound(
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
-        microphone = prefer(partial(Microphone, card), "input", settings.mic, store, notices)
+        microphone = prefer(partial(Microphone, card), "input", settings.mic, choices, notices)
         source: Source | None = microphone
         if sink is None:
-            sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
+            sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
             microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
     except DeviceError as error:
         if settings.mic or settings.speaker:
@@ -441,13 +453,13 @@ def _recorded(
     return source and recording.source(source), recording.sink(heard)
 
 
-def _speaker(settings: Settings, display: Display, store: Store, notices: list[tuple[str, str]]) -> Sink | None:
+def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]) -> Sink | None:
     from livechat.audio.device import Card
     from livechat.audio.speaker import Speaker
 
     try:
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
-        return prefer(partial(Speaker, card), "output", settings.speaker, store, notices)
+        return prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
     except DeviceError as error:
         if settings.speaker:
             raise

@@ -117,6 +117,9 @@ _BargeIn = Annotated[
         help="Pause the model as soon as you speak over it, or when the server says so.",
     ),
 ]
+_Profile = Annotated[
+    Text, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
+]
 _LogFile = Annotated[
     Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
 ]
@@ -171,6 +174,7 @@ def talk(
     silence_ms: _SilenceMs = None,
     echo: _Echo = None,
     barge_in: _BargeIn = None,
+    profile: _Profile = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
@@ -214,6 +218,7 @@ def resume(
     silence_ms: _SilenceMs = None,
     echo: _Echo = None,
     barge_in: _BargeIn = None,
+    profile: _Profile = None,
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
@@ -227,6 +232,7 @@ def resume(
 def devices(
     mic: _Mic = None,
     speaker: _Speaker = None,
+    profile: _Profile = None,
     test: Annotated[
         bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
     ] = False,
@@ -237,7 +243,7 @@ def devices(
     def run() -> int:
         from livechat import devices as sound
 
-        return sound.main(mic=mic, speaker=speaker, json=json, test=test)
+        return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
 
     _exit(run)
 
@@ -368,15 +374,65 @@ def forget(
     _exit(run)
 
 
+_config = typer.Typer(help="What is set, where that is written, and a way to change it.")
+app.add_typer(_config, name="config")
+
+
+@_config.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())  # noqa: T201, it is what was asked for
+
+
+@_config.command("show")
+def config_show(profile: _Profile = None) -> None:
+    """Print the settings a conversation would have now, and where each comes from."""
+
+    def run() -> int:
+        from livechat import configure
+
+        return configure.show(profile)
+
+    _exit(run)
+
+
+@_config.command("path")
+def config_path() -> None:
+    """Print the name of the configuration file."""
+
+    def run() -> int:
+        from livechat import configure
+
+        return configure.where()
+
+    _exit(run)
+
+
+@_config.command("edit")
+def config_edit() -> None:
+    """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
+
+    def run() -> int:
+        from livechat import configure
+
+        return configure.edit()
+
+    _exit(run)
+
+
 def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
-    log_file = flags.pop("log_file")
+    log_file, profile = flags.pop("log_file"), flags.pop("profile")
     given = {name: value for name, value in flags.items() if value not in (None, False)}
 
     def run() -> int:
-        from livechat import app as conversation
+        import os
 
-        _log_to(log_file)
-        return conversation.main(given, resume=resume, resuming=resuming)
+        from livechat import app as conversation
+        from livechat.config import load
+
+        config = load(os.environ, profile)
+        _log_to(log_file or config.values.get("log_file"))
+        return conversation.main(given, config, resume=resume, resuming=resuming)
 
     _exit(run)
 

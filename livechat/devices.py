@@ -14,6 +14,7 @@ from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.choose import FLAG, WORD, Device, Kind, choose
 from livechat.audio.quiet import quiet_stderr
 from livechat.audio.remedies import missing
+from livechat.config import Config, load
 from livechat.errors import DeviceError, LivechatError, UsageError
 from livechat.events import Warned
 from livechat.store import Store, state_folder
@@ -22,7 +23,6 @@ from livechat.ui.base import colored
 if TYPE_CHECKING:
     from livechat.ui.devices import Row
 
-_PROFILE = "default"
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
 _METER_S = 5.0
@@ -40,33 +40,71 @@ class Named(Protocol):
 Opened = TypeVar("Opened", bound=Named)
 
 
+class Choices:
+    """Which devices are usual: those that a flag named last in this profile, else those of the configuration."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store, self._profile = store, config.profile or "default"
+        self._configured: dict[Kind, str | None] = {
+            "input": config.values.get("mic"),
+            "output": config.values.get("speaker"),
+        }
+
+    def usual(self, kind: Kind) -> tuple[str | None, str]:
+        """(name, how to be rid of it); None for the system's default."""
+        if name := self.remembered(kind):
+            return name, f"`{FLAG[kind]} default` forgets {name}"
+        name = self._configured[kind]
+        return None if _is_default(name) else name, "`livechat config edit` changes it"
+
+    def remembered(self, kind: Kind) -> str | None:
+        """The device that a flag named last, if any."""
+        return self._store.preferred(self._profile, kind)
+
+    def remember(self, kind: Kind, name: str | None) -> None:
+        """A flag named this device; None for none."""
+        self._store.prefer(self._profile, kind, name)
+
+
+def _is_default(name: str | None) -> bool:
+    return name is not None and name.strip().lower() == _SYSTEM
+
+
 def prefer(
     make: Callable[[str | None], Opened],
     kind: Kind,
     wanted: str | None,
-    store: Store,
+    choices: Choices,
     notices: list[tuple[str, str]],
 ) -> Opened:
-    """Open the device asked for, and remember it; without one that remembered, if it is there; else the default.
+    """Open the device asked for, and remember it; without one the usual, if it is there; else the default.
 
     Raises DeviceError or UsageError if what was asked for, or the default, cannot be opened.
     """
     if wanted is not None:
-        system = wanted.strip().lower() == _SYSTEM
+        system = _is_default(wanted)
         opened = make(None if system else wanted)
-        store.prefer(_PROFILE, kind, None if system else opened.name)
+        choices.remember(kind, None if system else opened.name)
         return opened
-    if name := store.preferred(_PROFILE, kind):
+    name, remedy = choices.usual(kind)
+    if name:
         try:
             return make(name)
         except (UsageError, DeviceError) as error:
             why = error.message if isinstance(error, DeviceError) else f"the {WORD[kind]} {name} is not there"
-            notices.append((f"{why}: the default is used", f"`{FLAG[kind]} default` forgets {name}"))
+            notices.append((f"{why}: the default is used", remedy))
     return make(None)
 
 
-def main(*, mic: str | None = None, speaker: str | None = None, json: bool = False, test: bool = False) -> int:
-    """`livechat devices`. Returns the exit code; raises DeviceError or UsageError."""
+def main(
+    *,
+    mic: str | None = None,
+    speaker: str | None = None,
+    profile: str | None = None,
+    json: bool = False,
+    test: bool = False,
+) -> int:
+    """`livechat devices`. Returns the exit code; raises DeviceError, UsageError or ConfigError."""
     from livechat.ui import devices as ui
     from livechat.ui.plain import Plain
 
@@ -78,11 +116,14 @@ def main(*, mic: str | None = None, speaker: str | None = None, json: bool = Fal
             color = colored(os.environ, tty=sys.stderr.isatty())
             Plain(sys.stdout, sys.stderr, color=color).show(warned)
 
-    with quiet_stderr(), contextlib.closing(_store(notice)) as store:
-        return asyncio.run(_main({"input": mic, "output": speaker}, store, notice, json=json, test=test))
+    config = load(os.environ, profile)
+    with quiet_stderr(), contextlib.closing(open_store(notice)) as store:
+        choices = Choices(store, config)
+        return asyncio.run(_main({"input": mic, "output": speaker}, choices, notice, json=json, test=test))
 
 
-def _store(notice: Callable[[str, str], None]) -> Store:
+def open_store(notice: Callable[[str, str], None]) -> Store:
+    """Where choices are kept; in memory alone, and `notice` is told, where nothing can be."""
     try:
         return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
     except LivechatError as error:
@@ -92,7 +133,7 @@ def _store(notice: Callable[[str, str], None]) -> Store:
 
 async def _main(
     wishes: dict[Kind, str | None],
-    store: Store,
+    choices: Choices,
     notice: Callable[[str, str], None],
     *,
     json: bool,
@@ -111,7 +152,7 @@ async def _main(
     lacking: list[DeviceError] = []
     for kind, wanted in wishes.items():
         try:
-            chosen[kind] = prefer(partial(choose, found, kind=kind, where=platform()), kind, wanted, store, notices)
+            chosen[kind] = prefer(partial(choose, found, kind=kind, where=platform()), kind, wanted, choices, notices)
         except DeviceError as error:
             if wanted is not None:
                 raise

@@ -53,7 +53,13 @@ def main(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         speech = Path(folder) / "questions.wav"
         questions(speech)
-        env = {**os.environ, "LIVECHAT_STATE": folder, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        env = {
+            **os.environ,
+            "LIVECHAT_STATE": folder,
+            "LIVECHAT_CONFIG": os.devnull,
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+        }
         command = [sys.executable, "-m", "livechat", "talk", "--input", str(speech), "--output", f"{folder}/a.wav"]
         terminal = Terminal(COLUMNS, ROWS, [*command, "--offline", "--faults", "#1:goaway@9s:30s"], env)
         try:

@@ -29,6 +29,7 @@ def call(tmp_path: Path) -> Iterator[Call]:
     def begin(*arguments: str, **more: str) -> Terminal:
         clean = {name: value for name, value in os.environ.items() if name not in BARE}
         env = clean | {"TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8"}
+        env["LIVECHAT_CONFIG"] = os.devnull
         begun.append(Terminal(80, 24, [sys.executable, "-m", "livechat", *arguments], env | more))
         return begun[-1]
 

@@ -24,7 +24,8 @@ BARE = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GE
 def env(tmp_path: Path) -> dict[str, str]:
     """An environment without keys, whose state is the test's own."""
     clean = {name: value for name, value in os.environ.items() if name not in BARE}
-    return {**clean, "LIVECHAT_STATE": str(tmp_path / "state"), "PYTHONWARNINGS": "error"}
+    ours = {"LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull, "PYTHONWARNINGS": "error"}
+    return clean | ours
 
 
 def livechat(

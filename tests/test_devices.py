@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livechat.devices import prefer
+from livechat.config import Config
+from livechat.devices import Choices, prefer
 from livechat.errors import DeviceError, UsageError
 from livechat.store import Store
 from tests.terminal import Terminal
@@ -23,10 +24,14 @@ from tests.virtual_card import VirtualCard, virtual_card
 __all__ = ["virtual_card"]  # the fixture `card`
 
 
+NONE = Config(Path("config.toml"))
+
+
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     """The card's environment, if one is there, and a state of its own."""
-    return {**os.environ, "LIVECHAT_STATE": str(tmp_path / "state"), "TERM": "xterm-256color"}
+    ours = {"LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull}
+    return {**os.environ, **ours, "TERM": "xterm-256color"}
 
 
 @pytest.fixture
@@ -36,7 +41,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def taken(store: Store, wanted: str | None, *there: str, kind: Any = "input") -> tuple[str, list[str]]:
+def taken(
+    store: Store, wanted: str | None, *there: str, kind: Any = "input", config: Config = NONE
+) -> tuple[str, list[str]]:
     """The name of the microphone taken, and what is said about it."""
     notices: list[tuple[str, str]] = []
 
@@ -48,7 +55,7 @@ def taken(store: Store, wanted: str | None, *there: str, kind: Any = "input") ->
             raise UsageError(f"no microphone fits {name}")
         return SimpleNamespace(name=found or "the system's")
 
-    return prefer(make, kind, wanted, store, notices).name, [message for message, _ in notices]
+    return prefer(make, kind, wanted, Choices(store, config), notices).name, [message for message, _ in notices]
 
 
 def test_what_was_named_once_is_used_until_the_default_is_asked_for(store: Store) -> None:
@@ -75,6 +82,25 @@ def test_what_is_asked_for_and_not_there_is_an_error_and_changes_nothing(store: 
     with pytest.raises(UsageError):
         taken(store, "Jabra", "USB Headset")
     assert taken(store, None, "USB Headset") == ("USB Headset", [])
+
+
+def test_a_device_of_the_configuration_is_usual_until_a_flag_names_one(store: Store) -> None:
+    config = Config(Path("config.toml"), values={"mic": "Desk"})
+    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("Desk Mic", [])
+    assert taken(store, None, "USB Headset", config=config)[0] == "the system's"
+    assert taken(store, "USB", "USB Headset", "Desk Mic", config=config) == ("USB Headset", [])
+    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("USB Headset", [])
+    assert taken(store, "default", "USB Headset", "Desk Mic", config=config) == ("the system's", [])
+    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("Desk Mic", [])
+    system = Config(Path("config.toml"), values={"mic": "Default"})
+    assert taken(store, None, "Desk Mic", config=system) == ("the system's", [])
+
+
+def test_each_profile_remembers_its_own_devices(store: Store) -> None:
+    pair = Config(Path("config.toml"), "pair")
+    assert taken(store, "USB", "USB Headset", config=pair) == ("USB Headset", [])
+    assert taken(store, None, "USB Headset") == ("the system's", [])
+    assert taken(store, None, "USB Headset", config=pair) == ("USB Headset", [])
 
 
 def test_devices_are_listed_for_people_and_for_programs(card: VirtualCard, env: dict[str, str]) -> None:

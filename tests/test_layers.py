@@ -25,6 +25,7 @@ MAY_KNOW = {
     "events.py": ("errors",),
     "settings.py": ("errors", "models"),
     "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
+    "config.py": ("errors", "settings"),
     "kept.py": (),
     "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
     "archive.py": ("errors", "kept", "store"),
@@ -33,14 +34,8 @@ MAY_KNOW = {
     "server/": ("server", "errors"),  # shares no code with session/: one bug cannot hide in both
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
-JOINS = {
-    "__init__.py",
-    "__main__.py",
-    "app.py",
-    "cli.py",
-    "devices.py",
-    "sessions.py",
-}  # what puts the parts together
+# What puts the parts together.
+JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py", "configure.py", "devices.py", "sessions.py"}
 
 # Files that neither wait nor look at a clock, a file, a socket or a die, and what each may use of others' code.
 PURE: dict[str, set[str]] = {
@@ -102,7 +97,7 @@ HOMES = {
         "server/spoken.py",
     },
     "onnxruntime": {"server/speech.py"},
-    "platformdirs": {"store.py"},
+    "platformdirs": {"config.py", "store.py"},  # each looks up its own folder
     # The line, and the terminal it is typed at.
     "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py", "ui/terminal.py"},
     "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo

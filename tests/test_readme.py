@@ -14,7 +14,9 @@ from tests.conversation import CLIPS
 from tests.test_cli import BARE
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+(CONFIG,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
@@ -35,11 +37,18 @@ def test_every_other_command_works(tmp_path: Path) -> None:
     (programs / "livechat").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livechat "$@"\n')
     (programs / "livechat").chmod(0o755)
     clean = {name: value for name, value in os.environ.items() if name not in BARE}
-    env = clean | {"PATH": f"{programs}:{os.environ['PATH']}", "LIVECHAT_STATE": str(tmp_path / "state")}
+    (tmp_path / "edited.toml").write_text(CONFIG)
+    env = clean | {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "LIVECHAT_STATE": str(tmp_path / "state"),
+        "LIVECHAT_CONFIG": str(tmp_path / "config.toml"),
+        "VISUAL": f"cp {tmp_path}/edited.toml",
+    }
+    (tmp_path / "config.toml").touch()
     commands = [line for block in BLOCKS[2:] for line in block.splitlines()]
     # Something to resume comes first; the rest in the README's order.
     commands.sort(key=lambda line: not line.startswith("echo"))
-    assert len(commands) == 11
+    assert len(commands) == 14
     server: subprocess.Popen[bytes] | None = None
     try:
         for command in commands:
@@ -62,7 +71,7 @@ def test_every_other_command_works(tmp_path: Path) -> None:
                 timeout=60,
             )
             assert done.returncode == 0, (command, done.stderr.decode())
-            if "sessions" not in command:
+            if not re.match("livechat (sessions|config) ", command):
                 assert b"livechat resume" in done.stdout + done.stderr, command
     finally:
         if server is not None:

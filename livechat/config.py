@@ -1,0 +1,191 @@
+"""The configuration file: what `talk` is given unless a flag or the environment says otherwise.
+
+TOML: the keys at the top are for everyone, those of `[profiles.NAME]` for `--profile NAME`, instead of the former.
+File names in it count from its own folder. Keys for a server are neither read from it nor written to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from livechat.errors import ConfigError, UsageError
+from livechat.settings import resolve
+
+# Every flag of `talk`, by its name, and what it takes.
+FLAGS: dict[str, type] = {
+    "model": str, "voice": str, "system": str, "offline": bool, "endpoint": str, "ca_file": str,
+    "trigger_tokens": int, "target_tokens": int, "no_compression": bool,
+    "mic": str, "speaker": str, "echo": str, "barge_in": str, "ptt": bool, "text": bool,
+    "start_sensitivity": str, "end_sensitivity": str, "prefix_ms": int, "silence_ms": int,
+    "input": str, "fast": bool, "output": str, "compact": bool, "record": str, "json": bool,
+    "log_file": str, "trace": str, "faults": str,
+}  # fmt: skip
+_FILES = ("ca_file", "input", "output", "record", "log_file", "trace")
+_TAKES = {bool: "true or false", int: "a whole number", str: "a text, in quotes"}
+_VAD = ("start_sensitivity", "end_sensitivity", "prefix_ms", "silence_ms")
+_ENVIRONMENT = {"model": "LIVECHAT_MODEL", "endpoint": "GOOGLE_GEMINI_BASE_URL", "ca_file": "GOOGLE_GEMINI_BASE_URL"}
+_ELSEWHERE = ("mic", "speaker", "log_file")  # a device that is not there is no error, as with a flag it would be
+SERVER = ("offline", "endpoint", "ca_file")
+
+# What is said later leaves out what was said before and does not go with it.
+_INSTEAD_OF: dict[str, tuple[str, ...]] = {
+    "offline": ("endpoint", "ca_file"),
+    "endpoint": ("offline", "ca_file"),
+    "no_compression": ("trigger_tokens", "target_tokens"),
+    "trigger_tokens": ("no_compression",),
+    "target_tokens": ("no_compression",),
+    "text": ("input", "mic", "ptt"),
+    "input": ("text", "ptt"),
+    "mic": ("text",),
+    "ptt": ("input", "text", *_VAD),
+    "fast": ("record",),
+    "record": ("fast",),
+} | dict.fromkeys(_VAD, ("ptt",))
+_ONLY_WITH = {"fast": "input", "compact": "output"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says for one profile. `values`: flags by name; `sources`: for each, the table it stands in."""
+
+    path: Path
+    profile: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def flags(self, environ: Mapping[str, str]) -> dict[str, Any]:
+        """Those for `settings.resolve` whose place no variable of the environment takes."""
+        return {
+            name: value
+            for name, value in self.values.items()
+            if name not in _ELSEWHERE and not environ.get(_ENVIRONMENT.get(name, ""))
+        }
+
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Raises ConfigError if a conversation would be refused for what the file says."""
+        try:
+            resolve(environ, **layered(self.flags(environ), {}))
+        except UsageError as error:
+            where = f"{self.path}, profile {self.profile}" if self.profile else str(self.path)
+            raise ConfigError(f"{where}: {error.message}", error.hint) from None
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """The file: LIVECHAT_CONFIG, or config.toml in the platform's folder for the configuration of applications."""
+    from platformdirs import user_config_path
+
+    chosen = environ.get("LIVECHAT_CONFIG")
+    return Path(chosen) if chosen else user_config_path("livechat", appauthor=False) / "config.toml"
+
+
+def load(environ: Mapping[str, str], profile: str | None = None) -> Config:
+    """What the file says for this profile; nothing where there is no file and none was asked for.
+
+    Raises ConfigError, which names the file and what is wrong in it.
+    """
+    path = config_path(environ)
+    tables = read(path) if path.exists() or environ.get("LIVECHAT_CONFIG") else {}
+    if profile is not None and profile not in tables:
+        raise ConfigError(f"{path}: there is no profile {profile}", _nearest(profile, [*filter(None, tables)]))
+    layers = [("top level", tables.get("", {}))]
+    if profile is not None:
+        layers.append((f"profile {profile}", tables[profile]))
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, table in layers:
+        values = _over(values, table)
+        sources = {name: source if name in table else sources[name] for name in values}
+    return Config(path, profile, values, sources)
+
+
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """The tables of the file: each profile by its name, the top level as "". Names with _, file names in full.
+
+    Raises ConfigError.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}", "`livechat config edit` opens it") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text", "`livechat config edit` opens it") from None
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration {path} cannot be read: {error.strerror}", "`livechat config edit` makes one"
+        ) from None
+    profiles = document.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
+        raise ConfigError(f"{path}: profiles are not written so", "begin each with a line such as [profiles.pair]")
+    if "" in profiles:
+        raise ConfigError(f"{path}: a profile has no name", "begin each with a line such as [profiles.pair]")
+    return {name: _table(path, table, name) for name, table in ({"": document} | profiles).items()}
+
+
+def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags by name, the last layer above all: what it says leaves out what does not go with it below.
+
+    So is left out what needs another flag that is not there, unless it is the last layer that asks for it.
+    """
+    flags: dict[str, Any] = {}
+    for layer in layers:
+        flags = _over(flags, layer)
+    last = layers[-1]
+    return {
+        name: value
+        for name, value in flags.items()
+        if value is not False and (name not in _ONLY_WITH or name in last or _ONLY_WITH[name] in flags)
+    }
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    gone = {name for flag, value in above.items() if value is not False for name in _INSTEAD_OF.get(flag, ())}
+    return {name: value for name, value in below.items() if name not in gone} | dict(above)
+
+
+def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
+    where = f"{path}, profile {profile}" if profile else str(path)
+    flags: dict[str, Any] = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        kind = FLAGS.get(name)
+        if kind is None:
+            raise ConfigError(*_unknown(where, key, value))
+        if name in flags:
+            raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
+        if type(value) is not kind or "\0" in str(value):  # a bool is an int, but not here
+            raise ConfigError(f"{where}: {key} is of the wrong type", f"{key} takes {_TAKES[kind]}")
+        flags[name] = _in_full(path, name, value)
+    return flags
+
+
+def _unknown(where: str, key: str, value: object) -> tuple[str, str]:
+    """(message, hint) for a key that is none of ours. Its value is never shown: it may be a secret."""
+    if re.search("key|secret|password|credential", key, re.IGNORECASE):
+        return (
+            f"{where}: {key} is not read from a file",
+            "set GEMINI_API_KEY in the environment, and take it out here",
+        )
+    if isinstance(value, dict):
+        return f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]"
+    return f"{where}: there is no setting {key}", _nearest(key.replace("-", "_"), FLAGS)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"the nearest is {near[0]}"
+    return f"there are {', '.join(known)}" if known else "there are none: `livechat config edit` opens the file"
+
+
+def _in_full(path: Path, name: str, value: Any) -> Any:
+    if name == "system" and value.startswith("@") and not value.startswith("@@"):
+        return "@" + str(path.parent / Path(value[1:]).expanduser())
+    if name in _FILES and value and value != "-":
+        return str(path.parent / Path(value).expanduser())
+    return value
