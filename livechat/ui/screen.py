@@ -141,9 +141,10 @@ class Screen:
         """Draw and read keys until cancelled; the terminal is as it was before when this ends."""
         try:
             self._terminal.take()
-            while True:
+            while not self._terminal.lost():
                 self._draw()
                 await asyncio.sleep(FRAME_S)
+            self._end()
         except OSError:
             self._end()  # the terminal has gone
         finally:

@@ -97,6 +97,15 @@ class Terminal:
         except OSError:
             self._gone()
 
+    def lost(self) -> bool:
+        """Whether another job has the terminal now, though nobody stopped us: the shell that ran us was killed."""
+        if sys.platform == "win32":
+            return False
+        try:
+            return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+        except (OSError, ValueError):
+            return False  # no terminal that jobs share
+
     def flush(self) -> Sequence[KeyPress]:
         """The keys that began what would have been a longer sequence, had more followed."""
         return self._keyboard.flush_keys() if self._keyboard else ()
