@@ -219,7 +219,8 @@ def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Setti
     usual = config.flags(os.environ)
     if kept is not None and kept.id:  # it goes on with the server it was held with
         usual = {name: value for name, value in usual.items() if name not in SERVER}
-    if _kind(json=bool(flags.get("json") or usual.get("json"))) != "screen":
+    asked = {name for made in (usual, flags) for name, value in made.items() if value}
+    if _kind(json="json" in asked, plain=bool(asked & {"plain", "quiet"})) != "screen":
         usual.pop("ptt", None)  # there are no keys; a flag would be refused
     try:
         return resolve(os.environ, **layered(usual, kept.options if kept else {}, flags))
@@ -373,22 +374,24 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
     return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
 
 
-def _kind(*, json: bool) -> Literal["screen", "plain", "json"]:
-    return choose(json=json, stdin_tty=sys.stdin.isatty(), stdout_tty=sys.stdout.isatty(), env=os.environ)
+def _kind(*, json: bool, plain: bool) -> Literal["screen", "plain", "json"]:
+    typed_at, shown_at = sys.stdin.isatty(), sys.stdout.isatty()
+    return choose(json=json, plain=plain, stdin_tty=typed_at, stdout_tty=shown_at, env=os.environ)
 
 
 def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.plain import Json, Plain
 
     keyboard = None if settings.input else sys.stdin.buffer
-    kind = _kind(json=settings.json)
+    kind = _kind(json=settings.json, plain=settings.plain or settings.quiet)
     if settings.ptt and kind != "screen":
         raise UsageError("--ptt needs a terminal with its keys", "leave out --ptt, or run it at a terminal")
     if kind == "json":
         return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
     if kind == "plain":
         color = colored(os.environ, tty=sys.stderr.isatty())
-        return Plain(sys.stdout, sys.stderr, color=color, stdin=keyboard)
+        quiet, echoed = settings.quiet, typed_at and shown_at
+        return Plain(sys.stdout, sys.stderr, color=color, quiet=quiet, stdin=keyboard, echoed=echoed)
     from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen
 

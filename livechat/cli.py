@@ -43,6 +43,8 @@ _Record = Annotated[
 ]
 _TextOnly = Annotated[bool, typer.Option("--text", help="Type and read: neither microphone nor speaker.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+_Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a screen, as screen readers like them.")]
+_Quiet = Annotated[bool, typer.Option("--quiet", help="Nothing but what was said, and errors.")]
 _Offline = Annotated[
     bool, typer.Option("--offline", help="Talk to the server inside livechat, without network or key.")
 ]
@@ -156,6 +158,8 @@ def talk(
     record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,
+    plain: _Plain = False,
+    quiet: _Quiet = False,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,
@@ -200,6 +204,8 @@ def resume(
     record: _Record = None,
     text: _TextOnly = False,
     json: _Json = False,
+    plain: _Plain = False,
+    quiet: _Quiet = False,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,

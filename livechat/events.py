@@ -303,26 +303,34 @@ Action = Dial | Hold | Hang | Flow | Forgo | Keep | Expire | Show | Finish
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The conversation begins. `input` and `output` name devices or files; compression may be off (None)."""
+    """The conversation begins, with `livechat` of this `version`.
+
+    `backend`: "gemini", "vertex", "endpoint" or "offline". `model` as it was asked for; `voice`: None for its own.
+    `input` and `output` name devices or files. `compression`: `trigger_tokens` and `target_tokens` as the server
+    applies them, None where it is off. `conversation`: the id to resume by; `restored`: so many exchanges of an
+    earlier run are known.
+    """
 
     version: str
-    backend: str  # "gemini", "vertex", "endpoint" or "offline"
+    backend: str
     model: str
     voice: str | None
     input: str
     output: str
-    compression: dict[str, int] | None  # {"trigger_tokens": …, "target_tokens": …}
+    compression: dict[str, int] | None
     conversation: str
-    restored: int  # turns shown again from an earlier run; 0 for a new conversation
+    restored: int
     type: Literal["start"] = "start"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link changed. `why` is the cause in plain words, for the person; code and reason are the wire's.
+    """Link `n`, counted from 1, changed.
 
-    "waiting": there is none, and the next dial comes in `retry_in_s`. "resting": none is needed until the
-    person speaks or types.
+    `state`: "connecting", "open", "closing" and "closed" are its life; "waiting": there is none, and the next dial
+    comes in `retry_in_s`; "resting": none is needed until the person speaks or types. With "open", `resumed`: the
+    session was taken up by a handle; `setup_ms`: from dialling to the server's setupComplete. With "closed", `code`
+    and `reason` are the close frame's or the refused upgrade's, `why` is the cause in plain words.
     """
 
     n: int
@@ -338,7 +346,11 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True)
 class HandleState:
-    """A resumption handle arrived. `id` is a hash of it; the handle itself is never shown or logged."""
+    """A resumption handle arrived, or word that there is none just now (`resumable` false).
+
+    `id` is a hash of it, for telling two apart; the handle itself is never shown. `expires_in_s`: how long it is
+    valid, counted from the end of its link.
+    """
 
     id: str
     resumable: bool
@@ -356,7 +368,12 @@ class GoAwayNotice:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """One link was left for the next. `how` is the rung of the ladder that held."""
+    """One link was left for the next, `n`, because of `cause`, in plain words.
+
+    `how`: the session went on by its newest handle ("resumed") or the one before it ("previous"), or a new one was
+    told the transcript ("seeded") or knows nothing ("fresh"). `gap_ms`: for how long no link took input.
+    `replayed_ms`: speech sent again; `dropped_ms`: speech lost.
+    """
 
     n: int
     cause: str
@@ -369,7 +386,10 @@ class Handover:
 
 @dataclass(frozen=True, slots=True)
 class UserText:
-    """What the person said or typed. `text` is the whole utterance so far."""
+    """What the person said or typed. `text` is the whole utterance so far; `final`: nothing more comes.
+
+    `source`: "speech" as the server heard it, "text" as it was typed, "restored" from an earlier run.
+    """
 
     text: str
     final: bool
@@ -379,7 +399,10 @@ class UserText:
 
 @dataclass(frozen=True, slots=True)
 class ModelText:
-    """What the model says. `text` is the whole answer so far; `cut`: it did not get to its end."""
+    """What the model says. `text` is the whole answer so far; `final`: nothing more comes.
+
+    `cut`: it did not get to its end. `restored`: it is of an earlier run.
+    """
 
     text: str
     final: bool
@@ -398,7 +421,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Mic:
-    """The microphone was opened or shut: "muted", or "held" until the key to talk is pressed."""
+    """The microphone was opened or shut. `state`: "open", "muted", or "held" until the key to talk is pressed."""
 
     state: Literal["open", "muted", "held"]
     type: Literal["mic"] = "mic"
@@ -415,7 +438,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The server's own count for the last turn; prompt_tokens is the size of the context."""
+    """The server's own count for the last turn.
+
+    `prompt_tokens` is the size of the context, `response_tokens` that of the answer, `total_tokens` both and whatever
+    else the server counts.
+    """
 
     prompt_tokens: int
     response_tokens: int
@@ -425,7 +452,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """The context was seen to shrink, in tokens."""
+    """The context was seen to shrink, from `before` to `after` tokens."""
 
     before: int
     after: int
@@ -434,7 +461,10 @@ class Compression:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the person should know; the conversation goes on."""
+    """Something the person should know, in one line, the `message`; the conversation goes on.
+
+    `hint`: what to do about it, or "".
+    """
 
     message: str
     hint: str = ""
@@ -443,7 +473,14 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end, in numbers. `resume` is the exact command that picks the conversation up again, or ""."""
+    """The end, in numbers; always the last line.
+
+    `duration_s` from the first line; `turns` answered and `links` dialled in this run. Of the microphone's
+    sound, silence and all, `captured_ms` were taken and `sent_ms` sent; of speech, `replayed_ms` were sent again and
+    `dropped_ms` lost. `longest_gap_ms`: the longest time in which no link took input. `conversation`: its id.
+    `resume`: the exact command that picks it up again, or "". `exit_code`: 0 done, 3 key or configuration, 4 audio
+    device, 5 lost for good, 130 interrupted.
+    """
 
     duration_s: float
     turns: int

@@ -22,7 +22,8 @@ class Settings:
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
     `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
-    speaker. `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
+    speaker. `plain`: lines where there could be a screen; `quiet`: those of what was said alone.
+    `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
     person cuts in. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"),
     prefix_ms and silence_ms.
     """
@@ -41,6 +42,8 @@ class Settings:
     record: str | None = None
     text: bool = False
     json: bool = False
+    plain: bool = False
+    quiet: bool = False
     mic: str | None = None
     speaker: str | None = None
     ptt: bool = False
@@ -84,6 +87,8 @@ def resolve(
     record: str | None = None,
     text: bool = False,
     json: bool = False,
+    plain: bool = False,
+    quiet: bool = False,
     mic: str | None = None,
     speaker: str | None = None,
     ptt: bool = False,
@@ -106,6 +111,8 @@ def resolve(
     _check_compression(trigger_tokens, target_tokens, off=no_compression)
     if text and (input or mic):
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
+    if json and (plain or quiet):
+        raise UsageError(f"--json does not go with {'--plain' if plain else '--quiet'}", "leave one of them out")
     for flag, given, known in (("--echo", echo, ECHO), ("--barge-in", barge_in, BARGE_IN)):
         if given not in known:
             raise UsageError(f"{flag} does not know {given!r}", f"it takes {', '.join(known[:-1])} or {known[-1]}")
@@ -161,6 +168,8 @@ def resolve(
         record=record,
         text=text,
         json=json,
+        plain=plain,
+        quiet=quiet,
         mic=mic,
         speaker=speaker,
         ptt=ptt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +53,35 @@ def test_without_a_device_one_types_and_reads(call: Call) -> None:
     rows = [row for row in terminal.rows() if row]
     assert rows[-1].startswith("livechat resume ")
     assert sum("how much is 6 times 7" in row for row in rows) == 1
+
+
+@pytest.mark.parametrize("how", [{"TERM": "dumb"}, {}])
+def test_plain_lines_at_a_terminal(call: Call, how: dict[str, str]) -> None:
+    """For a screen reader: no control sequence at all, and what was typed is not said twice."""
+    terminal = call("talk", "--text", "--offline", *([] if how else ["--plain"]), **how, NO_COLOR="1")
+    terminal.until_shown("you type")
+    terminal.press("how much is 6 times 7\r")
+    terminal.until_shown("model: 6 times 7 is 42.")
+    terminal.press("/interrupt\r/mute\r/nothing known\r")
+    terminal.until_shown("model: I heard")
+    assert b"\x1b" not in terminal.raw
+    assert sum("how much is 6 times 7" in row for row in terminal.rows()) == 1
+    terminal.press("/quit\r" if how else "\x04")
+    assert terminal.until_ended() == 0
+    assert terminal.as_before()
+    assert "livechat resume " in "\n".join(terminal.rows())
+
+
+def test_columns_and_no_color_are_respected(call: Call) -> None:
+    terminal = call("talk", "--text", "--offline", COLUMNS="60", NO_COLOR="1")
+    terminal.until_shown("typing only")
+    terminal.press("hello\r")
+    terminal.until_shown("Hello!")
+    assert max(map(len, terminal.rows())) < 60
+    assert not re.search(rb"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38;)", terminal.raw)
+    terminal.press("\x03")
+    assert terminal.until_ended() == 0
+    assert terminal.restored()
 
 
 def test_without_portaudio_one_types_and_reads(call: Call, tmp_path: Path) -> None:

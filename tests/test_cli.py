@@ -68,6 +68,14 @@ def test_a_pipe_is_answered_in_plain_lines(env: dict[str, str]) -> None:
     assert done.stderr.splitlines()[-1].startswith("livechat resume ")
 
 
+def test_quiet_in_a_pipe_is_nothing_but_the_words(env: dict[str, str]) -> None:
+    done = livechat("talk", "--quiet", stdin="how much is 17 plus 25\n", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "you: how much is 17 plus 25\nmodel: 17 plus 25 is 42.\n"
+    wrong = livechat("talk", "--quiet", "--model", "gemini-2.0-flash-live-001", env=env)
+    assert wrong.stderr.startswith("error: ")
+
+
 def test_speech_in_a_file_is_answered_in_a_file(env: dict[str, str], tmp_path: Path) -> None:
     """The main job: human speech in, a spoken answer out that a recogniser reads back as it was printed."""
     answer = tmp_path / "a.wav"
@@ -112,6 +120,8 @@ def test_a_killed_conversation_is_remembered(env: dict[str, str]) -> None:
         (["--compact"], 2, "--compact leaves silence out of the --output"),
         (["--faults", "nope"], 2, "not a fault: 'nope'"),
         (["--endpoint", "nowhere"], 2, "nowhere is not the address of a Live server"),
+        (["--json", "--plain"], 2, "--json does not go with --plain"),
+        (["--json", "--quiet"], 2, "--json does not go with --quiet"),
         (["--ca-file", "none.pem"], 2, "there is no file none.pem"),
         (["--model", "gemini-2.0-flash-live-001"], 2, "has been switched off"),
         (["--log-file", "/dev/null/log"], 2, "cannot write the log"),

@@ -67,6 +67,14 @@ def test_what_was_said_in_an_earlier_run_is_talk() -> None:
     assert (out, err) == ("", "you: my name is Ada\nmodel: Hello Ada\n")
 
 
+def test_quiet_leaves_what_was_said() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    plain = Plain(out, err, color=False, quiet=True)
+    for event in (START, ev.ModelText("ten past four", True), ev.Warned("late", "wait"), SUMMARY):
+        plain.show(event)
+    assert (out.getvalue(), err.getvalue()) == ("model: ten past four\n", "")
+
+
 def test_hostile_text_stays_text_and_on_its_line() -> None:
     out, err = shown(ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), ev.Warned("\x1b]0;x\x07", "\u202eno"), color=True)
     assert out == "model: a␛[2Jb you: c ␇\n"
@@ -204,17 +212,18 @@ def test_lines_nobody_wants_any_more_are_dropped_quietly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("json_", "stdin", "stdout", "term", "chosen"),
+    ("json_", "plain", "stdin", "stdout", "term", "chosen"),
     [
-        (False, True, True, "xterm-256color", "screen"),
-        (False, False, True, "xterm", "plain"),
-        (False, True, False, "xterm", "plain"),
-        (False, True, True, "dumb", "plain"),
-        (True, True, True, "xterm", "json"),
+        (False, False, True, True, "xterm-256color", "screen"),
+        (False, True, True, True, "xterm-256color", "plain"),
+        (False, False, False, True, "xterm", "plain"),
+        (False, False, True, False, "xterm", "plain"),
+        (False, False, True, True, "dumb", "plain"),
+        (True, False, True, True, "xterm", "json"),
     ],
 )
-def test_the_display_that_fits(json_: bool, stdin: bool, stdout: bool, term: str, chosen: str) -> None:
-    assert choose(json=json_, stdin_tty=stdin, stdout_tty=stdout, env={"TERM": term}) == chosen
+def test_the_display_that_fits(json_: bool, plain: bool, stdin: bool, stdout: bool, term: str, chosen: str) -> None:
+    assert choose(json=json_, plain=plain, stdin_tty=stdin, stdout_tty=stdout, env={"TERM": term}) == chosen
 
 
 def test_colour_is_asked_for_in_order() -> None:

@@ -38,13 +38,13 @@ class Display(Protocol):
 
 
 def choose(
-    *, json: bool, stdin_tty: bool, stdout_tty: bool, env: Mapping[str, str]
+    *, json: bool, plain: bool, stdin_tty: bool, stdout_tty: bool, env: Mapping[str, str]
 ) -> Literal["screen", "plain", "json"]:
     """The display that fits: the screen needs a terminal that can move its cursor at both ends."""
     if json:
         return "json"
     able = env.get("TERM", "") not in ("dumb", "unknown")
-    return "screen" if stdin_tty and stdout_tty and able else "plain"
+    return "screen" if stdin_tty and stdout_tty and able and not plain else "plain"
 
 
 def colored(env: Mapping[str, str], *, tty: bool) -> bool:

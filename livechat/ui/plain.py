@@ -16,13 +16,14 @@ from concurrent.futures import CancelledError
 from typing import BinaryIO, TextIO
 
 from livechat.errors import LivechatError
-from livechat.events import Command, Levels, Output, Speaking, Summary
+from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
 from livechat.ui.base import tolerant
 from livechat.ui.text import clean
 from livechat.ui.transcript import Line, closing, lines
 
 LONGEST = 8_000  # characters of one piped line; what is longer comes as several
 _AHEAD = 64  # lines read before somebody wants them
+SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "note": "\x1b[2m"}
 
 
@@ -34,22 +35,30 @@ class _Writer:
         self._out = out
         tolerant(out)
         self._stdin = stdin
+        self._typed = stdin is not None and stdin.isatty()
+        self._asked: asyncio.Queue[Command] = asyncio.Queue()
 
     async def run(self) -> None:
         """Wait to be cancelled: everything is written as it is shown."""
         await asyncio.Event().wait()
 
     async def lines(self) -> AsyncIterator[str]:
-        """The lines of `stdin`, or none."""
+        """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
         if self._stdin is not None:
             async for line in piped_lines(self._stdin):
-                yield line
+                if self._typed and line == "/quit":
+                    break
+                if self._typed and (command := SLASHES.get(line)):
+                    self._asked.put_nowait(command)
+                else:
+                    yield line
+            if self._typed:
+                self.quit.set()
 
     async def commands(self) -> AsyncIterator[Command]:
-        """None: a pipe has no keys."""
-        none: tuple[Command, ...] = ()
-        for command in none:
-            yield command
+        """What was typed with a slash, at a terminal: a pipe asks for nothing."""
+        while True:
+            yield await self._asked.get()
 
     def close(self) -> None:
         """Nothing is left to do: every line was flushed."""
@@ -68,17 +77,32 @@ class _Writer:
 
 
 class Plain(_Writer):
-    """The Display for pipes: `you: …` and `model: …` on `out`, notes and warnings on `err`."""
+    """The Display for pipes and screen readers: `you: …` and `model: …` on `out`, notes and warnings on `err`."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, color: bool, stdin: BinaryIO | None = None) -> None:
-        """`color` is for the talk on `err`; data is never coloured. `stdin` holds lines to say, if any."""
+    def __init__(
+        self,
+        out: TextIO,
+        err: TextIO,
+        *,
+        color: bool,
+        quiet: bool = False,
+        stdin: BinaryIO | None = None,
+        echoed: bool = False,
+    ) -> None:
+        """`color` is for the talk on `err`, which `quiet` leaves out; data is never coloured.
+
+        `stdin` holds lines to say, if any; `echoed`: the terminal that shows `out` has shown them already.
+        """
         super().__init__(out, stdin)
+        self._quiet, self._echoed = quiet, echoed
         self._err = err
         tolerant(err)
         self._color = color
 
     def show(self, event: Output) -> None:
         """Write what `event` adds."""
+        if self._echoed and isinstance(event, UserText) and event.source == "text":
+            return
         for line in lines(event):
             if line.kind in ("you", "model") and not line.restored:
                 self._write(_utterance(line))
@@ -91,7 +115,8 @@ class Plain(_Writer):
                 self._talk("", text)
 
     def _talk(self, kind: str, text: str) -> None:
-        _say(self._err, kind, text, color=self._color)
+        if not self._quiet:
+            _say(self._err, kind, text, color=self._color)
 
 
 class Json(_Writer):
