@@ -44,6 +44,9 @@ _Record = Annotated[
 _TextOnly = Annotated[bool, typer.Option("--text", help="Type and read: neither microphone nor speaker.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 _Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a screen, as screen readers like them.")]
+_Thoughts = Annotated[
+    bool, typer.Option("--thoughts", help="Show what the model thinks, where it tells; it is never kept.")
+]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Nothing but what was said, and errors.")]
 _Offline = Annotated[
     bool, typer.Option("--offline", help="Talk to the server inside livechat, without network or key.")
@@ -160,6 +163,7 @@ def talk(
     json: _Json = False,
     plain: _Plain = False,
     quiet: _Quiet = False,
+    thoughts: _Thoughts = False,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,
@@ -206,6 +210,7 @@ def resume(
     json: _Json = False,
     plain: _Plain = False,
     quiet: _Quiet = False,
+    thoughts: _Thoughts = False,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,

@@ -201,6 +201,17 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what the model thinks, which is no part of its answer."""
+
+    link: int
+    text: str
+
+    def __repr__(self) -> str:  # as private as speech: it never reaches a log
+        return f"Thought(link={self.link}, {len(self.text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
 class CutIn:
     """The server noticed that the person cut in: what is not played yet must not be."""
 
@@ -217,7 +228,7 @@ class Counted:
     total_tokens: int
 
 
-Wire = Opened | Ended | HandleIn | GoAway | Replied | TurnOver | Audio | Heard | Said | CutIn | Counted
+Wire = Opened | Ended | HandleIn | GoAway | Replied | TurnOver | Audio | Heard | Said | Thought | CutIn | Counted
 
 # ---------------------------------------------------------------------------------------------- actions
 # What the machine asks of the runner.
@@ -412,6 +423,14 @@ class ModelText:
 
 
 @dataclass(frozen=True, slots=True)
+class ThoughtText:
+    """With `--thoughts`: `text`, a piece of what the model thinks. It is no part of the answer, and never kept."""
+
+    text: str
+    type: Literal["thought"] = "thought"
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted:
     """The person cut in; `unplayed_ms` of the answer were never heard."""
 
@@ -520,6 +539,7 @@ Output = (
     | Handover
     | UserText
     | ModelText
+    | ThoughtText
     | Interrupted
     | Mic
     | Turn

@@ -11,6 +11,8 @@ from typing import Literal
 
 DEFAULT_MODEL = "gemini-3.8-live"
 
+THINKING_MODEL = "gemini-3.8-live-extended-thinking"
+
 CONTEXT_WINDOW = 131_072  # tokens, input [D 0.1]
 TRIGGER_RANGE = (5_000, 128_000)  # tokens [D 4]
 TARGET_RANGE = (0, 128_000)  # tokens [D 4]
@@ -39,6 +41,7 @@ class Family:
     `thinking_level`: must be sent with setup, or None where any would be refused or none is needed.
     `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
     `answer_s`: after a question, how long no answer may have begun before the session counts as deaf (5).
+    `thoughts`: it tells what it thinks, if asked in the setup.
     `converses`: False for the special-purpose models, which transcribe or translate and never answer.
     """
 
@@ -46,17 +49,18 @@ class Family:
     thinking_level: Literal["LOW"] | None = None
     text: Literal["realtime", "content"] = "realtime"
     answer_s: float = 10.0
+    thoughts: bool = False
     converses: bool = True
 
 
 _FAMILIES = (  # the first whose prefix fits
-    Family("gemini-3.8-live-extended-thinking", thinking_level="LOW", answer_s=30.0),
+    Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True),
     Family("gemini-3.8-live"),
     Family("gemini-3.5-transcribe", converses=False),
     Family("gemini-3.5-live-translate", converses=False),
-    Family("gemini-3.1-flash-live"),
-    Family("gemini-live-2.5-flash", text="content"),
-    Family("gemini-2.5-flash-native-audio", text="content"),
+    Family("gemini-3.1-flash-live", thoughts=True),
+    Family("gemini-live-2.5-flash", text="content", thoughts=True),
+    Family("gemini-2.5-flash-native-audio", text="content", thoughts=True),
 )
 _GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" [M 0.1]
 _UNKNOWN = Family("")

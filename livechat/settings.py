@@ -23,6 +23,7 @@ class Settings:
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
     `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
     speaker. `plain`: lines where there could be a screen; `quiet`: those of what was said alone.
+    `thoughts`: show what the model thinks.
     `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
     person cuts in. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"),
     prefix_ms and silence_ms.
@@ -44,6 +45,7 @@ class Settings:
     json: bool = False
     plain: bool = False
     quiet: bool = False
+    thoughts: bool = False
     mic: str | None = None
     speaker: str | None = None
     ptt: bool = False
@@ -89,6 +91,7 @@ def resolve(
     json: bool = False,
     plain: bool = False,
     quiet: bool = False,
+    thoughts: bool = False,
     mic: str | None = None,
     speaker: str | None = None,
     ptt: bool = False,
@@ -153,6 +156,8 @@ def resolve(
         voice, near = models.voice(voice)
         if near:
             notes.append((f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
+    if thoughts and not models.family(chosen).thoughts:
+        notes.append((f"{models.bare(chosen)} does not tell what it thinks", f"use --model {models.THINKING_MODEL}"))
     return Settings(
         backend=backend,
         model=chosen,
@@ -170,6 +175,7 @@ def resolve(
         json=json,
         plain=plain,
         quiet=quiet,
+        thoughts=thoughts,
         mic=mic,
         speaker=speaker,
         ptt=ptt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import wave
 from contextlib import closing
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, Usage, Warned
+from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, ThoughtText, Usage, Warned
 from livechat.models import api_version
 from livechat.server.faults import KINDS, parse
 from livechat.server.serve import Server
@@ -264,6 +265,18 @@ def test_long_answers_are_played_whole_however_they_come(plan: str, answer_s: fl
     assert ended.finals == [(f"You said: {FIRST}", False)]
     assert ended.sounding == whole_answers(answer_s, 1)
     assert ended.display.of(Handover) == []
+
+
+def test_thoughts_are_shown_and_never_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "livechat")
+    model = "gemini-2.5-flash-native-audio-latest"
+    ended = call(tmp_path, "huge-frame", (0.5, FIRST, 0.5), model=model, thoughts=True)
+    assert [thought.text for thought in ended.display.of(ThoughtText)] == ["x" * 8_000]
+    assert ended.finals == [(f"You said: {FIRST}", False)]
+    assert "x" * 20 not in caplog.text
+    assert caplog.text.count("Replying") == 1
+    assert b"x" * 20 not in (tmp_path / "store.sqlite3").read_bytes()
+    assert call(tmp_path, "huge-frame", (0.5, FIRST, 0.5), model=model).display.of(ThoughtText) == []
 
 
 def test_links_that_are_closed_without_notice_cost_nothing(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from livechat.events import (
     Replied,
     Resumption,
     Said,
+    Thought,
     TurnOver,
     Wire,
 )
@@ -184,6 +185,13 @@ def test_bundled_fields_thoughts_and_odd_sound() -> None:
     assert seen.posted[1:-1] == [Said(7, "a"), Audio(7, b"\1\0", 24_000), Audio(7, b"\3\0", 24_000), CutIn(7)]
 
 
+def test_thoughts_are_heard_where_they_are_wanted_and_cut_to_a_length() -> None:
+    thoughts = [{"text": "**Thinking**", "thought": True}, {"text": "x" * 9_000, "thought": True}, {"text": "no"}]
+    seen = link_against(frames(content(modelTurn={"parts": thoughts})), thoughts=True)
+    assert seen.posted[1:-1] == [Thought(7, "**Thinking**"), Thought(7, "x" * 8_000)]
+    assert "Thinking" not in repr(seen.posted[1])
+
+
 @pytest.mark.parametrize(
     ("update", "handle"),
     [({}, ""), ({"newHandle": "h"}, ""), ({"resumable": True}, ""), ({"newHandle": "h", "resumable": True}, "h")],
@@ -296,11 +304,16 @@ def test_vertex_is_asked_which_messages_a_handle_holds(given: dict[str, Any], as
         ("gemini-2.5-flash-native-audio-latest", "v1beta", None),
     ],
 )
-def test_each_family_gets_the_setup_it_accepts(model: str, version: str, thinking: str | None) -> None:
-    seen = link_against(frames(), model=model)
+@pytest.mark.parametrize("thoughts", [True, False])
+def test_each_family_gets_the_setup_it_accepts(
+    model: str, version: str, thinking: str | None, thoughts: bool
+) -> None:
+    seen = link_against(frames(), model=model, thoughts=thoughts)
     assert f"generativelanguage.{version}.GenerativeService" in seen.paths[0]
     config = seen.setup["generationConfig"].get("thinkingConfig", {})
     assert config.get("thinking_level", config.get("thinkingLevel")) == thinking
+    told = config.get("include_thoughts", config.get("includeThoughts"))
+    assert told == (True if thoughts and model != "gemini-3.8-live" else None)
 
 
 @pytest.mark.parametrize(

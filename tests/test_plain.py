@@ -67,6 +67,11 @@ def test_what_was_said_in_an_earlier_run_is_talk() -> None:
     assert (out, err) == ("", "you: my name is Ada\nmodel: Hello Ada\n")
 
 
+def test_thoughts_are_talk_and_not_data() -> None:
+    assert shown(ev.ThoughtText("**A plan**\n\x1b[2J")) == ("", "thought: **A plan** ␛[2J\n")
+    assert shown(ev.ThoughtText("A plan"), color=True)[1] == "\x1b[2mthought: \x1b[0mA plan\n"
+
+
 def test_quiet_leaves_what_was_said() -> None:
     out, err = io.StringIO(), io.StringIO()
     plain = Plain(out, err, color=False, quiet=True)

@@ -481,6 +481,15 @@ def test_asked_twice_it_is_an_interrupt() -> None:
         run(main())
 
 
+def test_thoughts_are_dim() -> None:
+    (line,) = lines(ev.ThoughtText("A plan\nof two rows"), newlines=True)
+    first, second = paint.entry(line, 79)
+    assert (first.plain, second.plain) == ("think  A plan", "       of two rows")
+    assert {str(span.style) for row in (first, second) for span in row.spans if row.plain[span.start].strip()} == {
+        "dim"
+    }
+
+
 def test_markup_is_not_interpreted() -> None:
     line = lines(ev.ModelText("[red]no[/red] [link=http://x]link[/link] :smile:", True))[0]
     assert paint.entry(line, 79)[0].plain == "model  [red]no[/red] [link=http://x]link[/link] :smile:"

@@ -334,3 +334,9 @@ def test_a_flag_with_a_few_values_takes_those_and_its_default_is_the_first(
     wrong: dict[str, Any] = {flag: "loud"}
     error = refused(UsageError, {}, **wrong)
     assert (error.exit_code, error.hint) == (2, hint)
+
+
+def test_a_model_that_does_not_tell_its_thoughts_is_worth_a_word() -> None:
+    ((message, hint),) = resolve({}, thoughts=True).warnings
+    assert message == "gemini-3.8-live does not tell what it thinks"
+    assert resolve({}, thoughts=True, model=hint.split()[-1]).warnings == ()

@@ -36,6 +36,7 @@ from livechat.events import (
     Replied,
     Said,
     Signal,
+    Thought,
     TurnOver,
     Wire,
 )
@@ -53,6 +54,7 @@ SETUP_S = 10.0  # from dialling to setupComplete; 0.25 to 0.5 s is usual (1.1)
 CLOSE_S = 1.0  # the close handshake with a peer that may be dead; several round trips to any other
 PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (6.4)
 MAX_NOTICE_S = 86_400.0  # no link lives a day: a longer notice is nonsense
+MAX_THOUGHT = 8_000  # characters shown of one piece
 MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of audio
 _log = logging.getLogger(__name__)
 _AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
@@ -86,16 +88,26 @@ class Dialler:
 
     def dial(self, how: Dial, post: Callable[[Wire], None]) -> Link:
         """A new link, to be `run`. Everything it hears goes to `post`, on the loop."""
-        return Link(self._client, _config(self._settings, how), self._settings.model, how.n, post)
+        settings = self._settings
+        return Link(self._client, _config(settings, how), settings.model, how.n, post, thoughts=settings.thoughts)
 
 
 class Link:
     """One connection: `run` it once; it says Opened at most once and Ended exactly once."""
 
     def __init__(
-        self, client: Client, config: types.LiveConnectConfig, model: str, n: int, post: Callable[[Wire], None]
+        self,
+        client: Client,
+        config: types.LiveConnectConfig,
+        model: str,
+        n: int,
+        post: Callable[[Wire], None],
+        *,
+        thoughts: bool,
     ) -> None:
+        """`thoughts`: post them, too; some models send them unasked."""
         self.n = n
+        self._thoughts = thoughts
         self._client = client
         self._config = config
         self._model = model
@@ -215,7 +227,9 @@ class Link:
             if content.output_transcription and content.output_transcription.text:
                 post(Said(n, content.output_transcription.text))
             for part in (content.model_turn.parts if content.model_turn else None) or ():
-                blob = part.inline_data  # text parts are thoughts: never spoken, printed or stored (11)
+                if self._thoughts and part.thought and part.text and part.text.strip():  # never spoken or stored (11)
+                    post(Thought(n, part.text[:MAX_THOUGHT]))
+                blob = part.inline_data
                 if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
                     post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
             if content.interrupted:
@@ -338,8 +352,11 @@ def _config(settings: Settings, how: Dial) -> types.LiveConnectConfig:
         config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=detection)
     elif settings.vad:
         config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=_detection(settings))
-    if level := family(settings.model).thinking_level:
-        config.thinking_config = types.ThinkingConfig(thinking_level=types.ThinkingLevel(level))
+    known = family(settings.model)
+    thoughts = settings.thoughts and known.thoughts
+    if known.thinking_level or thoughts:
+        level = types.ThinkingLevel(known.thinking_level) if known.thinking_level else None
+        config.thinking_config = types.ThinkingConfig(thinking_level=level, include_thoughts=thoughts or None)
     return config
 
 

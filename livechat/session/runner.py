@@ -49,6 +49,7 @@ from livechat.events import (
     Signal,
     Slept,
     Speaking,
+    Thought,
     Tick,
     TurnOver,
     Usage,
@@ -265,7 +266,7 @@ class Runner:
             return
         self.turns.alive()
         match event:
-            case Audio() | Said() | Heard() | CutIn() | Replied() | TurnOver():
+            case Audio() | Said() | Thought() | Heard() | CutIn() | Replied() | TurnOver():
                 # From Hold on, what a link still says of an answer is cut off: it is asked for again.
                 if self._flowing or self._flow is not None:
                     self.turns.take(event)

@@ -25,6 +25,8 @@ from livechat.events import (
     Resumption,
     Said,
     Stuck,
+    Thought,
+    ThoughtText,
     Turn,
     TurnOver,
     UserText,
@@ -40,7 +42,7 @@ MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it 
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
-Content = Audio | Said | Heard | CutIn | Replied | TurnOver  # what a link says of questions and answers
+Content = Audio | Said | Thought | Heard | CutIn | Replied | TurnOver  # what a link says of questions and answers
 Feed = Callable[[type[Replying | Replied | TurnOver]], None]
 
 
@@ -211,6 +213,9 @@ class Turns:
             case Heard(_, text):
                 if not self._repeated(user=text):
                     self._hear(text)
+            case Thought(_, text):
+                if self._now() >= self._late_until:
+                    self._show(ThoughtText(text))
             case CutIn():
                 self._cut_in()
             case Replied():

@@ -22,14 +22,14 @@ _ROLES: dict[Role, str] = {
     "quiet": "dim", "plain": "", "state": "cyan", "strong": "bold", "full": "cyan", "empty": "dim",
     "good": "green", "late": "bold yellow",
 }  # fmt: skip
-_LABELS = {"you": "you", "model": "model", "note": "·", "warning": "!", "hint": "·"}
-_STYLES = {"you": "cyan", "model": "green", "note": "dim", "warning": "bold yellow", "hint": "dim"}
+_LABELS = {"you": "you", "model": "model", "thought": "think", "note": "·", "warning": "!", "hint": "·"}
+_STYLES = {"you": "cyan", "model": "green", "thought": "dim", "note": "dim", "warning": "bold yellow", "hint": "dim"}
 
 
 def entry(line: Line, width: int) -> list[Text]:
     """The rows of one transcript entry, its label in front of the first, the others below its text."""
     label_style = f"{_STYLES[line.kind]}{' dim' if line.restored else ''}"
-    text_style = "dim" if line.restored or line.kind in ("note", "hint") else ""
+    text_style = "dim" if line.restored or line.kind in ("thought", "note", "hint") else ""
     rows = wrap(line.text, max(2, min(width, MEASURE) - INDENT - 2 * line.cut), cells)
     texts = []
     for number, row in enumerate(rows):

@@ -24,7 +24,7 @@ from livechat.ui.transcript import Line, closing, lines
 LONGEST = 8_000  # characters of one piped line; what is longer comes as several
 _AHEAD = 64  # lines read before somebody wants them
 SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
-_PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "note": "\x1b[2m"}
+_PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
 
 
 class _Writer:
@@ -191,7 +191,7 @@ def _utterance(line: Line) -> str:
 
 
 def _say(err: TextIO, kind: str, text: str, *, color: bool) -> None:
-    label = f"{kind}: " if kind in ("warning", "error", "hint") else ""
+    label = f"{kind}: " if kind in ("warning", "error", "hint", "thought") else ""
     on, off = (_PAINT[kind], "\x1b[0m") if color and kind in _PAINT else ("", "")
     with contextlib.suppress(BrokenPipeError):
         print(f"{on}{label}{off}{text}" if label else f"{on}{text}{off}", file=err, flush=True)

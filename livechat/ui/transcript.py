@@ -25,7 +25,7 @@ _RUNGS = {
 class Line:
     """One entry, already clean. `said` is data; notes, warnings and hints are talk about it."""
 
-    kind: Literal["you", "model", "note", "warning", "hint"]
+    kind: Literal["you", "model", "thought", "note", "warning", "hint"]
     text: str  # may hold "\\n" when `newlines` was asked for
     cut: bool = False  # the answer did not get to its end
     restored: bool = False  # said in an earlier run
@@ -37,6 +37,8 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[Line]:
         case ev.UserText(final=True) | ev.ModelText(final=True):
             line = said(event, newlines=newlines)
             return [line] if line.text or line.cut else []
+        case ev.ThoughtText():
+            return [Line("thought", clean(event.text.strip(), newlines=newlines))]
         case ev.Start():
             return _start(event)
         case ev.Handover():
