@@ -390,7 +390,7 @@ def _display(settings: Settings, store: Store) -> Display:
         return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
     if kind == "plain":
         color = colored(os.environ, tty=sys.stderr.isatty())
-        quiet, echoed = settings.quiet, typed_at and shown_at
+        quiet, echoed = settings.quiet, sys.stdin.isatty() and sys.stdout.isatty()
         return Plain(sys.stdout, sys.stderr, color=color, quiet=quiet, stdin=keyboard, echoed=echoed)
     from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen

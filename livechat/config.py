@@ -23,7 +23,8 @@ FLAGS: dict[str, type] = {
     "trigger_tokens": int, "target_tokens": int, "no_compression": bool,
     "mic": str, "speaker": str, "echo": str, "barge_in": str, "ptt": bool, "text": bool,
     "start_sensitivity": str, "end_sensitivity": str, "prefix_ms": int, "silence_ms": int,
-    "input": str, "fast": bool, "output": str, "compact": bool, "record": str, "json": bool,
+    "input": str, "fast": bool, "output": str, "compact": bool, "record": str,
+    "json": bool, "plain": bool, "quiet": bool, "thoughts": bool,
     "log_file": str, "trace": str, "faults": str,
 }  # fmt: skip
 _FILES = ("ca_file", "input", "output", "record", "log_file", "trace")
@@ -46,6 +47,9 @@ _INSTEAD_OF: dict[str, tuple[str, ...]] = {
     "ptt": ("input", "text", *_VAD),
     "fast": ("record",),
     "record": ("fast",),
+    "json": ("plain", "quiet"),
+    "plain": ("json",),
+    "quiet": ("json",),
 } | dict.fromkeys(_VAD, ("ptt",))
 _ONLY_WITH = {"fast": "input", "compact": "output"}
 
