@@ -24,8 +24,9 @@ FROM conversations c
 _NEWEST_FIRST = "ORDER BY c.seen DESC, c.rowid DESC"
 
 
-def _refuse(message: str, hint: str) -> None:
-    raise LivechatError(message, hint)
+def _refuse(message: str, _: str) -> None:
+    reason = message.partition(": ")[2]
+    raise LivechatError(f"the kept conversations cannot be changed: {reason}", "free some disk space, or try again")
 
 
 class Archive(Store):
@@ -70,11 +71,14 @@ class Archive(Store):
         return [handle for (handle,) in self._read("SELECT handle FROM handles WHERE conversation = ?", identity)]
 
     def forget(self, identity: str) -> None:
-        """Erase a conversation that was claimed. Its words are overwritten, not only unlinked."""
+        """Erase a conversation that was claimed: overwrite its words, as soon as nobody else has the database open.
+
+        Not earlier, by a checkpoint: that locks out a conversation which is going on.
+        """
         self._write("PRAGMA secure_delete = ON")
         self._write("DELETE FROM conversations WHERE id = ?", identity)
-        self._write("PRAGMA wal_checkpoint(TRUNCATE)")  # the side file holds them too, until nobody reads it
-        (self._locks / identity).unlink(missing_ok=True)
+        with suppress(OSError):  # Windows keeps a file that is open
+            (self._locks / identity).unlink()
 
 
 def completions(environ: Mapping[str, str]) -> list[tuple[str, float]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,11 +106,35 @@ def test_what_is_forgotten_is_overwritten_and_the_rest_stays(store: Store, archi
     store.close()
     archive.claim(goes)
     archive.forget(goes)
+    assert [entry.id for entry in archive.entries()] == [stays]
+    archive.close()
     left = b"".join(file.read_bytes() for file in tmp_path.glob("conversations.sqlite3*"))
     assert b"a rose" in left
     assert not [word for word in (b"xylophone", b"zeppelin", b"quince") if word in left]
-    assert [entry.id for entry in archive.entries()] == [stays]
     assert not (tmp_path / "locks" / goes).exists()
+
+
+_TALKER = """
+import sys
+from pathlib import Path
+from livechat.store import Store
+store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+identity = store.begin("offline", "m", {})
+for n in range(3000):
+    store.turn(identity, n, f"q{n}", "a")
+print(identity)
+"""
+
+
+def test_forgetting_takes_no_word_from_a_conversation_that_goes_on(archive: Archive, tmp_path: Path) -> None:
+    """A checkpoint would: the one who writes meanwhile is told that the database is locked."""
+    command = [sys.executable, "-c", _TALKER, str(tmp_path / "conversations.sqlite3")]
+    talkers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    while any(talker.poll() is None for talker in talkers):
+        archive.forget(archive.begin("gemini", "m", {}))
+    said = {talker.communicate()[0].strip(): 3000 for talker in talkers}
+    assert [talker.returncode for talker in talkers] == [0, 0]
+    assert {entry.id: entry.turns for entry in archive.entries()} == said
 
 
 def test_a_shell_is_told_the_ids_and_nothing_is_made_for_it(tmp_path: Path) -> None:

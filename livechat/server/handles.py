@@ -138,13 +138,12 @@ class Memory:
         self._write("DELETE FROM memories WHERE session = ?", session)
 
     def forget(self, handle: str) -> None:
-        """Erase the session `handle` leads to, and those whose time is over: overwritten, not only unlinked."""
+        """Erase the session `handle` leads to, and those whose time is over. `close` overwrites them."""
         self._db.execute("PRAGMA secure_delete = ON")
         row = self._db.execute("SELECT session FROM memories WHERE id = ?", (self._named_by(handle),)).fetchone()
         if row is not None:
             self._erase(*row)
         self._purge()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Give the file back."""
