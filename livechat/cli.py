@@ -5,6 +5,7 @@ Typer with plain help, and everything else imported inside the commands: `livech
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated, Any, NoReturn, Optional
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
 
 # What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
 _ParserError: Any = typer.BadParameter.__base__
@@ -454,35 +457,57 @@ def _exit(run: Any) -> NoReturn:
         code = run()
         sys.stdout.flush()
     except BrokenPipeError:  # `livechat sessions | head -1`
-        import os
-
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter flushes at its end
+        _write_no_more()
         code = 0
     except LivechatError as error:
-        import os
-
-        from livechat.ui.base import colored
-        from livechat.ui.plain import say_error
-
-        say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
-        code = error.exit_code
+        code = _say(error)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except OSError as error:
+        if error.errno not in _FULL:
+            code = _say_bug(error)
+        else:
+            _write_no_more()
+            code = _say(UsageError(f"writing failed: {error.strerror}", "free some space, or write somewhere else"))
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
-        import logging
-        import traceback
-
-        # Where, but not its message: that may hold what somebody said.
-        where = "".join(traceback.format_tb(error.__traceback__))
-        logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
-        sys.stderr.write(
-            f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
-        )
-        code = 1
+        code = _say_bug(error)
     device = sys.modules.get("livechat.audio.device")
     if device is not None and device.abandoned:
         _leave_at_once(code)
     raise SystemExit(code)
+
+
+def _say(error: LivechatError) -> int:
+    """Write the error and its hint; returns its exit code."""
+    import os
+
+    from livechat.ui.base import colored
+    from livechat.ui.plain import say_error
+
+    say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+    return error.exit_code
+
+
+def _say_bug(error: Exception) -> int:
+    """Say that there is one; log where, but not its message: that may hold what somebody said."""
+    import logging
+    import traceback
+
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())  # else Python prints it
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
+    sys.stderr.write(
+        f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
+    )
+    return 1
+
+
+def _write_no_more() -> None:
+    """What the interpreter flushes at its end must not fail again."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave_at_once(code: int) -> NoReturn:

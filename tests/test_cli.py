@@ -178,6 +178,18 @@ def test_an_output_that_cannot_grow_ends_the_call_with_exit_4(env: dict[str, str
     assert any(line.startswith("hint: ") for line in done.stderr.splitlines())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", ["config path", "talk --offline"])
+def test_a_disk_that_is_full_behind_stdout_is_one_line_and_a_hint(command: str, env: dict[str, str]) -> None:
+    shell = f"echo hello | {sys.executable} -m livechat {command} > /dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, env=env, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-2:] == [
+        "error: writing failed: No space left on device",
+        "hint: free some space, or write somewhere else",
+    ]
+
+
 def test_a_reader_that_goes_away_ends_the_call_quietly(env: dict[str, str]) -> None:
     done = subprocess.run(
         ["bash", "-c", f"printf 'hello\\nhello\\nhello\\n' | {sys.executable} -m livechat talk | head -1"],
