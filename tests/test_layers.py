@@ -70,6 +70,7 @@ PURE: dict[str, set[str]] = {
     "server/tamper.py": set(),
     "server/wire.py": set(),
     "ui/bar.py": set(),
+    "ui/context.py": set(),
     "ui/details.py": set(),
     "ui/shortcuts.py": set(),
     "ui/kitty.py": set(),

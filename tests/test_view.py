@@ -115,6 +115,33 @@ def test_the_context_stands_against_the_trigger() -> None:
     assert "compression off" in said(off)
 
 
+def test_between_two_counts_the_context_is_predicted() -> None:
+    view = talking((110, ev.Usage(2_000, 0, 2_000)))
+    assert view.status(120).context == "2.0k"
+    view.apply(ev.Speaking(True, False), 120)
+    assert view.status(140).context == "2.5k"
+    view.apply(ev.Speaking(False, False), 140)
+    view.apply(ev.UserText("four" * 100, True, "text"), 150)
+    assert view.status(190).context == "2.6k"
+    view.apply(ev.ModelText("I", False), 200)
+    view.apply(ev.Speaking(False, True), 200)
+    assert view.status(208).context == "2.8k"
+    view.apply(ev.Usage(2_100, 100, 2_200), 208)  # the answer is in it, though it sounds on
+    assert view.status(300).context == "2.2k"
+    view.apply(ev.Handover(2, "the server gave up this session", "seeded", 200, 0, 0), 300)
+    assert view.status(300).context == "0"
+    assert view_of((0, start()), (0, ev.Speaking(True, False))).status(100).context == ""
+
+
+def test_a_compression_is_news_for_some_seconds() -> None:
+    view = talking((110, ev.Compression(103_000, 51_200)))
+    assert (view.status(119).compressed, view.status(121).compressed) == ("103k→51k", "")
+    view.apply(ev.HandleState("a", True, 7200), 110)
+    for width, news in ((59, ""), (79, "↓ 103k→51k"), (119, "compressed 103k→51k")):
+        for part in (news, "102k→51k", "0:09", "~9:33"):
+            assert part in said(view.status(119), width)
+
+
 def test_levels_go_stale() -> None:
     view = talking((110, ev.Levels(-6, -60)))
     assert (view.status(110).mic, view.status(110).speaker) == (1.0, 0.0)
@@ -163,6 +190,7 @@ statuses = st.builds(
     valid=st.sampled_from(["", "1h59", "expired"]),
     compression=st.sampled_from(["102k→51k", "off"]),
     context=st.sampled_from(["", "26k"]),
+    compressed=st.sampled_from(["", "103k→51k"]),
     filled=st.none() | levels,
     mic=levels,
     speaker=levels,

@@ -18,8 +18,8 @@ STATE_WIDTH = 14  # most state words with their sign: the bar stands still while
 
 # Each name makes its segment one form shorter; what is missed least comes first.
 _GIVE_WAY = (
-    "handle", "compression", "compression", "handle", "state", "time", "compression",
-    "compression", "handle", "goaway", "lost", "state", "compression", "handle",
+    "handle", "compression", "compression", "handle", "state", "compressed", "time", "compression",
+    "compression", "compressed", "handle", "goaway", "lost", "state", "compression", "handle",
 )  # fmt: skip
 
 
@@ -31,6 +31,7 @@ def bar(status: Status, width: int) -> Parts:
         "goaway": _goaway(status),
         "handle": _handle(status),
         "compression": _compression(status),
+        "compressed": _compressed(status),
         "lost": [[(f"! {status.lost}", "late")], []] if status.lost else [],
     }
     for name in [None, *_GIVE_WAY]:
@@ -98,6 +99,11 @@ def _compression(status: Status) -> list[Parts]:
     name: Part = ("compress ", "quiet")
     eight, six, four = ([*_rule(status.filled, width), (" ", "quiet"), setting] for width in (8, 6, 4))
     return [[*context, name, *eight], [name, *six], [name, *four], six, four, [setting]]
+
+
+def _compressed(status: Status) -> list[Parts]:
+    change: Part = (status.compressed, "good")
+    return [[("compressed ", "quiet"), change], [("↓ ", "good"), change], []] if status.compressed else []
 
 
 def _mic(status: Status, width: int) -> Parts:

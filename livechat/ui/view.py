@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat import events as ev
+from livechat.ui.context import Context
 from livechat.ui.text import age, clean, duration, tokens, validity
 
 KEYBOARD = "keyboard"  # `Start.input` of a conversation without a microphone
@@ -25,6 +26,7 @@ LATE_S = 2.0  # a missing link is worth a notice after this
 SLOW_S = 10.0  # an answer that has not begun is worth one after this
 NOISE_S = 4.0  # a sound without a transcript counts as a question for this long
 URGENT_S = 30.0  # the GoAway countdown turns urgent below this
+COMPRESSED_S = 10.0  # a compression that was seen is news for this long
 STALE_S = 1.0  # levels older than this are shown as silence
 FLOOR_DB, FULL_DB = -60.0, -6.0  # the two ends of a meter
 
@@ -49,8 +51,9 @@ class Status:
     resumable: bool  # resuming now would lose nothing
     valid: str  # how long that handle lasts: "1h59", or "expired"
     compression: str  # "102k→51k": from trigger to target, or "off"
-    context: str  # tokens in the context
+    context: str  # tokens in the context, predicted between two counts of the server's
     filled: float | None  # context against the trigger, 0 to 1; None with compression off
+    compressed: str  # "103k→51k": what has just been seen
     mic: float  # 0 to 1
     shut: bool  # what the microphone hears does not go out
     speaker: float
@@ -77,7 +80,9 @@ class ViewState:
         self._handle: ev.HandleState | None = None
         self._handle_at = 0.0
         self._resumable = False
-        self._context: int | None = None
+        self._context = Context()
+        self._compressed: ev.Compression | None = None
+        self._compressed_at = 0.0
         self._levels = ev.Levels(-90, -90)
         self._levels_at = 0.0
         self._speaking = ev.Speaking(person=False, model=False)
@@ -93,6 +98,7 @@ class ViewState:
         """Take in one event that happened at `now`."""
         if self._begun is None:
             self._begun = self._down_at = now
+        self._context.apply(event, now)
         match event:
             case ev.Start():
                 self._begun = now
@@ -126,10 +132,8 @@ class ViewState:
             case ev.Turn():
                 self._answering, self._reply_ms = False, event.reply_ms
                 self._asked_at, self._worded = None, False
-            case ev.Usage():
-                self._context = event.prompt_tokens + event.response_tokens
             case ev.Compression():
-                self._context = event.after
+                self._compressed, self._compressed_at = event, now
             case ev.Mic():
                 self._mic = event.state
             case ev.Levels():
@@ -159,6 +163,8 @@ class ViewState:
         trigger = self._compression["trigger_tokens"] if self._compression else None
         fresh = now - self._levels_at <= STALE_S
         state = self._state(now)
+        context = self._context.tokens(now)
+        news = self._compressed if now - self._compressed_at < COMPRESSED_S else None
         return Status(
             state=state,
             time=age(now - self._begun) if self._begun is not None else age(0),
@@ -172,8 +178,9 @@ class ViewState:
             compression="off"
             if not self._compression
             else f"{tokens(self._compression['trigger_tokens'])}→{tokens(self._compression['target_tokens'])}",
-            context="" if self._context is None else tokens(self._context),
-            filled=None if trigger is None else (self._context or 0) / max(1, trigger),
+            context="" if context is None else tokens(context),
+            filled=None if trigger is None else (context or 0) / max(1, trigger),
+            compressed=f"{tokens(news.before)}→{tokens(news.after)}" if news else "",
             mic=_meter(self._levels.mic) if fresh else 0.0,
             shut=self._mic != "open",
             speaker=_meter(self._levels.speaker) if fresh else 0.0,
