@@ -22,8 +22,9 @@ from livechat.audio.quiet import quiet_stderr
 from livechat.config import SERVER, Config, layered
 from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
-from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, UserText, Warned
+from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, Usage, UserText, Warned
 from livechat.session.seeding import Exchange
+from livechat.session.spend import Spend
 from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
 from livechat.ui.base import Display, choose, colored
@@ -146,8 +147,17 @@ async def converse(parts: Parts) -> int:
             conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
         )  # fmt: skip
 
+    spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
+    leaving: asyncio.Task[None] | None = None
+
     def show(event: Output) -> None:
+        nonlocal leaving
         display.show(event)
+        if isinstance(event, Usage) and runner is not None:
+            display.show(spent := spend.add(event))
+            if leaving is None and (why := spend.over(spent)):
+                display.show(Warned(why, "the conversation ends here, and can be resumed"))
+                leaving = loop.create_task(_leave_after(parts.sink, runner))
         if isinstance(event, Handover) and runner is not None:
             store.measure(identity, day, summary(runner, 0))
 
@@ -171,6 +181,8 @@ async def converse(parts: Parts) -> int:
                 error = await runner.run()
             finally:
                 quitting.cancel()
+                if leaving is not None:
+                    leaving.cancel()
     except LivechatError as e:
         error = e
     finally:
@@ -240,6 +252,12 @@ def _plan(faults: str) -> Plan | None:
 async def _leave_on(quit_event: asyncio.Event, runner: Runner) -> None:
     await quit_event.wait()
     runner.leave(hurry=True)
+
+
+async def _leave_after(sink: Sink, runner: Runner) -> None:
+    """Leave once the answer has been heard."""
+    await asyncio.sleep(sink.pending_ms() / 1000)
+    runner.leave()
 
 
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:

@@ -27,6 +27,7 @@ _ParserError: Any = typer.BadParameter.__base__
 
 Text = Optional[str]  # noqa: UP045, typer reads this at run time
 Number = Optional[int]  # noqa: UP045
+Amount = Optional[float]  # noqa: UP045
 
 _Input = Annotated[
     Text,
@@ -49,6 +50,16 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on s
 _Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a screen, as screen readers like them.")]
 _Thoughts = Annotated[
     bool, typer.Option("--thoughts", help="Show what the model thinks, where it tells; it is never kept.")
+]
+_PriceIn = Annotated[
+    Amount, typer.Option("--price-in", metavar="X", help="What a million tokens cost on the way in.")
+]
+_PriceOut = Annotated[Amount, typer.Option("--price-out", metavar="X", help="And in answers; the bar shows the sum.")]
+_MaxTokens = Annotated[
+    Number, typer.Option("--max-tokens-total", metavar="N", help="Leave, resumably, once N tokens are spent.")
+]
+_MaxCost = Annotated[
+    Amount, typer.Option("--max-cost", metavar="X", help="Leave, resumably, once they have cost so much.")
 ]
 _Quiet = Annotated[bool, typer.Option("--quiet", help="Nothing but what was said, and errors.")]
 _Offline = Annotated[
@@ -167,6 +178,10 @@ def talk(
     plain: _Plain = False,
     quiet: _Quiet = False,
     thoughts: _Thoughts = False,
+    price_in: _PriceIn = None,
+    price_out: _PriceOut = None,
+    max_tokens_total: _MaxTokens = None,
+    max_cost: _MaxCost = None,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,
@@ -214,6 +229,10 @@ def resume(
     plain: _Plain = False,
     quiet: _Quiet = False,
     thoughts: _Thoughts = False,
+    price_in: _PriceIn = None,
+    price_out: _PriceOut = None,
+    max_tokens_total: _MaxTokens = None,
+    max_cost: _MaxCost = None,
     offline: _Offline = False,
     endpoint: _Endpoint = None,
     ca_file: _CaFile = None,
@@ -436,7 +455,7 @@ def config_edit() -> None:
 
 def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
     log_file, profile = flags.pop("log_file"), flags.pop("profile")
-    given = {name: value for name, value in flags.items() if value not in (None, False)}
+    given = {name: value for name, value in flags.items() if value is not None and value is not False}
 
     def run() -> int:
         import os

@@ -470,6 +470,18 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What this run has used so far: `tokens`, where each turn counts its whole context and its answer.
+
+    `cost` by the prices that were given, in their currency; None without them.
+    """
+
+    tokens: int
+    cost: float | None
+    type: Literal["spent"] = "spent"
+
+
+@dataclass(frozen=True, slots=True)
 class Compression:
     """The context was seen to shrink, from `before` to `after` tokens."""
 
@@ -544,6 +556,7 @@ Output = (
     | Mic
     | Turn
     | Usage
+    | Spent
     | Compression
     | Warned
     | Summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class Settings:
     `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
     `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
     speaker. `plain`: lines where there could be a screen; `quiet`: those of what was said alone.
-    `thoughts`: show what the model thinks.
+    `thoughts`: show what the model thinks. `price_in`, `price_out`: of a million tokens; `max_cost` in the same.
     `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
     person cuts in. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"),
     prefix_ms and silence_ms.
@@ -46,6 +47,10 @@ class Settings:
     plain: bool = False
     quiet: bool = False
     thoughts: bool = False
+    price_in: float | None = None
+    price_out: float | None = None
+    max_tokens_total: int | None = None
+    max_cost: float | None = None
     mic: str | None = None
     speaker: str | None = None
     ptt: bool = False
@@ -92,6 +97,10 @@ def resolve(
     plain: bool = False,
     quiet: bool = False,
     thoughts: bool = False,
+    price_in: float | None = None,
+    price_out: float | None = None,
+    max_tokens_total: int | None = None,
+    max_cost: float | None = None,
     mic: str | None = None,
     speaker: str | None = None,
     ptt: bool = False,
@@ -114,6 +123,16 @@ def resolve(
     _check_compression(trigger_tokens, target_tokens, off=no_compression)
     if text and (input or mic):
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
+    for flag, number in (
+        ("--price-in", price_in),
+        ("--price-out", price_out),
+        ("--max-tokens-total", max_tokens_total),
+        ("--max-cost", max_cost),
+    ):
+        if number is not None and not 0 <= number < math.inf:
+            raise UsageError(f"{flag} {number} is out of range", "give 0 or more")
+    if (price_in is None) != (price_out is None) or (max_cost is not None and price_in is None):
+        raise UsageError("a cost needs both prices", "give --price-in and --price-out, each for a million tokens")
     if json and (plain or quiet):
         raise UsageError(f"--json does not go with {'--plain' if plain else '--quiet'}", "leave one of them out")
     for flag, given, known in (("--echo", echo, ECHO), ("--barge-in", barge_in, BARGE_IN)):
@@ -176,6 +195,10 @@ def resolve(
         plain=plain,
         quiet=quiet,
         thoughts=thoughts,
+        price_in=price_in,
+        price_out=price_out,
+        max_tokens_total=max_tokens_total,
+        max_cost=max_cost,
         mic=mic,
         speaker=speaker,
         ptt=ptt,

@@ -68,6 +68,12 @@ def test_a_pipe_is_answered_in_plain_lines(env: dict[str, str]) -> None:
     assert done.stderr.splitlines()[-1].startswith("livechat resume ")
 
 
+def test_a_flag_may_be_nought(env: dict[str, str]) -> None:
+    done = livechat("talk", "--target-tokens", "0", "--json", stdin="hello\n", env=env)
+    (start,) = events(done.stdout, "start")
+    assert start["compression"]["target_tokens"] == 0
+
+
 def test_quiet_in_a_pipe_is_nothing_but_the_words(env: dict[str, str]) -> None:
     done = livechat("talk", "--quiet", stdin="how much is 17 plus 25\n", env=env)
     assert (done.returncode, done.stderr) == (0, "")

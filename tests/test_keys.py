@@ -141,6 +141,7 @@ def test_details_of_two_links() -> None:
         (102, ev.Turn(1, 800)),
         (103, ev.Turn(2, 1200)),
         (104, ev.Usage(26_000, 600, 26_600)),
+        (104, ev.Spent(90_000, 0.5)),
         (105, ev.Compression(102_400, 51_200)),
         (161, ev.LinkState(1, "closing")),
         (162, ev.LinkState(1, "closed", code=1011, reason="Internal\x1b[2J", why="the server failed")),
@@ -154,7 +155,7 @@ def test_details_of_two_links() -> None:
         "link 1    since 0:00, 1:01, set up in 0.3 s, ended: the server failed: 1011 Internal␛[2J",
         "handle    3fa2, 1:09 old, valid 1h58; 1 so far",
         "handovers 1, longest gap 0.2 s, 1.5 s sent again, nothing lost",
-        "tokens    26k in the context, 600 in the last answer",
+        "tokens    26k in the context, 600 in the last answer; 90k 0.50 so far",
         "compressed 1 times, last 102k→51k",
         "replies   1.2 s the last, 0.8 s to 1.2 s",
     ]

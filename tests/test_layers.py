@@ -57,6 +57,7 @@ PURE: dict[str, set[str]] = {
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/seeding.py": set(),
+    "session/spend.py": set(),
     "session/transcript.py": set(),
     "session/verdicts.py": set(),
     "server/brain.py": set(),

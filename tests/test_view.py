@@ -142,6 +142,14 @@ def test_a_compression_is_news_for_some_seconds() -> None:
             assert part in said(view.status(119), width)
 
 
+def test_what_is_spent_stands_where_there_is_room() -> None:
+    view = talking((110, ev.Spent(145_200, None)))
+    assert view.status(111).spent == "145k"
+    view.apply(ev.Spent(145_200, 0.123), 112)
+    assert "spent 145k 0.12" in "".join(part for part, _ in foot(view.status(112), 75))
+    assert "spent" not in "".join(part for part, _ in foot(view.status(112), 40))
+
+
 def test_levels_go_stale() -> None:
     view = talking((110, ev.Levels(-6, -60)))
     assert (view.status(110).mic, view.status(110).speaker) == (1.0, 0.0)
@@ -196,6 +204,7 @@ statuses = st.builds(
     speaker=levels,
     lost=st.sampled_from(["", "lost 0.1 s"]),
     reply=st.sampled_from(["", "0.8 s"]),
+    spent=st.sampled_from(["", "145k 0.12"]),
     notice=st.sampled_from(["", "no link for 5 s"]),
 )
 

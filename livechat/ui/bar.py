@@ -49,8 +49,10 @@ def foot(status: Status, width: int) -> Parts:
     if status.link_age:
         link = [("link ", "quiet"), (status.link, "plain"), (f" {status.link_age}", "quiet")]
     reply: Parts = [("reply ", "quiet"), (status.reply, "plain")] if status.reply else []
+    spent: Parts = [("spent ", "quiet"), (status.spent, "plain")] if status.spent else []
     levels = [_mic(status, 4), _level("spk", status.speaker, 4)]
     forms = (
+        [link, reply, spent, _mic(status, 6), _level("speaker", status.speaker, 6)],
         [link, reply, _mic(status, 6), _level("speaker", status.speaker, 6)],
         [link, reply, *levels],
         [link, *levels],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from livechat import events as ev
 from livechat.ui.text import age, clean, duration, tokens, validity
+from livechat.ui.view import spent
 
 LINKS = 4  # the newest
 
@@ -34,6 +35,7 @@ class Details:
         self._handovers = 0
         self._longest_ms = self._again_ms = self._lost_ms = 0.0
         self._usage: ev.Usage | None = None
+        self._spent: ev.Spent | None = None
         self._compressions = 0
         self._compression: ev.Compression | None = None
         self._replies: deque[float] = deque(maxlen=100)  # ms
@@ -59,6 +61,8 @@ class Details:
                         link.handover = f"{event.how} after {duration(event.gap_ms)}"
             case ev.Usage():
                 self._usage = event
+            case ev.Spent():
+                self._spent = event
             case ev.Compression():
                 self._compressions += 1
                 self._compression = event
@@ -81,7 +85,8 @@ class Details:
             rows.append(f"handovers {self._handovers}, longest gap {duration(self._longest_ms)}{again}, {lost}")
         if self._usage:
             context, answer = tokens(self._usage.prompt_tokens), tokens(self._usage.response_tokens)
-            rows.append(f"tokens    {context} in the context, {answer} in the last answer")
+            so_far = f"; {spent(self._spent)} so far" if self._spent else ""
+            rows.append(f"tokens    {context} in the context, {answer} in the last answer{so_far}")
         if self._compression:
             change = f"{tokens(self._compression.before)}→{tokens(self._compression.after)}"
             rows.append(f"compressed {self._compressions} times, last {change}")

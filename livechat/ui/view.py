@@ -59,6 +59,7 @@ class Status:
     speaker: float
     lost: str  # what was dropped
     reply: str  # last reply latency
+    spent: str  # tokens so far, and what they cost
     notice: str
 
 
@@ -92,6 +93,7 @@ class ViewState:
         self._answering = False
         self._reply_ms: float | None = None
         self._dropped_ms = 0.0
+        self._spent: ev.Spent | None = None
         self._ended = False
 
     def apply(self, event: ev.Output, now: float) -> None:
@@ -134,6 +136,8 @@ class ViewState:
                 self._asked_at, self._worded = None, False
             case ev.Compression():
                 self._compressed, self._compressed_at = event, now
+            case ev.Spent():
+                self._spent = event
             case ev.Mic():
                 self._mic = event.state
             case ev.Levels():
@@ -185,6 +189,7 @@ class ViewState:
             shut=self._mic != "open",
             speaker=_meter(self._levels.speaker) if fresh else 0.0,
             lost=f"lost {duration(self._dropped_ms)}" if self._dropped_ms > 0 else "",
+            spent=spent(self._spent) if self._spent else "",
             reply="" if self._reply_ms is None else duration(self._reply_ms),
             notice=self._notice(state, now),
         )
@@ -224,6 +229,12 @@ class ViewState:
         if state == "thinking" and self._asked_at is not None and now - self._asked_at >= SLOW_S:
             return f"no answer for {now - self._asked_at:.0f} s"
         return ""
+
+
+def spent(event: ev.Spent) -> str:
+    """Tokens, and what they cost where that is known: "145k", "145k 0.12"."""
+    cost = "" if event.cost is None else f" {event.cost:.2f}"
+    return f"{tokens(event.tokens)}{cost}"
 
 
 def _meter(level: float) -> float:
