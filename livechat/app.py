@@ -156,7 +156,7 @@ async def converse(parts: Parts) -> int:
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
             if leaving is None and (why := spend.over(spent)):
-                display.show(Warned(why, "the conversation ends here, and can be resumed"))
+                display.show(Warned(f"{why}: the conversation ends here, and can be resumed"))
                 leaving = loop.create_task(_leave_after(parts.sink, runner))
         if isinstance(event, Handover) and runner is not None:
             store.measure(identity, day, summary(runner, 0))

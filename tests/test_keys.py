@@ -151,11 +151,12 @@ def test_details_of_two_links() -> None:
     ):
         details.apply(event, now)
     assert details.rows(170) == [
-        "link 2    since 1:02, 0:07, open, resumed after 0.2 s, set up in 0.2 s",
-        "link 1    since 0:00, 1:01, set up in 0.3 s, ended: the server failed: 1011 Internal␛[2J",
+        "link 2    since 1:02, open for 0:07, resumed after 0.2 s, set up in 0.2 s",
+        "link 1    since 0:00, lasted 1:01, set up in 0.3 s, ended: the server failed: 1011 Internal␛[2J",
         "handle    3fa2, 1:09 old, valid 1h58; 1 so far",
         "handovers 1, longest gap 0.2 s, 1.5 s sent again, nothing lost",
-        "tokens    26k in the context, 600 in the last answer; 90k 0.50 so far",
+        "tokens    26k in the context, 600 in the last answer",
+        "spent     90k 0.5000",
         "compressed 1 times, last 102k→51k",
         "replies   1.2 s the last, 0.8 s to 1.2 s",
     ]

@@ -21,7 +21,7 @@ def test_each_turn_pays_for_its_whole_context() -> None:
     spent = spend.add(Usage(2_000, 100, 2_200))  # 100 more that the server does not itemise: thoughts
     assert spent == Spent(3_300, 0.009)
     assert spend.over(spent) == ""
-    assert spend.over(spend.add(Usage(9_000, 0, 9_000))) == "0.03 is spent, of 0.02 allowed"
+    assert spend.over(spend.add(Usage(9_000, 0, 9_000))) == "0.027 is spent, of 0.02 allowed"
 
 
 def test_of_reports_on_one_answer_the_last_counts() -> None:
@@ -43,7 +43,8 @@ def test_a_conversation_ends_politely_when_its_tokens_are_spent(tmp_path: Path) 
             assert display.questions == [first]
             assert display.answers == [f"You said: {first}"]
             (warned,) = display.of(Warned)
-            assert warned.message.endswith(" tokens are spent, of 1 allowed")
+            assert " tokens are spent, of 1 allowed: the conversation ends here" in warned.message
+            assert warned.hint == ""
             assert display.summary.resume.startswith("livechat resume ")
             code, again = await talk(server, tmp_path, speech=speech, resumed=lambda store: store.find(None))
             assert (code, again.of(Warned)) == (0, [])

@@ -146,7 +146,7 @@ def test_what_is_spent_stands_where_there_is_room() -> None:
     view = talking((110, ev.Spent(145_200, None)))
     assert view.status(111).spent == "145k"
     view.apply(ev.Spent(145_200, 0.123), 112)
-    assert "spent 145k 0.12" in "".join(part for part, _ in foot(view.status(112), 75))
+    assert "spent 145k 0.1230" in "".join(part for part, _ in foot(view.status(112), 77))
     assert "spent" not in "".join(part for part, _ in foot(view.status(112), 40))
 
 
@@ -204,7 +204,7 @@ statuses = st.builds(
     speaker=levels,
     lost=st.sampled_from(["", "lost 0.1 s"]),
     reply=st.sampled_from(["", "0.8 s"]),
-    spent=st.sampled_from(["", "145k 0.12"]),
+    spent=st.sampled_from(["", "145k 0.1230"]),
     notice=st.sampled_from(["", "no link for 5 s"]),
 )
 

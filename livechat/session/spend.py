@@ -34,5 +34,5 @@ class Spend:
         if self.max_tokens is not None and spent.tokens >= self.max_tokens:
             return f"{spent.tokens} tokens are spent, of {self.max_tokens} allowed"
         if self.max_cost is not None and spent.cost is not None and spent.cost >= self.max_cost:
-            return f"{spent.cost:.2f} is spent, of {self.max_cost:.2f} allowed"
+            return f"{spent.cost:.4g} is spent, of {self.max_cost:g} allowed"
         return ""

@@ -85,8 +85,9 @@ class Details:
             rows.append(f"handovers {self._handovers}, longest gap {duration(self._longest_ms)}{again}, {lost}")
         if self._usage:
             context, answer = tokens(self._usage.prompt_tokens), tokens(self._usage.response_tokens)
-            so_far = f"; {spent(self._spent)} so far" if self._spent else ""
-            rows.append(f"tokens    {context} in the context, {answer} in the last answer{so_far}")
+            rows.append(f"tokens    {context} in the context, {answer} in the last answer")
+        if self._spent:
+            rows.append(f"spent     {spent(self._spent)}")
         if self._compression:
             change = f"{tokens(self._compression.before)}→{tokens(self._compression.after)}"
             rows.append(f"compressed {self._compressions} times, last {change}")
@@ -104,13 +105,13 @@ class Details:
         if event.state == "open":
             link.opened_at, link.setup_ms = now, event.setup_ms
         elif event.state == "closed":
-            link.lasted = age(now - link.opened_at) if link.opened_at is not None else "never open"
+            link.lasted = f"lasted {age(now - link.opened_at)}" if link.opened_at is not None else "never open"
             wire = " ".join(str(part) for part in (event.code, event.reason) if part)
             link.end = clean(": ".join(part for part in (event.why, wire) if part))
 
 
 def _link_row(link: _Link, now: float) -> str:
-    lasts = link.lasted or (f"{age(now - link.opened_at)}, open" if link.opened_at is not None else "connecting")
+    lasts = link.lasted or (f"open for {age(now - link.opened_at)}" if link.opened_at is not None else "connecting")
     setup = f"set up in {duration(link.setup_ms)}" if link.setup_ms is not None else ""
     end = f"ended: {link.end}" if link.end else ""
     told = (f"since {link.began}", lasts, link.handover, setup, end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -22,17 +21,18 @@ def save(turns: Iterable[tuple[str, str]], conversation: str, folder: Path, day:
         for who, text in zip(("you", "model"), turn, strict=True)
         if text.strip()
     ]
-    for number in itertools.count(1):
-        path = folder / f"livechat-{day}-{conversation}{f'-{number}' if number > 1 else ''}.txt"
+    stem, number = f"livechat-{day}-{conversation}", 1
+    while True:
+        path = folder / f"{stem}{f'-{number}' if number > 1 else ''}.txt"
         try:
             file = path.open("x", encoding="utf-8")
+            break
         except FileExistsError:
-            continue
-        try:
-            with file:
-                file.writelines(words)
-        except OSError:
-            path.unlink()
-            raise
-        return path
-    raise AssertionError  # itertools.count has no end
+            number += 1
+    try:
+        with file:
+            file.writelines(words)
+    except OSError:
+        path.unlink()
+        raise
+    return path

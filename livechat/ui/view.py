@@ -232,8 +232,8 @@ class ViewState:
 
 
 def spent(event: ev.Spent) -> str:
-    """Tokens, and what they cost where that is known: "145k", "145k 0.12"."""
-    cost = "" if event.cost is None else f" {event.cost:.2f}"
+    """Tokens, and what they cost where that is known: "145k", "145k 0.1230"."""
+    cost = "" if event.cost is None else f" {event.cost:.{2 if event.cost >= 1 else 4}f}"
     return f"{tokens(event.tokens)}{cost}"
 
 
