@@ -25,10 +25,11 @@ FLAGS: dict[str, type] = {
     "start_sensitivity": str, "end_sensitivity": str, "prefix_ms": int, "silence_ms": int,
     "input": str, "fast": bool, "output": str, "compact": bool, "record": str,
     "json": bool, "plain": bool, "quiet": bool, "thoughts": bool,
+    "price_in": float, "price_out": float, "max_tokens_total": int, "max_cost": float,
     "log_file": str, "trace": str, "faults": str,
 }  # fmt: skip
 _FILES = ("ca_file", "input", "output", "record", "log_file", "trace")
-_TAKES = {bool: "true or false", int: "a whole number", str: "a text, in quotes"}
+_TAKES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text, in quotes"}
 _VAD = ("start_sensitivity", "end_sensitivity", "prefix_ms", "silence_ms")
 _ENVIRONMENT = {"model": "LIVECHAT_MODEL", "endpoint": "GOOGLE_GEMINI_BASE_URL", "ca_file": "GOOGLE_GEMINI_BASE_URL"}
 _ELSEWHERE = ("mic", "speaker", "log_file")  # a device that is not there is no error, as with a flag it would be
@@ -162,6 +163,8 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
             raise ConfigError(*_unknown(where, key, value))
         if name in flags:
             raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
+        if kind is float and type(value) is int:
+            value = float(value)  # noqa: PLW2901 - TOML tells 3 from 3.0, people do not
         if type(value) is not kind or "\0" in str(value):  # a bool is an int, but not here
             raise ConfigError(f"{where}: {key} is of the wrong type", f"{key} takes {_TAKES[kind]}")
         flags[name] = _in_full(path, name, value)
