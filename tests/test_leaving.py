@@ -26,7 +26,8 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     def begin() -> Terminal:
         clean = {name: value for name, value in os.environ.items() if name not in BARE}
         env = clean | {
-            "TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull, "LANG": "C.UTF-8", "PS1": "$ ",
+            "TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8", "PS1": "$ ",
+            "LIVECHAT_CONFIG": os.devnull,
             "PYTHONPATH": str(Path(__file__).parent.parent), "HISTFILE": "",
         }  # fmt: skip
         terminal = Terminal(
