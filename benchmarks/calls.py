@@ -165,7 +165,8 @@ def _minute_of_cpu(mode: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         ca = f"{folder}/ca.pem"
         program = [sys.executable, "-m", "livechat"]
-        env = {**os.environ, "LIVECHAT_STATE": folder, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        env = {**os.environ, "LIVECHAT_STATE": folder, "LIVECHAT_CONFIG": os.devnull, "TERM": "xterm-256color"}
+        env["LANG"] = "C.UTF-8"
         serving = [*program, "serve", "--port", str(port), "--ca-out", ca]
         server = subprocess.Popen(serving, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         endpoint = ["--endpoint", f"https://127.0.0.1:{port}", "--ca-file", ca, "--echo", mode]
