@@ -198,9 +198,9 @@ async def converse(parts: Parts) -> int:
         await asyncio.gather(display_task, return_exceptions=True)
         display.close()
     if error is not None:
-        from livechat.ui.plain import say_error
+        from livechat.ui.plain import report
 
-        say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+        report(error)
     return code
 
 

@@ -498,12 +498,9 @@ def _exit(run: Any) -> NoReturn:
 
 def _say(error: LivechatError) -> int:
     """Write the error and its hint; returns its exit code."""
-    import os
+    from livechat.ui.plain import report
 
-    from livechat.ui.base import colored
-    from livechat.ui.plain import say_error
-
-    say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+    report(error)
     return error.exit_code
 
 
@@ -523,10 +520,9 @@ def _say_bug(error: Exception) -> int:
 
 
 def _write_no_more() -> None:
-    """What the interpreter flushes at its end must not fail again."""
-    import os
+    from livechat.ui.base import write_no_more
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    write_no_more(sys.stdout)
 
 
 def _leave_at_once(code: int) -> NoReturn:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +25,7 @@ from livechat.audio.base import FRAME_BYTES, Source
 from livechat.audio.dsp import SILENCE_DBFS, from_float, level
 from livechat.audio.files import NullSink, RawSource, SilenceSource, WavSink, WavSource
 from livechat.errors import DeviceError, UsageError
+from tests.disk import small_disk
 from tests.virtual_time import run
 
 Sound = npt.NDArray[np.int16]
@@ -323,23 +323,18 @@ def test_a_recording_survives_the_death_of_the_process(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_clear_error_and_what_was_recorded_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "out.wav"
 
-    async def main() -> None:
+    async def main(limit: Callable[[int], None]) -> None:
         sink = WavSink(path)
         task = asyncio.create_task(sink.run())
         await asyncio.sleep(1.5)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (80_001, before[1]))
+        limit(80_001)
         with pytest.raises(DeviceError, match="too large"):
             await task
         sink.play(bytes(960))
         sink.close()
 
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        run(main())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with small_disk() as limit:
+        run(main(limit))
     assert path.stat().st_size == 80_001
     assert len(recorded(path)) == (80_001 - 44) // 2
     with pytest.raises(UsageError, match="No space left"):

@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +28,7 @@ from livechat.events import Handover, Interrupted, Warned
 from livechat.server.faults import parse
 from livechat.server.serve import Server
 from tests.conversation import CLIPS, SENTENCES, Knower, samples, talk, write_speech
+from tests.disk import small_disk
 from tests.test_cli import env, livechat
 from tests.virtual_card import VirtualCard, likeness, virtual_card
 from tests.virtual_time import VirtualLoop, run
@@ -238,9 +238,9 @@ def test_a_speaker_is_recorded_as_it_is_heard(tmp_path: Path, card: VirtualCard)
 def test_a_disk_that_fills_up_costs_the_recording_and_not_the_call(tmp_path: Path, name: str, room: int) -> None:
     speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 4.0, SENTENCES[1], 0.5)
 
-    async def main() -> None:
+    async def main(limit: Callable[[int], None]) -> None:
         async with Server(Knower()) as server:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+            limit(room)
             code, display = await talk(server, tmp_path, speech=speech, record=tmp_path / name)
         assert code == 0
         assert len(display.answers) == 2
@@ -248,13 +248,8 @@ def test_a_disk_that_fills_up_costs_the_recording_and_not_the_call(tmp_path: Pat
         assert warning.message.startswith(f"recording to {name} stopped: ")
         assert warning.hint
 
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        run(main())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
+    with small_disk() as limit:
+        run(main(limit))
     person, _ = channels(tmp_path / name)
     spoken = as_recorded(speech)[: len(person)]
     assert np.array_equal(person[: len(spoken)], spoken)

@@ -88,8 +88,8 @@ class Turns:
         self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
         self.count = 0  # answered in this run
         self.speaking = False  # the person
-        self.free = asyncio.Event()  # no question is open
-        self.free.set()
+        self._free = asyncio.Event()  # no question is open
+        self._free.set()
         self.more_until = 0.0  # a turn was said to be over, and more of its answer may come until then
         self._mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
@@ -137,7 +137,7 @@ class Turns:
             self._late_until = min(self._late_until, self._now() + LATE_S)
         else:
             self._asked_at = self._now() - late_ms / 1000
-        self.check_free()
+        self._check_free()
 
     def typed(self, line: str) -> None:
         """They typed something, which goes into the outbox."""
@@ -158,11 +158,11 @@ class Turns:
 
     async def until_free(self) -> None:
         """Wait until nothing is asked, and nothing is being answered; then something is."""
-        await self.free.wait()
+        await self._free.wait()
         while (left := self.more_until - self._now()) > 0:
             await asyncio.sleep(left)
-            await self.free.wait()
-        self.free.clear()
+            await self._free.wait()
+        self._free.clear()
 
     # ---------------------------------------------------------------------------------- what becomes of links
 
@@ -190,7 +190,7 @@ class Turns:
         self._outbox.answered(self._outbox.sent_mark())
         if self._transcript.user:
             self._transcript.close()
-        self.check_free()
+        self._check_free()
 
     def alive(self) -> None:
         """The link said something, whatever it was."""
@@ -242,7 +242,7 @@ class Turns:
                 self._final_to = len(self._transcript.model)
                 self._mark = self._outbox.sent_mark()
                 self._replied = True  # as often as it is answered, it counts once
-                self.free.clear()
+                self._free.clear()
         elif self._mark is None or self._replied:
             self._turn_over()  # a server may leave turnComplete out (C2)
             self._mark = self._outbox.sent_mark()
@@ -293,7 +293,7 @@ class Turns:
             self.more_until = 0.0
         self._mark = None
         self._replied = False
-        self.check_free()
+        self._check_free()
 
     def _at_output_rate(self, pcm: bytes, rate: int) -> bytes:
         if rate == OUTPUT_RATE:
@@ -339,7 +339,7 @@ class Turns:
     def _record(self) -> None:
         self._ledger.turn(len(self._transcript.turns), self._transcript.user, self._transcript.model.strip())
 
-    def check_free(self) -> None:
+    def _check_free(self) -> None:
         """Let who waits go on if no question is open."""
         if not self.speaking and not self._outbox.waiting() and self._mark is None:
-            self.free.set()
+            self._free.set()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import IO, Literal, Protocol
 
@@ -52,6 +54,12 @@ def colored(env: Mapping[str, str], *, tty: bool) -> bool:
     if env.get("NO_COLOR"):
         return False
     return bool(env.get("FORCE_COLOR")) or (tty and env.get("TERM") != "dumb")
+
+
+def write_no_more(stream: IO[str]) -> None:
+    """Send what the interpreter flushes at its end to nowhere: nobody reads it, and it must not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tolerant(stream: IO[str]) -> None:

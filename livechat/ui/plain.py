@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
@@ -17,7 +18,7 @@ from typing import BinaryIO, TextIO
 
 from livechat.errors import LivechatError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
-from livechat.ui.base import tolerant
+from livechat.ui.base import colored, tolerant, write_no_more
 from livechat.ui.text import clean
 from livechat.ui.transcript import Line, closing, lines
 
@@ -71,9 +72,7 @@ class _Writer:
             self._out.flush()
         except BrokenPipeError:
             self.quit.set()
-            # The interpreter flushes stdout once more at its end, which must not fail again.
-            with contextlib.suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            write_no_more(self._out)
 
 
 class Plain(_Writer):
@@ -142,6 +141,11 @@ def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
     _say(err, "error", clean(error.message), color=color)
     if error.hint:
         _say(err, "hint", clean(error.hint), color=color)
+
+
+def report(error: LivechatError) -> None:
+    """Say it on this program's stderr, coloured as that is."""
+    say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
 
 
 async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
