@@ -35,8 +35,10 @@ from livechat.events import (
     Keep,
     Leave,
     LinkState,
+    Noticed,
     Opened,
     Person,
+    Reopened,
     Replied,
     Replying,
     Resumption,
@@ -165,14 +167,25 @@ def live(*handles: Resumption, turns: int = 0, draw: float = 0.5, ttl: float = T
 
 # ------------------------------------------------------------------------------------------------- table
 
-LINKED = (Opened, Ended, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck)  # they carry a link's number
+LINKED = (
+    Opened,
+    Ended,
+    HandleIn,
+    GoAway,
+    Replying,
+    Replied,
+    Reopened,
+    Noticed,
+    TurnOver,
+    Stuck,
+)  # they carry a link's number
 
 # What cannot happen, by construction. A new state or input type is neither here nor in the table.
 IMPOSSIBLE: dict[State, tuple[type, ...]] = {
     # The runner feeds Begin before anything else; no link has a number yet.
     State.NEW: (*LINKED, Leave, Tick),
     # A link says Opened before all else it hears, and the answer of the link before is over (Hold).
-    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck),
+    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, Reopened, Noticed, Stuck),
     # A link opens once.
     State.LIVE: (Begin, Opened),
     State.MOVING: (Begin, Opened),
