@@ -129,7 +129,8 @@ UNNOTICED = (
     "late-handles", "no-turn-complete", "no-generation-complete", "double-turn-complete", "stray-interrupted",
     "late-audio", "interrupted-late", "root-idle", "bundle", "noise", "huge-frame", "text-frames",
     "fragments", "compact", "burst", "odd-pcm", "no-rate", "rate:24000", "no-usage", "empty-usage", "usage-per-chunk",
-    "candidates-usage", "falling-usage", "compression-dies", "concurrent-limit:1", "spent-token", "refuse-handle", "trickle:1.5",
+    "candidates-usage", "falling-usage", "compression-dies", "concurrent-limit:1", "spent-token", "refuse-handle",
+    "trickle:1.5",
     "bundle; noise; fragments; odd-pcm; double-turn-complete; usage-per-chunk; stray-interrupted; setup-noise",
 )  # fmt: skip
 
