@@ -18,6 +18,7 @@ import pytest
 from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, ThoughtText, Usage, Warned
 from livechat.models import api_version
 from livechat.server.faults import KINDS, parse
+from livechat.server.link import FIRST_WORDS
 from livechat.server.serve import Server
 from livechat.store import Store
 from tests.conversation import SENTENCES, Knower, Recorder, talk, write_speech
@@ -128,7 +129,8 @@ UNNOTICED = (
     "late-handles", "no-turn-complete", "no-generation-complete", "double-turn-complete", "stray-interrupted",
     "late-audio", "interrupted-late", "root-idle", "bundle", "noise", "huge-frame", "text-frames",
     "fragments", "compact", "burst", "odd-pcm", "no-rate", "rate:24000", "no-usage", "empty-usage", "usage-per-chunk",
-    "falling-usage", "compression-dies", "concurrent-limit:1", "spent-token", "refuse-handle", "trickle:1.5",
+    "candidates-usage", "falling-usage", "compression-dies", "concurrent-limit:1", "spent-token", "refuse-handle",
+    "trickle:1.5",
     "bundle; noise; fragments; odd-pcm; double-turn-complete; usage-per-chunk; stray-interrupted; setup-noise",
 )  # fmt: skip
 
@@ -144,17 +146,86 @@ def test_nobody_notices(plan: str, tmp_path: Path) -> None:
     assert ended.display.summary.dropped_ms == 0
 
 
-@pytest.mark.parametrize("model", ["gemini-3.8-live-extended-thinking", "gemini-2.5-flash-native-audio-latest"])
-@pytest.mark.parametrize(
-    "plan",
-    ["bundle", "noise", "root-idle", "no-turn-complete", "no-generation-complete", "late-handles", "setup-noise"],
-)
-def test_nobody_notices_with_any_model(plan: str, model: str, tmp_path: Path) -> None:
-    ended = call(tmp_path, plan, typed=tuple((0, line) for line in LINES), model=model)
+MODEST = (
+    "bundle", "noise", "root-idle", "no-turn-complete", "no-generation-complete", "late-handles", "setup-noise",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", MODEST)
+def test_nobody_notices_with_an_older_model(plan: str, tmp_path: Path) -> None:
+    ended = call(
+        tmp_path, plan, typed=tuple((0, line) for line in LINES), model="gemini-2.5-flash-native-audio-latest"
+    )
     assert ended.code == 0
     assert ended.heard == list(LINES)
     assert ended.finals == [(f"You said: {line}", False) for line in LINES]
     assert ended.sounding == whole_answers(2.0, 3)
+
+
+@pytest.mark.parametrize("plan", ["", *MODEST, "status:root", "status:alone", "status:no-idle", "status:stuck"])
+def test_nobody_notices_with_a_model_of_several_utterances(plan: str, tmp_path: Path) -> None:
+    """An interaction is one turn, and the next line waits for its end: however the server says that it is over."""
+    ended = call(tmp_path, plan, typed=tuple((0, line) for line in LINES), model="gemini-3.8-live-extended-thinking")
+    assert ended.code == 0
+    assert ended.heard == list(LINES)
+    assert not any(cut for _, cut in ended.finals)
+    assert " ".join(text for text, _ in ended.finals) == " ".join(f"{FIRST_WORDS} You said: {line}" for line in LINES)
+    assert ended.sounding > whole_answers(2.0, 3)
+    assert ended.display.summary.turns == 3
+    assert kept(tmp_path) == [(line, f"{FIRST_WORDS} You said: {line}") for line in LINES]
+    assert not [*ended.display.of(Handover), *ended.display.of(Interrupted), *ended.display.of(Warned)]
+
+
+@pytest.mark.parametrize("plan", ["goaway@3s:20s", "drop@3s", "goaway@4s:5s", "close:internal@1s"])
+def test_an_answer_that_is_lost_between_two_utterances_is_asked_for_again(plan: str, tmp_path: Path) -> None:
+    ended = call(tmp_path, f"#1: {plan}", typed=((0, "one"), (0, "two")), model="gemini-3.8-live-extended-thinking")
+    assert ended.code == 0
+    whole = [text for text, cut in ended.finals if not cut]
+    assert [sum(f"You said: {line}" in text for text in whole) for line in ("one", "two")] == [1, 1]
+    assert ended.display.summary.turns == 2
+
+
+# Turns in which nothing is said, whether the question was transcribed or not.
+@pytest.mark.parametrize(
+    "plan", ["reason:PROHIBITED_INPUT_CONTENT", "reason:RESPONSE_REJECTED", "reason:OUT_OF_PATIENCE", "empty-turn"]
+)
+@pytest.mark.parametrize("unheard", ["", "; unheard"])
+@pytest.mark.filterwarnings("ignore:OUT_OF_PATIENCE is not a valid TurnCompleteReason")
+def test_a_turn_with_nothing_said_is_over(plan: str, unheard: str, tmp_path: Path) -> None:
+    """Its session is not given up; a reason ends the question, and without one it is asked again once at most."""
+    ended = call(tmp_path, f"{plan}{unheard}", typed=((0, "one"), (0, "two")))
+    assert ended.code == 0
+    assert ended.display.of(Handover) == []
+    asked = {line: ended.heard.count(line) for line in ("one", "two")}
+    assert asked["one"] == asked["two"] == 1 if plan.startswith("reason") else max(asked.values()) <= 2
+    assert ended.seconds < 10
+
+
+@pytest.mark.parametrize("plan", ["reason:RESPONSE_REJECTED,1", "empty-turn:1", "silence:1"])
+def test_a_question_that_gets_nothing_costs_the_next_one_nothing(plan: str, tmp_path: Path) -> None:
+    ended = call(tmp_path, plan)
+    assert ended.code == 0
+    assert ended.display.questions == [FIRST, SECOND]
+    assert ended.finals[-1] == (f"You said: {SECOND}", False)
+    assert ended.display.of(Handover) == []
+
+
+@pytest.mark.parametrize("typed", [(), ((0.0, FIRST), (0.0, SECOND))])
+@pytest.mark.parametrize("plan", ["text-answer", "text-answer; bundle", "text-answer:1"])
+def test_an_answer_that_comes_as_text_is_the_answer(
+    plan: str, typed: tuple[tuple[float, str], ...], tmp_path: Path
+) -> None:
+    ended = call(tmp_path, plan, typed=typed)
+    assert ended.code == 0
+    assert ended.heard == [FIRST, SECOND]
+    assert ended.finals == [(f"You said: {FIRST}", False), (f"You said: {SECOND}", False)]
+    assert ended.sounding == (whole_answers(2.0, 1) if plan.endswith(":1") else 0)
+    assert kept(tmp_path) == [(FIRST, f"You said: {FIRST}"), (SECOND, f"You said: {SECOND}")]
+
+
+def test_tokens_by_the_names_of_vertex_are_counted(tmp_path: Path) -> None:
+    ended = call(tmp_path, "candidates-usage")
+    assert all(usage.response_tokens > 0 for usage in ended.display.of(Usage))
 
 
 # What costs the link, or keeps it from opening, while the person says two things: how it goes on.

@@ -53,7 +53,8 @@ def test_a_link_of_one_s_own() -> None:
      "close:1011:x", "poison@", "poison:3", "slow-setup", "slow-setup@3s", "random", "random:x", "#0: drop@1s",
      "#2: random:1", "#x: drop@1s", "drop @", "close:nothing", "close:quota@", "setup-close", "setup-close:quota@1s",
      "goaway@1s:soon", "http:200", "http:666", "http", "trickle:0", "trickle", "concurrent-limit:0", "rate:1",
-     "refuse-handle:0", "refuse-handle:1.5", "no-setup@1s", "goaway-silent@1s"],
+     "refuse-handle:0", "refuse-handle:1.5", "no-setup@1s", "goaway-silent@1s", "status", "status:nowhere",
+     "reason", "reason:", "reason:A B", "reason:OK,0", "reason:OK,x", "empty-turn:0", "silence:x", "text-answer:"],
 )  # fmt: skip
 def test_what_is_wrong_is_named(item: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -118,6 +119,13 @@ def test_a_close_by_name_is_the_close_by_code_and_reason() -> None:
         ("trickle:0.24@3s", Fault("trickle", 3, 0.24)),
         ("trickle@3s:0.24", Fault("trickle", 3, 0.24)),
         ("http:503", Fault("http", value=503)),
+        ("status:root", Fault("status", reason="root")),
+        ("status:no-idle@3s", Fault("status", 3, reason="no-idle")),
+        ("reason:RESPONSE_REJECTED", Fault("reason", reason="RESPONSE_REJECTED")),
+        ("reason:Never_heard_of, 2@3s", Fault("reason", 3, 2, reason="Never_heard_of")),
+        ("empty-turn", Fault("empty-turn")),
+        ("silence:2", Fault("silence", value=2)),
+        ("text-answer:1@3s", Fault("text-answer", 3, 1)),
         ("refuse-handle:2", Fault("refuse-handle", value=2)),
         ("#3: close:normal", Fault("close", code=1000, link=3)),
     ],

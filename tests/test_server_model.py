@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livechat.server import model
+from livechat.server.families import LIVE_3_8, THINKING_3_8, Family
 from livechat.server.history import Turn, weight
 from livechat.server.model import Action, Ask, Close, Live, Offer, Send, Stop, Times, Trimmed
 from livechat.server.setup import Route, Terms, agree
@@ -66,6 +68,87 @@ def test_an_answer_with_nothing_to_say_is_complete_at_once() -> None:
     assert "turnComplete" in contents(session.tick(1.0))
     assert [turn.role for turn in session.history] == ["user"]
     assert session.covered == 1
+
+
+THINKING = dataclasses.replace(TERMS, family=THINKING_3_8)
+
+
+def thinking(terms: Terms = THINKING) -> Live:
+    """A session whose answer to "one" has begun with "Wait.", of a second, said in full at 1.5."""
+    session = live(terms)
+    session.typed("one", 1.0)
+    session.said("Wait. ", SECOND, 1.0)
+    assert contents(session.said_all(1.5, more=True)) == ["generationComplete"]
+    return session
+
+
+def over(actions: Sequence[Action]) -> list[tuple[str, ...]]:
+    """The statuses and other flags of what ends turns in `actions`."""
+    found = [a.frame.get("serverContent", {}) for a in actions if isinstance(a, Send)]
+    return [tuple(map(str, content.values())) for content in found if "turnComplete" in content]
+
+
+def test_an_answer_in_two_utterances_is_complete_when_it_is_idle() -> None:
+    session = thinking()
+    offers = [a for a in session.tick(1.6) if isinstance(a, Offer)]
+    assert offers == [Offer(False)]  # no handle leads to the middle of an answer
+    assert over(session.tick(2.0)) == [("True", "IN_PROGRESS")]
+    assert (session.state, session.whole(), session.unplayed(2.0)) == ("thinking", False, 0.0)
+    assert Offer(False) in session.tick(4.0)
+    session.said("Two.", SECOND, 5.0)
+    session.said_all(5.2)
+    assert over(session.tick(6.0)) == [("True", "IDLE")]
+    assert [turn.text for turn in session.history] == ["one", "Wait.", "Two."]
+    assert session.whole()
+
+
+@pytest.mark.parametrize(("at", "history"), [(1.5, ["one"]), (1.9, ["one"]), (3.0, ["one", "Wait."])])
+def test_cutting_in_between_two_utterances_ends_the_answer(at: float, history: list[str]) -> None:
+    session = thinking()
+    session.tick(at)
+    actions = session.speech_began(at, at)
+    assert contents(actions)[1:4] == ["Stop", "interrupted", "turnComplete"]
+    assert over(actions) == [("True", "IDLE")]
+    assert [turn.text for turn in session.history] == history
+    assert session.whole()
+    session.heard("two", 1.0, at + 1, at + 1)
+    session.said("All.", SECOND, at + 2)
+    session.said_all(at + 2)
+    assert over(session.tick(at + 9)) == [("True", "IDLE")]
+
+
+def test_a_question_between_two_utterances_waits_where_nothing_interrupts() -> None:
+    session = thinking(dataclasses.replace(THINKING, interrupts=False))
+    session.tick(2.0)
+    assert session.typed("two", 3.0) == []
+    session.said("One.", SECOND, 4.0)
+    session.said_all(4.0)
+    actions = session.tick(5.0)
+    assert over(actions) == [("True", "IDLE")]
+    assert "Ask" in contents(actions)
+
+
+def test_a_question_may_get_nothing() -> None:
+    session = live()
+    session.typed("one", 1.0)
+    assert over(session.says_nothing(1.5, "RESPONSE_REJECTED")) == [("True", "RESPONSE_REJECTED")]
+    assert (session.state, session.whole()) == ("listening", True)
+    session.typed("two", 2.0)
+    assert over(session.says_nothing(2.5)) == [("True",)]
+    session.typed("three", 3.0)
+    session.keeps_silent()
+    assert (session.state, session.whole(), Offer(True) in session.tick(3.0)) == ("listening", True, True)
+
+
+def test_a_written_answer_has_neither_sound_nor_transcript() -> None:
+    session = live()
+    session.typed("one", 1.0)
+    (_, said) = session.said("An answer", b"", 1.0, written=True)
+    assert said == Send({"serverContent": {"modelTurn": {"role": None, "parts": [{"text": "An answer"}]}}})
+    session.said_all(1.0)
+    (end,) = [a.frame for a in session.tick(1.0) if isinstance(a, Send)]
+    usage = end["usageMetadata"]
+    assert (usage["responseTokenCount"], usage["responseTokensDetails"][0]["modality"]) == (3, "TEXT")
 
 
 def test_noise_that_was_no_speech_leaves_no_turn() -> None:
@@ -137,6 +220,8 @@ EVENTS = st.lists(
         st.tuples(st.just("content"), st.booleans(), st.lists(st.sampled_from(["user", "model"]), max_size=3)),
         st.tuples(st.just("said"), st.floats(0, 5)),
         st.tuples(st.just("all")),
+        st.tuples(st.just("more")),
+        st.tuples(st.just("nothing")),
         st.tuples(st.just("wait"), st.floats(0, 30)),
     ),
     max_size=60,
@@ -144,13 +229,16 @@ EVENTS = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(EVENTS, st.booleans())
-def test_whatever_happens_the_turns_are_told_right(events: list[tuple[object, ...]], interrupts: bool) -> None:
-    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts)), 0.0
+@given(EVENTS, st.booleans(), st.sampled_from([LIVE_3_8, THINKING_3_8]))
+def test_whatever_happens_the_turns_are_told_right(
+    events: list[tuple[object, ...]], interrupts: bool, family: Family
+) -> None:
+    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts, family=family)), 0.0
     asked = False  # an agent is at work
     generated = ended = 0
     for event in events:
         actions: list[Action] = []
+        works = asked and session.state != "playing"  # it waits until an utterance is heard before the next
         match event:
             case ("began",):
                 actions = session.speech_began(now, now)
@@ -160,10 +248,15 @@ def test_whatever_happens_the_turns_are_told_right(events: list[tuple[object, ..
                 actions = session.typed(text, now)
             case ("content", bool(complete), list(roles)):
                 actions = session.content([(str(role), "words") for role in roles], complete, now)
-            case ("said", float(length)) if asked:
+            case ("said", float(length)) if works:
                 actions = session.said("word ", bytes(round(length * 24_000) * 2), now)
-            case ("all",) if asked:
+            case ("all",) if works:
                 actions = session.said_all(now)
+                asked = False
+            case ("more",) if works and family.utterances:
+                actions = session.said_all(now, more=True)
+            case ("nothing",) if works and session.state == "thinking":
+                actions = session.says_nothing(now)
                 asked = False
             case ("wait", float(length)):
                 until = now + length
@@ -172,7 +265,7 @@ def test_whatever_happens_the_turns_are_told_right(events: list[tuple[object, ..
                     session.audio(now)
                     step = session.tick(now)
                     offers = [action.resumable for action in step if isinstance(action, Offer)]
-                    assert all(offer == (session.state not in ("thinking", "generating")) for offer in offers)
+                    assert all(offer != (asked or Ask() in step) for offer in offers)
                     assert step or session.deadline() > now, "a deadline that nothing is due at"
                     actions += step
                     if any(isinstance(action, Close) for action in step):
@@ -194,7 +287,7 @@ def test_whatever_happens_the_turns_are_told_right(events: list[tuple[object, ..
                 generated += "generationComplete" in content
                 ended += "turnComplete" in content
         assert 0 <= session.covered <= len(session.history)
-        assert (session.state in ("thinking", "generating")) == asked
+        assert (session.state in ("thinking", "generating")) == (asked and session.state != "playing")
         assert weight(session.history) == session.tokens()
         assert now - 1e-9 <= session.deadline()
     assert generated <= ended + 1

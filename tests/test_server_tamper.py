@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from livechat.server import wire
-from livechat.server.faults import KINDS
+from livechat.server.faults import KINDS, Fault
 from livechat.server.tamper import HUGE, NOISE, RULES, Tamper
 
 PIECE = bytes(range(240)) * 20
@@ -32,7 +32,7 @@ CUT_TURN = [READY, SAID, sound(), INTERRUPTED, OVER]
 
 
 def sent(kinds: str, frames: list[wire.Json]) -> list[Any]:
-    tamper = Tamper(dict.fromkeys(kinds.split(), 16_000.0))
+    tamper = Tamper({kind: Fault(kind, value=16_000) for kind in kinds.split()})
     return [out for frame in frames for out in tamper.frames(frame)]
 
 
@@ -97,6 +97,48 @@ def test_an_interruption_comes_late_or_sound_comes_after_it() -> None:
     assert names(sent("interrupted-late", CUT_TURN)) == ["ready", "text+sound", "sound", "over+status+usage", "cut"]
 
 
+WORKING: wire.Json = {"serverContent": {"turnComplete": True, "interactionStatus": "IN_PROGRESS"}}
+
+
+@pytest.mark.parametrize(
+    ("where", "working", "idle"),
+    [
+        ("root", ["over+status"], ["over+usage+status"]),
+        ("alone", ["over", "status"], ["over+usage", "status"]),
+        ("no-idle", ["over+status"], ["over+usage"]),
+        ("stuck", ["over+status"], ["over+status+usage"]),
+    ],
+)
+def test_where_a_status_is_said(where: str, working: list[str], idle: list[str]) -> None:
+    tamper = Tamper({"status": Fault("status", reason=where)})
+    first, last = tamper.frames(WORKING), tamper.frames(OVER)
+    assert (names(first), names(last)) == (working, idle)
+    assert "IN_PROGRESS" in str(first)
+    assert ("IDLE" in str(last), "IN_PROGRESS" in str(last)) == (where in ("root", "alone"), where == "stuck")
+    assert tamper.frames(SAID) == [SAID]
+
+
+def test_a_status_that_stands_alone_says_what_it_said() -> None:
+    assert sent("root-idle", [WORKING])[-1] == {"interactionStatus": "IN_PROGRESS"}
+    assert sent("root-idle", [OVER])[-1] == {"interactionStatus": "IDLE"}
+
+
+def test_a_question_that_is_not_said_to_be_heard() -> None:
+    active = {"voiceActivity": {"type": "ACTIVITY_START", "audioOffset": "1s"}}
+    assert sent("unheard", [active, HEARD, SAID, active]) == [SAID]
+
+
+def test_counts_by_the_names_of_vertex() -> None:
+    usage = {**USAGE, "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 20}]}
+    (over,) = sent("candidates-usage", [{**OVER, "usageMetadata": usage}])
+    assert over["usageMetadata"] == {
+        "promptTokenCount": 100,
+        "candidatesTokenCount": 20,
+        "totalTokenCount": 120,
+        "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 20}],
+    }
+
+
 def test_an_update_may_hold_no_handle() -> None:
     assert sent("empty-updates", [HANDLE]) == [{"sessionResumptionUpdate": {}}]
     assert sent("no-goaway", [{"goAway": {"timeLeft": "5s"}}]) == []
@@ -139,7 +181,7 @@ def test_noise_begins_after_the_setup_and_changes_nothing_else() -> None:
 
 
 def test_a_huge_frame_is_one_an_answer() -> None:
-    tamper = Tamper({"huge-frame": 0.0})
+    tamper = Tamper({"huge-frame": Fault("huge-frame")})
     sizes = [len(tamper.data(out)) for frame in (SAID, sound(), OVER, SAID) for out in tamper.frames(frame)]
     assert [size > HUGE for size in sizes] == [True, False, False, True]
 
@@ -147,19 +189,19 @@ def test_a_huge_frame_is_one_an_answer() -> None:
 def test_the_bytes_of_a_frame() -> None:
     plain = Tamper({}).data(DONE)
     assert plain == b'{\n  "serverContent": {\n    "generationComplete": true\n  }\n}\n'
-    assert Tamper({"compact": 0.0}).data(DONE) == b'{"serverContent":{"generationComplete":true}}'
-    assert Tamper({"text-frames": 0.0}).data(DONE) == plain.decode()
-    pieces = Tamper({"fragments": 0.0}).data(DONE)
+    assert Tamper({"compact": Fault("compact")}).data(DONE) == b'{"serverContent":{"generationComplete":true}}'
+    assert Tamper({"text-frames": Fault("text-frames")}).data(DONE) == plain.decode()
+    pieces = Tamper({"fragments": Fault("fragments")}).data(DONE)
     assert isinstance(pieces, list)
     assert (len(pieces), b"".join(pieces)) == (3, plain)
-    assert Tamper({"text-frames": 0.0}).data(b"\xff") == b"\xff"
+    assert Tamper({"text-frames": Fault("text-frames")}).data(b"\xff") == b"\xff"
 
 
 def test_a_manner_can_begin_in_the_middle() -> None:
-    manners: dict[str, float] = {}
+    manners: dict[str, Fault] = {}
     tamper = Tamper(manners)
     assert tamper.frames(HANDLE) == [HANDLE]
-    manners["no-handles"] = 0.0
+    manners["no-handles"] = Fault("no-handles")
     assert tamper.frames(HANDLE) == []
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
+import warnings
 
 import pytest
 from google.genai import types
 
 from livechat.server.agent import Parrot
+from livechat.server.faults import parse
 from livechat.server.serve import Server
 from tests.server_client import (
     MODEL,
@@ -317,5 +320,112 @@ def test_the_server_takes_what_it_hears_byte_by_byte() -> None:
             await turn(session)
             assert b"".join(got) == pcm
             assert server.links[0].audio_bytes == len(pcm)
+
+    run(main())
+
+
+THINKING = "gemini-3.8-live-extended-thinking"
+LEVEL = types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW)
+
+
+async def frames_of(plan: str) -> tuple[list[types.LiveServerMessage], float]:
+    """All messages in the 15 s after "one" was typed; and seconds until the last turnComplete, to a tenth."""
+    loop = asyncio.get_running_loop()
+    got: list[types.LiveServerMessage] = []
+    async with Server(Scripted(), faults=parse(plan)) as server, dial(server) as session:
+        began, over = loop.time(), 0.0
+        await session.send_realtime_input(text="one")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(15):
+                while True:
+                    async for message in session.receive():
+                        got.append(message)
+                        if message.server_content and message.server_content.turn_complete:
+                            over = loop.time() - began
+    return got, round(over, 1)
+
+
+def test_an_interaction_has_two_utterances_and_is_over_when_it_is_idle() -> None:
+    async def main() -> None:
+        async with Server(Scripted()) as server, dial(server, THINKING, thinking_config=LEVEL) as session:
+            loop = asyncio.get_running_loop()
+            await session.send_realtime_input(text="one")
+            began = loop.time()
+            messages = await turn(session)  # the SDK, too, reads on until IDLE
+            assert said(messages) == "Let me check that for you. You said one"
+            assert flags(messages) == ["generation_complete", "turn_complete"] * 2
+            statuses = [m.server_content.interaction_status for m in messages if m.server_content]
+            assert [status.value for status in statuses if status] == ["IN_PROGRESS", "IDLE"]
+            # Six words of 0.3 s, the thinking, and the answer's own length.
+            assert loop.time() - began == pytest.approx(1.8 + 3.0 + 4.0, abs=0.1)
+            updates = [m.session_resumption_update for m in messages if m.session_resumption_update]
+            # No handle leads to the middle of an interaction.
+            assert [bool(update.resumable) for update in updates] == [True, *[False] * 5, *[True] * 3]
+            (history,) = server.sessions.values()
+            assert [t.text for t in history] == ["one", "Let me check that for you.", "You said one"]
+
+    run(main())
+
+
+def test_a_question_asked_meanwhile_ends_the_interaction() -> None:
+    async def main() -> None:
+        async with Server(Scripted()) as server, dial(server, THINKING, thinking_config=LEVEL) as session:
+            await session.send_realtime_input(text="one")
+            await asyncio.sleep(3.5)
+            await session.send_realtime_input(text="two")
+            first, second = await turn(session), await turn(session)
+            assert flags(first) == ["generation_complete", "turn_complete", "interrupted", "turn_complete"]
+            assert said(second).endswith("You said two")
+            (history,) = server.sessions.values()
+            assert [t.text for t in history if t.role == "user"] == ["one", "two"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("reason", ["PROHIBITED_INPUT_CONTENT", "NEED_MORE_INPUT", "OUT_OF_PATIENCE"])
+def test_a_turn_with_nothing_in_it_but_a_reason(reason: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the SDK's, of a value it does not know
+        messages, over = run(frames_of(f"reason:{reason},1"))
+    assert (flags(messages), said(messages), over) == (["turn_complete"], "", 0.5)
+    reasons = [m.server_content.turn_complete_reason for m in messages if m.server_content]
+    assert [found.value for found in reasons if found] == [reason]
+
+
+def test_an_empty_turn_a_written_answer_and_none_at_all() -> None:
+    messages, over = run(frames_of("empty-turn"))
+    assert (flags(messages), said(messages), over) == (["turn_complete"], "", 0.5)
+    messages, over = run(frames_of("text-answer"))
+    assert flags(messages) == ["generation_complete", "turn_complete"]
+    assert (said(messages), sound(messages), over) == ("", b"", 0.0)
+    turns = [m.server_content.model_turn for m in messages if m.server_content and m.server_content.model_turn]
+    assert "".join(part.text or "" for t in turns for part in t.parts or ()) == "You said one "
+    messages, over = run(frames_of("silence"))
+    assert (flags(messages), over) == ([], 0)
+    handles = [m.session_resumption_update for m in messages if m.session_resumption_update]
+    assert all(update.resumable for update in handles[1:])
+
+
+def test_what_strikes_one_question_spares_the_next() -> None:
+    async def main(plan: str) -> list[str]:
+        async with Server(Scripted(), faults=parse(plan)) as server, dial(server) as session:
+            return [said(await ask(session, text)) for text in ("one", "two", "three")]
+
+    assert run(main("empty-turn:2")) == ["You said one", "", "You said three"]
+    assert run(main("reason:RESPONSE_REJECTED,1")) == ["", "You said two", "You said three"]
+    assert run(main("text-answer:3")) == ["You said one", "You said two", ""]
+
+
+def test_a_silent_session_goes_on_and_remembers_the_question() -> None:
+    async def main() -> None:
+        plan = parse("silence:1; unheard")
+        async with Server(Scripted("one", "two"), faults=plan) as server, dial(server) as session:
+            talk = asyncio.create_task(speak(session, tone(1) + quiet(5) + tone(1) + quiet(60)))
+            messages = await turn(session)
+            talk.cancel()
+            assert (heard(messages), said(messages)) == ("", "You said two")
+            assert not any(m.voice_activity for m in messages)
+            (history,) = server.sessions.values()
+            assert [t.text for t in history] == ["one", "two", "You said two"]
 
     run(main())

@@ -7,7 +7,7 @@ a Parrot with `transcribe` or `reply` overridden.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from .history import Facts, Turn
 from .sound import OUTPUT_RATE, RATE, Heard, Loudness, Segmenter, beep, resampled
 
 WORD_S = 0.3  # a beep and its pause stand for one word
+CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
+WORDS = 3  # in one piece of output transcription
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ class Said:
 
     text: str
     pcm: bytes
+
+
+def pieces(said: Said) -> Iterator[tuple[str, bytes]]:
+    """`said` as it is sent: text a few words at a time, each with its share of the sound behind it."""
+    words = said.text.split()
+    groups = max(1, -(-len(words) // WORDS))
+    samples = len(said.pcm) // 2
+    for i in range(groups):
+        text = "".join(word + " " for word in words[i * WORDS : (i + 1) * WORDS])
+        pcm = said.pcm[samples * i // groups * 2 : samples * (i + 1) // groups * 2]
+        yield text, pcm[:CHUNK_BYTES]
+        for at in range(CHUNK_BYTES, len(pcm), CHUNK_BYTES):
+            yield "", pcm[at : at + CHUNK_BYTES]
 
 
 class Ear(Protocol):
@@ -66,6 +81,10 @@ class Agent(Protocol):
 
     def reply(self, question: Question) -> AsyncIterator[Said]:
         """The answer, piece by piece, as fast as it can be made."""
+        ...
+
+    def say(self, text: str) -> AsyncIterator[Said]:
+        """These words, in the voice of the answers."""
         ...
 
     async def close(self) -> None:
@@ -117,7 +136,10 @@ class Parrot:
             length = len(question.speech) / 2 / RATE
             yield Said(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))
             return
-        text = brain.reply(question.history, question.facts)
+        async for said in self.say(brain.reply(question.history, question.facts)):
+            yield said
+
+    async def say(self, text: str) -> AsyncIterator[Said]:
         word = beep(WORD_S / 2) + bytes(round(WORD_S / 2 * OUTPUT_RATE) * 2)
         yield Said(text, word * len(text.split()))
 

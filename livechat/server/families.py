@@ -32,14 +32,14 @@ class Family:
     native_2_5: bool = False  # proactivity and affective dialog exist; words are transcribed one by one
     activity: bool = True  # voiceActivity is sent
     empties: bool = False  # an empty message comes before nearly every piece of sound
-    status: bool = False  # turnComplete carries interactionStatus
+    utterances: bool = False  # each question gets several, and turnComplete carries interactionStatus
     answers: bool = True
 
 
 NATIVE_2_5 = Family(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
 FLASH_3_1 = Family(thinking="level", chunks="refused", handles="every second")
 LIVE_3_8 = Family(thinking="none", chunks="ignored", handles="every second", empties=True)
-THINKING_3_8 = Family(thinking="required", chunks="ignored", handles="every second", empties=True, status=True)
+THINKING_3_8 = Family(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
 TRANSCRIBE = Family(thinking="none", chunks="refused", handles="never", answers=False)
 
 MODELS = {

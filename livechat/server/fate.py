@@ -14,13 +14,13 @@ from .host import Host, LinkRecord
 class Fate:
     """The faults of the link of `record`, from its opening on, which is now.
 
-    `manners` are those that hold now, with what they take.
+    `manners` are those that hold now, by their kinds.
     """
 
     def __init__(self, host: Host, record: LinkRecord, faults: tuple[Fault, ...]) -> None:
         self.record = record
         self.opened = asyncio.get_running_loop().time()
-        self.manners: dict[str, float] = {}
+        self.manners: dict[str, Fault] = {}
         self._host = host
         self._faults = faults
 

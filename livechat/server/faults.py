@@ -17,6 +17,7 @@ from livechat.errors import UsageError
 from .closes import CLOSES
 
 EXAMPLE = "goaway@20s:5s; drop@12s; close:quota@0.8s; #2: stall@15s; refuse-handle"
+STATUSES = ("root", "alone", "no-idle", "stuck")  # what may become of an interactionStatus
 UNTOLD_S = 5.0  # a GoAway that does not say how much time is left leaves this much
 _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -25,7 +26,8 @@ _UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 class Fault:
     """One misfortune. Seconds: `at` since the opening of the link; `value` is what the kind takes.
 
-    `reason`: of a close; of a GoAway, what it says of the time left where that is no time.
+    `reason`: of a close, or of a turn with nothing in it; where a kind takes a word, that word; of a GoAway, what
+    it says of the time left where that is no time.
     """
 
     kind: str
@@ -45,7 +47,9 @@ class Form:
     """
 
     at: Literal["must", "may", "no"]
-    value: Literal["", "LEFT", "CLOSE", "NAME", "DELAY", "STATUS", "N", "[N]", "SPEED", "RATE"] = ""
+    value: Literal[
+        "", "LEFT", "CLOSE", "NAME", "DELAY", "STATUS", "N", "[N]", "SPEED", "RATE", "WHERE", "REASON[,N]"
+    ] = ""
 
 
 KINDS: dict[str, Form] = {
@@ -83,6 +87,10 @@ KINDS: dict[str, Form] = {
     "late-audio": Form("may"),
     "interrupted-late": Form("may"),
     "root-idle": Form("may"),
+    "status": Form("may", "WHERE"),
+    "reason": Form("may", "REASON[,N]"),
+    "empty-turn": Form("may", "[N]"),
+    "text-answer": Form("may", "[N]"),
     # F7 frames
     "bundle": Form("may"),
     "noise": Form("may"),
@@ -98,6 +106,8 @@ KINDS: dict[str, Form] = {
     "rate": Form("may", "RATE"),
     # F9 a session that does not react
     "deaf": Form("may"),
+    "silence": Form("may", "[N]"),
+    "unheard": Form("may"),
     # F10 before there is a link
     "http": Form("no", "STATUS"),
     "hang-up": Form("no"),
@@ -106,6 +116,7 @@ KINDS: dict[str, Form] = {
     "no-usage": Form("may"),
     "empty-usage": Form("may"),
     "usage-per-chunk": Form("may"),
+    "candidates-usage": Form("may"),
     "falling-usage": Form("may"),
     "compression-dies": Form("may"),
     # F12 limits
@@ -224,6 +235,20 @@ def _status(fault: Fault, text: str) -> Fault:
     return replace(fault, value=status)
 
 
+def _where(fault: Fault, text: str) -> Fault:
+    if text not in STATUSES:
+        raise ValueError(text)
+    return replace(fault, reason=text)
+
+
+def _reason(fault: Fault, text: str) -> Fault:
+    match = re.fullmatch(r"([A-Za-z][A-Za-z0-9_]{0,79})(?:,\s*(\d{1,6}))?", text)
+    if not match:
+        raise ValueError(text)
+    fault = replace(fault, reason=match[1])
+    return _READERS["[N]"](fault, match[2]) if match[2] else fault
+
+
 def _number(low: float, high: float, pattern: str = r"\d{1,6}") -> Callable[[Fault, str], Fault]:
     def read(fault: Fault, text: str) -> Fault:
         if not re.fullmatch(pattern, text) or not low <= float(text) <= high:
@@ -243,6 +268,8 @@ _READERS: dict[str, Callable[[Fault, str], Fault]] = {
     "[N]": _number(1, 1_000),
     "SPEED": _number(0.01, 100, r"\d{1,3}(\.\d{1,6})?"),
     "RATE": _number(8_000, 48_000),
+    "WHERE": _where,
+    "REASON[,N]": _reason,
 }
 
 # ------------------------------------------------------------------------------------------------ by lot

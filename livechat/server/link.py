@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from . import model, wire
-from .agent import Question, Said
+from .agent import Question, Said, pieces
 from .closes import CLOSES, closed
 from .families import WINDOW
 from .fate import Fate
@@ -30,10 +30,11 @@ log = logging.getLogger(__name__)
 
 SETUP_S = 0.13  # from setup to setupComplete, the median measured (LIVE_API 1.1)
 FASTER = 4.0  # an answer is sent so much faster than it sounds (LIVE_API 1.6)
-CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
-WORDS = 3  # in one piece of output transcription
 
 GAP_S = 4.0  # between the bursts of an answer that trickles (LIVE_API 1.6)
+FIRST_WORDS = "Let me check that for you."  # of a model that answers in several utterances
+THINK_S = 3.0  # from the end of one of them to the next
+MUTE_S = 0.5  # from a question to a turn that is complete with nothing said
 DIES_S = 0.4  # from an utterance to the end of a session that dies of it (LIVE_API 2.6)
 
 
@@ -64,6 +65,7 @@ class Link:
         self._timers: list[asyncio.TimerHandle] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._heard_s = 0.0
+        self._asked = 0  # questions of this link
         self._speech = b""  # the sound of the question to be answered
         self._marked: bytearray | None = None  # sound between activityStart and activityEnd
         self._taken = 0  # the number of the client's last message; its setup is 0
@@ -282,29 +284,54 @@ class Link:
             self._timers.append(self._loop.call_later(DIES_S, self._close, model.Close(*CLOSES["internal"])))
         if self._manners.keys() & {"poison", "poison-dies"} or self._line.closing:
             return
+        self._asked += 1
+        if self._strikes("silence"):
+            self._live.keeps_silent()
+            return
         question = Question(tuple(self._live.history), self._facts(), self._speech)
-        self._reply = self._loop.create_task(self._answer(question))
+        mute = self._strikes("reason") or self._strikes("empty-turn")
+        self._reply = self._loop.create_task(self._say_nothing(mute) if mute else self._answer(question))
+
+    def _strikes(self, kind: str) -> Fault | None:
+        """The fault of this kind, if it strikes the question that has just been asked."""
+        fault = self._manners.get(kind)
+        return fault if fault and fault.value in (0, self._asked) else None
+
+    async def _say_nothing(self, fault: Fault) -> None:
+        await asyncio.sleep(MUTE_S)
+        self._do(self._live.says_nothing(self._loop.time(), fault.reason))
 
     def _facts(self) -> Facts:
         age = self._host.memory.clock() - self._session.born
         return Facts(datetime.now().astimezone(), age, self._live.tokens(), self._terms.trigger or WINDOW)
 
     async def _answer(self, question: Question) -> None:
-        faster = math.inf if "burst" in self._manners else self._manners.get("trickle", FASTER)
-        gap = GAP_S if "trickle" in self._manners else 0.0
-        ahead = 0.0  # of the pace, in seconds
+        agent, live = self._host.agent, self._live
+        written = self._strikes("text-answer") is not None
         try:
-            async for said in self._host.agent.reply(question):
-                for text, pcm in pieces(said):
-                    self._do(self._live.said(text, pcm, self._loop.time()))
-                    ahead += len(pcm) / model.OUTPUT_BYTES_PER_SECOND / faster
-                    if ahead >= gap:
-                        await asyncio.sleep(ahead)
-                        ahead = 0.0
-            await asyncio.sleep(ahead)
-            self._do(self._live.said_all(self._loop.time()))
+            if self._terms.family.utterances:
+                await self._utter(agent.say(FIRST_WORDS), written)
+                self._do(live.said_all(self._loop.time(), more=True))
+                await asyncio.sleep(live.unplayed(self._loop.time()) + THINK_S)
+            await self._utter(agent.reply(question), written)
+            self._do(live.said_all(self._loop.time()))
         except Exception:  # noqa: BLE001 - see _failed
             self._failed()
+
+    async def _utter(self, utterance: AsyncIterator[Said], written: bool) -> None:
+        """Send it as fast as this link may; `written`: without its sound."""
+        slow = self._manners.get("trickle")
+        faster = math.inf if "burst" in self._manners else slow.value if slow else FASTER
+        gap = GAP_S if slow else 0.0
+        ahead = 0.0  # of the pace, in seconds
+        async for said in utterance:
+            for text, pcm in pieces(Said(said.text, b"") if written else said):
+                self._do(self._live.said(text, pcm, self._loop.time(), written=written))
+                ahead += len(pcm) / model.OUTPUT_BYTES_PER_SECOND / faster
+                if ahead >= gap:
+                    await asyncio.sleep(ahead)
+                    ahead = 0.0
+        await asyncio.sleep(ahead)
 
     def _failed(self) -> None:
         """An agent is anybody's code: its failure ends this link, not the server."""
@@ -360,17 +387,4 @@ class Link:
                 if self._record.session:
                     self._host.memory.expire(self._session.id)
             case manner:
-                self._manners[manner] = fault.value
-
-
-def pieces(said: Said) -> Iterator[tuple[str, bytes]]:
-    """`said` as it is sent: text a few words at a time, each with its share of the sound behind it."""
-    words = said.text.split()
-    groups = max(1, -(-len(words) // WORDS))
-    samples = len(said.pcm) // 2
-    for i in range(groups):
-        text = "".join(word + " " for word in words[i * WORDS : (i + 1) * WORDS])
-        pcm = said.pcm[samples * i // groups * 2 : samples * (i + 1) // groups * 2]
-        yield text, pcm[:CHUNK_BYTES]
-        for at in range(CHUNK_BYTES, len(pcm), CHUNK_BYTES):
-            yield "", pcm[at : at + CHUNK_BYTES]
+                self._manners[manner] = fault

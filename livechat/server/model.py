@@ -6,6 +6,9 @@ It is told what happens and what time it is, and returns what to do. States:
 
 Playing lasts until the answer, sent faster than it sounds, must have been heard: only then is the turn
 complete (LIVE_API 1.5). Speech or a question that comes before that interrupts.
+
+A model that answers in several utterances goes from playing back to thinking until it has said the last one.
+Each of them is a turn, and `interactionStatus` says which is the last (LIVE_API 12).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Literal
 from . import wire
 from .closes import CLOSES
 from .families import WINDOW
-from .history import Turn, said_by, sound_tokens, text_tokens, trimmed, weight
+from .history import Turn, said_by, text_tokens, trimmed, weight
 from .setup import Terms
 
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
@@ -101,9 +104,10 @@ class Live:
         self.covered = len(self.history)
         self._seeding = terms.seeded
         self._waiting: list[Turn] = []  # asked while an answer may not be interrupted
-        self._pieces: list[tuple[str, float]] = []  # of the answer under way: text, seconds
+        self._more = False  # an utterance has been said, and another one belongs to the same answer
+        self._pieces: list[tuple[str, float]] = []  # of the utterance under way: text, seconds
         self._answer: Turn | None = None  # in the history, being played
-        self._asked_tokens = (0, 0)  # text and sound in the context of the answer under way
+        self._asked_tokens = (0, 0)  # text and sound in the context of the utterance under way
         self._play_end = now
         self._goaway_at: float | None = opened + times.lifetime - times.notice
         self._close_at = opened + times.lifetime
@@ -170,10 +174,17 @@ class Live:
         """Whether a handle issued now would hold all that was asked."""
         return self.covered == len(self.history) and not self._waiting
 
+    def unplayed(self, now: float) -> float:
+        """Seconds of what was said that have not been heard yet."""
+        return max(0.0, self._play_end - now)
+
     # ----------------------------------------------------------------------------------------- output
 
-    def said(self, text: str, pcm: bytes, now: float) -> list[Action]:
-        """The agent's next piece: text (may be ""), and the sound that goes with it, s16le at 24 kHz."""
+    def said(self, text: str, pcm: bytes, now: float, *, written: bool = False) -> list[Action]:
+        """The agent's next piece: text (may be ""), and the sound that goes with it, s16le at 24 kHz.
+
+        `written`: the text is the answer itself, not the transcript of its sound.
+        """
         self.state = "generating"
         length = len(pcm) / OUTPUT_BYTES_PER_SECOND
         if text or not self._pieces:
@@ -185,23 +196,37 @@ class Live:
         content: wire.Json = {}
         if pcm:
             content["modelTurn"] = wire.sound(pcm, self.terms.vertex)
-        if text and self.terms.output_text:
+        if text and written:
+            content["modelTurn"] = wire.words(text, self.terms.vertex)
+        elif text and self.terms.output_text:
             content["outputTranscription"] = {"text": text}
         empty: list[Action] = [Send({})] if self.terms.family.empties else []
         return [*empty, Send({"serverContent": content})] if content else []
 
-    def said_all(self, now: float) -> list[Action]:
-        """The answer is generated to its end."""
+    def said_all(self, now: float, *, more: bool = False) -> list[Action]:
+        """The answer is generated to its end; with `more`, one of its utterances."""
+        self._more = more
         actions: list[Action] = [Send({"serverContent": {"generationComplete": True}})]
         if self._pieces:
             text = "".join(piece for piece, _ in self._pieces).strip()
             self._answer = Turn("model", text, sum(length for _, length in self._pieces))
             self.history.append(self._answer)
             actions.append(Kept(self._answer))
-        self.covered = len(self.history)
+        if not more:
+            self.covered = len(self.history)
         self.state = "playing"
         self._play_end = max(self._play_end, now)
         return actions
+
+    def says_nothing(self, now: float, reason: str = "") -> list[Action]:
+        """The question gets no answer, and its turn is complete: for this `reason`, if one is told."""
+        self.covered = len(self.history)
+        return self._turn_complete(now, reason)
+
+    def keeps_silent(self) -> None:
+        """The question gets no answer, and nobody is told: the model took it for none."""
+        self.covered = len(self.history)
+        self.state = "listening"
 
     def go_away(self, left: float, now: float, told: str | None = None) -> list[Action]:
         """The link shall end in `left` seconds. `told`: what is said of that in place of the truth, or "none"."""
@@ -229,12 +254,14 @@ class Live:
             actions += self.go_away(round(self._close_at - now, 3), now)
         if self.state == "playing" and now >= self._play_end:
             actions += self._turn_complete(now)
-            if waiting := self._admit():
+            if self._more:
+                self._utter(now)
+            elif waiting := self._admit():
                 actions += [*waiting, *self._ask(now)]
         if self._offer_at is not None and now >= self._offer_at:
             again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
-            actions.append(Offer(self.state not in ("thinking", "generating")))
+            actions.append(Offer(self.state not in ("thinking", "generating") and not self._more))
         return actions
 
     # ------------------------------------------------------------------------------------------ turns
@@ -249,7 +276,7 @@ class Live:
         return [Send({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
 
     def _question(self, turn: Turn, now: float) -> list[Action]:
-        if not self.terms.interrupts and self.state in ("generating", "playing"):
+        if not self.terms.interrupts and (self.state in ("generating", "playing") or self._more):
             self._waiting.append(turn)
             return []
         actions = self._interrupt(now)
@@ -271,20 +298,26 @@ class Live:
             actions.append(Trimmed(before, self.tokens()))
         elif self.tokens() > WINDOW:
             return [Close(*CLOSES["invalid"])]
+        self._more = False
+        self._utter(now)
+        return [*actions, Ask()]
+
+    def _utter(self, now: float) -> None:
+        """Think of the next utterance, of which nothing is there yet."""
         sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
         self._asked_tokens = (self.tokens() - sound, sound)
         self._pieces = []
         self._answer = None
         self._play_end = now
         self.state = "thinking"
-        return [*actions, Ask()]
 
     def _interrupt(self, now: float) -> list[Action]:
         """End the answer under way, keeping of it what must have been heard by `now`."""
         state, self.state = self.state, "listening"
-        if state == "thinking":
+        more, self._more = self._more, False
+        if state == "thinking" and not more:
             return [Stop()]
-        if state not in ("generating", "playing"):
+        if state in ("listening", "hearing"):
             return []
         length = sum(seconds for _, seconds in self._pieces)
         played = max(0.0, length - max(0.0, self._play_end - now))
@@ -299,11 +332,13 @@ class Live:
         # What was waiting is before what cuts in now, and one answer serves both.
         return actions + self._admit()
 
-    def _turn_complete(self, now: float) -> list[Action]:
+    def _turn_complete(self, now: float, reason: str = "") -> list[Action]:
         self.state = "listening"
         content: wire.Json = {"turnComplete": True}
-        if self.terms.family.status:
-            content["interactionStatus"] = "IDLE"
+        if reason:
+            content["turnCompleteReason"] = reason
+        if self.terms.family.utterances:
+            content["interactionStatus"] = "IN_PROGRESS" if self._more else "IDLE"
         if self.terms.vertex:
             content["groundingMetadata"] = {}
         if self.terms.handles == "after turns":
@@ -318,13 +353,14 @@ class Live:
 
     def _usage(self) -> wire.Json:
         text, sound = self._asked_tokens
-        answer = sound_tokens(sum(seconds for _, seconds in self._pieces))
+        answer = Turn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
         responded = "candidates" if self.terms.vertex else "response"
         details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
+        response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}
         return {
             "promptTokenCount": text + sound,
-            f"{responded}TokenCount": answer,
-            "totalTokenCount": text + sound + answer,
+            f"{responded}TokenCount": answer.tokens,
+            "totalTokenCount": text + sound + answer.tokens,
             "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
-            f"{responded}TokensDetails": [{"modality": "AUDIO", "tokenCount": answer}] if answer else None,
+            f"{responded}TokensDetails": [response] if answer.tokens else None,
         }

@@ -93,12 +93,18 @@ class Spoken:
         return await self.work(models.recogniser.transcribe, pcm)
 
     async def reply(self, question: Question) -> AsyncIterator[Said]:
+        parrots = await self.models() is None
+        words = self._parrot.reply(question) if parrots else self.say(brain.reply(question.history, question.facts))
+        async for said in words:
+            yield said
+
+    async def say(self, text: str) -> AsyncIterator[Said]:
         models = await self.models()
         if models is None:
-            async for said in self._parrot.reply(question):
+            async for said in self._parrot.say(text):
                 yield said
             return
-        for sentence in models.voice.sentences(brain.reply(question.history, question.facts)):
+        for sentence in models.voice.sentences(text):
             yield Said(sentence, await self.work(models.voice.speak, sentence))
 
     async def close(self) -> None:

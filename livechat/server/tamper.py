@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import wire
+from .faults import Fault
 from .sound import OUTPUT_RATE, resampled
 from .wire import Json
 
@@ -41,9 +42,9 @@ NOISE: tuple[Json | bytes, ...] = (
 
 
 class Tamper:
-    """What one link sends. `manners`: the kinds in force with their values, which may change between frames."""
+    """What one link sends. `manners`: the faults in force by their kinds, which may change between frames."""
 
-    def __init__(self, manners: Mapping[str, float]) -> None:
+    def __init__(self, manners: Mapping[str, Fault]) -> None:
         self._manners = manners
         self.ready = False  # setupComplete has passed
         self.turns = 0  # complete
@@ -83,8 +84,8 @@ class Tamper:
             return raw.decode()
         return raw
 
-    def value(self, kind: str) -> float:
-        """What the fault of this kind takes."""
+    def fault(self, kind: str) -> Fault:
+        """The one of this kind that is in force."""
         return self._manners[kind]
 
 
@@ -164,9 +165,31 @@ def _interrupted_late(tamper: Tamper, frame: Json) -> list[Json]:
 
 def _root_idle(tamper: Tamper, frame: Json) -> list[Json]:
     if "turnComplete" in _content(frame):
-        return [_without(frame, "interactionStatus"), {"interactionStatus": "IDLE"}]
+        status = _content(frame).get("interactionStatus", "IDLE")
+        return [_without(frame, "interactionStatus"), {"interactionStatus": status}]
     first = "modelTurn" in _content(frame) and tamper.pieces == 1
     return [{"interactionStatus": "IN_PROGRESS"}, frame] if first else [frame]
+
+
+def _status(tamper: Tamper, frame: Json) -> list[Json]:
+    status = _content(frame).get("interactionStatus")
+    if not status:
+        return [frame]
+    rest = _without(frame, "interactionStatus")
+    match tamper.fault("status").reason:
+        case "root":
+            return [{**rest, "interactionStatus": status}]
+        case "alone":
+            return [rest, {"interactionStatus": status}]
+        case "no-idle":
+            return [rest if status == "IDLE" else frame]
+        case _:  # stuck
+            return [{**frame, "serverContent": {**_content(frame), "interactionStatus": "IN_PROGRESS"}}]
+
+
+def _unheard(_: Tamper, frame: Json) -> list[Json]:
+    rest = _without(frame, "inputTranscription") if "inputTranscription" in _content(frame) else frame
+    return [] if not rest or "voiceActivity" in rest else [rest]
 
 
 def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
@@ -190,7 +213,7 @@ def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
 
 
 def _at_rate(tamper: Tamper, pcm: bytes, _: str) -> tuple[bytes, str]:
-    rate = int(tamper.value("rate"))
+    rate = int(tamper.fault("rate").value)
     return resampled(pcm, OUTPUT_RATE, rate), f"audio/pcm;rate={rate}"
 
 
@@ -208,6 +231,13 @@ def _empty_usage(_: Tamper, frame: Json) -> list[Json]:
 
 def _no_usage(_: Tamper, frame: Json) -> list[Json]:
     return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
+
+
+def _candidates_usage(_: Tamper, frame: Json) -> list[Json]:
+    if "usageMetadata" not in frame:
+        return [frame]
+    counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
+    return [{**frame, "usageMetadata": counts}]
 
 
 def _falling_usage(tamper: Tamper, frame: Json) -> list[Json]:
@@ -278,13 +308,16 @@ RULES: dict[str, Rule] = {
     "empty-usage": _empty_usage,
     "falling-usage": _falling_usage,
     "usage-per-chunk": _usage_per_chunk,
+    "candidates-usage": _candidates_usage,
     "late-audio": _late_audio,
     "interrupted-late": _interrupted_late,
     "stray-interrupted": _stray_interrupted,
     "no-turn-complete": _leave_out("turnComplete", "interactionStatus"),
+    "status": _status,
     "no-generation-complete": _leave_out("generationComplete"),
     "early-turn-complete": _early_turn_complete,
     "double-turn-complete": _double_turn_complete,
     "root-idle": _root_idle,
+    "unheard": _unheard,
     "bundle": _bundle,
 }

@@ -245,6 +245,11 @@ def sound(pcm: bytes, vertex: bool) -> Json:
     return {"role": "model" if vertex else None, "parts": [part]}
 
 
+def words(text: str, vertex: bool) -> Json:
+    """A modelTurn holding `text` in the place of sound."""
+    return {"role": "model" if vertex else None, "parts": [{"text": text}]}
+
+
 def seconds(value: float) -> str:
     """A protobuf Duration: "50s", "0.440s", "3.000000001s": no decimals, or three, six or nine."""
     for digits in (0, 3, 6):
