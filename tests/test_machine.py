@@ -245,7 +245,8 @@ def test_nothing_is_done_once_it_is_over() -> None:
     assert line.at(State.OVER)
     everything: list[Input] = [
         Begin(), Opened(1, 1.0), Ended(1, "network"), HandleIn(1, "h"), GoAway(1, 0.0), Person(speaking=True),
-        Asked(), Replying(1), Replied(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(), Tick(),
+        Asked(), Replying(1), Replied(1), Reopened(1), Noticed(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(),
+        Tick(),
     ]  # fmt: skip
     assert {type(event) for event in everything} == set(get_args(Input))
     assert [line.feed(event) for event in everything] == [[]] * len(everything)

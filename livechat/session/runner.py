@@ -274,9 +274,11 @@ class Runner:
                 # From Hold on, what a link still says of an answer is cut off: it is asked for again.
                 if self._flowing or self._flow is not None:
                     self.turns.take(event)
+                    self._wake.set()  # it may ask again
             case Counted():
                 self._count(event)
             case HandleIn(_, handle, _, consumed):
+                self.turns.handle(resumable=bool(handle))
                 if not handle:
                     self._show(HandleState("", resumable=False, expires_in_s=0.0))
                 elif consumed is not None:

@@ -50,6 +50,7 @@ LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
 STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
+PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
 AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
@@ -116,7 +117,9 @@ class Turns:
         self._content = False  # something of an answer came, and not the server's word alone that it is at work
         self._counted = False  # this answer is, though more of it may come
         self._noticed = False  # the server showed that it heard what is asked
+        self._passed_over = False  # what is asked was heard, and the server does nothing about it
         self._repeated_once = False  # what is asked was asked again on this link, because nothing came back
+        self._working = False  # it was shown that the server is at work
         self._over_due = False  # a turn was closed here before the server said so; it may say so yet
         self._over_at = -math.inf  # when a turnComplete came last
         self._cuts = 0  # how often a lost link cut the answer to this question
@@ -166,7 +169,7 @@ class Turns:
         self.speaking = speaking
         self._unasked = False
         if speaking:
-            self._forget_word()
+            self._ask_anew()
             self._late_until = min(self._late_until, self._now() + LATE_S)
         else:
             self._asked_at = self._now() - late_ms / 1000
@@ -174,7 +177,7 @@ class Turns:
 
     def typed(self, line: str) -> None:
         """They typed something, which goes into the outbox."""
-        self._forget_word()
+        self._ask_anew()
         self._unasked = False
         self._late_until = min(self._late_until, self._now() + LATE_S)
         self._transcript.typed(line)
@@ -206,7 +209,7 @@ class Turns:
         """A link takes input: what waits for an answer is sent to it next."""
         self._unasked = not self._outbox.waiting()
         self._pulse = Pulse()
-        self._over_due = self._repeated_once = self._noticed = False
+        self._over_due = self._repeated_once = self._noticed = self._passed_over = False
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
@@ -228,12 +231,17 @@ class Turns:
         """No answer will come to what was asked."""
         self._outbox.answered(self._outbox.sent_mark())
         if self._transcript.user:
-            self._show_question()
             self._transcript.close()
             self._feed(Replied(self._link()))
         self._show(Working(active=False))
-        self._noticed = self._repeated_once = False
+        self._noticed = self._repeated_once = self._passed_over = False
         self._check_free()
+
+    def handle(self, *, resumable: bool) -> None:
+        """A resumption update came; a `resumable` one while nothing is being generated (2.2)."""
+        heard = self._noticed and self._mark is None and not self.speaking and bool(self._transcript.heard_text)
+        late = self._asked_at is not None and self._now() - self._asked_at > PASSED_S
+        self._passed_over = self._silent and resumable and heard and late
 
     def alive(self) -> None:
         """The link said something, whatever it was."""
@@ -276,8 +284,10 @@ class Turns:
                     self._late_until = 0.0  # all of what was cut into is here
             case Status(_, status):
                 self._told(status)
+                self._show_work()
             case TurnOver(_, status, reason):
                 if reason:
+                    self._show_question()
                     self._show(Warned(explained(reason), ASK_AGAIN))
                 if status == "working":
                     self._told(status)
@@ -285,6 +295,7 @@ class Turns:
                     self._interaction.told(status, self._now())
                 self._take_over(reason)
                 self._over_at = self._now()
+                self._show_work()
 
     def _notice(self) -> None:
         if not self._noticed:
@@ -317,8 +328,13 @@ class Turns:
             self._reopen()
         elif self._mark is None and self._outbox.asks_since(self._outbox.sent_mark()):
             self._begin()
-        if self._mark is not None:
-            self._show(Working(active=True))
+
+    def _show_work(self) -> None:
+        """Say so when the server has more to say to a question, and when it has no more."""
+        working = self._mark is not None and self._interaction.working
+        if working != self._working:
+            self._working = working
+            self._show(Working(working))
 
     def _reopen(self) -> None:
         """What seemed the whole answer was one utterance of it."""
@@ -383,19 +399,21 @@ class Turns:
     def _silence(self) -> None:
         """The question is over without an answer, by the server's own word."""
         self._mark = None
+        self._show_question()
         self._feed(Replying(self._link()))
         self.forgo()
         self._feed(TurnOver(self._link()))
         self._end_interaction()
 
     def _end_interaction(self) -> None:
-        if self._interaction.working:
-            self._show(Working(active=False))
         self._interaction.reset()
-        self._content = self._counted = self._noticed = False
+        self._content = self._counted = self._noticed = self._passed_over = False
+        self._show_work()
 
-    def _forget_word(self) -> None:
+    def _ask_anew(self) -> None:
         """A new question begins: what was said of the one before says nothing of it."""
+        if self._passed_over:
+            self._silence()
         self._noticed = False
         if self._mark is None:
             self._interaction.reset()
