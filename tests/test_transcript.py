@@ -222,3 +222,26 @@ def test_a_seed_is_bounded_and_never_holds_an_empty_turn(said: list[tuple[str, s
     assert all(content.text for content in contents)
     assert sum(tokens(content.text) for content in contents) <= MAX_TOKENS + 100
     assert bool(contents) == any(user or model for user, model in said) or len(said) > MAX_TURNS
+
+
+def answer(*pieces: tuple[str, str]) -> str:
+    transcript = Transcript()
+    for how, piece in pieces:
+        (transcript.said if how == "said" else transcript.written)(piece)
+    return transcript.close().model
+
+
+def test_an_answer_may_be_written_and_what_is_both_said_and_written_stands_once() -> None:
+    assert answer(("written", "It is "), ("written", "ten.")) == "It is ten."
+    assert answer(("written", "It is ten."), ("said", "It is"), ("said", " ten.")) == "It is ten."
+    assert answer(("said", "It is"), ("said", " ten."), ("written", "It is ten.")) == "It is ten."
+    assert answer(("said", "Look: "), ("written", "1 + 1 = 2")) == "Look: 1 + 1 = 2"
+
+
+def test_each_utterance_of_an_answer_is_a_sentence_of_its_own() -> None:
+    transcript = Transcript()
+    transcript.pause()
+    transcript.said("Let me check.")
+    transcript.pause()
+    transcript.said("It is ten.")
+    assert transcript.close().model == "Let me check. It is ten."

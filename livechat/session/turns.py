@@ -341,6 +341,7 @@ class Turns:
         if self._mark is None and not self._reopen_last():
             return
         self._replied = False
+        self._transcript.pause()
         self._outbox.reopened()
         self._feed(Reopened(self._link()))
 
