@@ -55,7 +55,7 @@ from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.store import Store
 from tests.chaos_checks import Told, World, check, things
-from tests.chaos_dice import Deed, Run, scenario
+from tests.chaos_dice import ENDINGS, Deed, Run, scenario
 from tests.conversation import Recorder, settings_for
 from tests.person import Loudspeaker, Voice
 from tests.soak import soak
@@ -65,7 +65,6 @@ EPOCH = 1_800_000_000.0  # the virtual time of day when the loop's clock shows 0
 PATIENCE_S = 1_800.0  # virtual seconds beyond what the person needs, after which a run counts as hung
 DEAD = {"drop", "half-open", "close"}  # nothing reaches the server afterwards
 MUTE = {"stall", "goaway-silent"}  # and nothing the client
-ENDINGS = {"quit", "ctrl-c", "kill"}
 
 
 # ---------------------------------------------------------------------------------- servers and agents

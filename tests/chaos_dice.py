@@ -28,20 +28,12 @@ HOPELESS: dict[str, str] = {
 
 # What the program tells of a link, at which a hand may move.
 MOMENTS = (
-    "connecting",
-    "open",
-    "waiting",
-    "closing",
-    "closed",
-    "resting",
-    "goaway",
-    "handover",
-    "answer",
-    "question",
-)
+    "connecting", "open", "waiting", "closing", "closed", "resting", "goaway", "handover", "answer", "question",
+)  # fmt: skip
+ENDINGS = ("quit", "ctrl-c", "kill")
 DEEDS = (
-    "interrupt", "interrupt", "interrupt", "mute", "press", "release", "type", "type", "quit", "ctrl-c", "kill",
-    "stop", "suspend", "clock", "outage",
+    *("interrupt",) * 6, *("mute", "press", "release") * 2, *("type",) * 3, *ENDINGS,
+    *("stop", "suspend", "clock", "outage") * 2,
 )  # fmt: skip
 REASONS = (
     "PROHIBITED_INPUT_CONTENT", "RESPONSE_REJECTED", "MALFORMED_FUNCTION_CALL", "NEED_MORE_INPUT", "OUT_OF_PATIENCE",
@@ -134,8 +126,8 @@ def _run(dice: random.Random, typist: _Typist, number: int) -> Run:
         lines = [(dice.choice((0.0, 0.5, 3.0, 8.0, 20.0)), typist.line()) for _ in range(dice.randint(1, 4))]
     endless = mode == "both"
     needed = max(4.0 * len(script), sum(wait for wait, _ in lines))
-    end = dice.choice(("quit", "ctrl-c", "kill")) if endless or dice.random() < 0.25 else ""
-    deeds = tuple(_deed(dice, typist) for _ in range(dice.choice((0, 0, 1, 1, 2, 4))))
+    end = dice.choice(ENDINGS) if endless or dice.random() < 0.25 else ""
+    deeds = tuple(_deed(dice, typist) for _ in range(dice.choice((0, 0, 1, 2, 4, 8))))
     return Run(
         script=tuple(script),
         lines=tuple(lines) if mode != "file" else None,
