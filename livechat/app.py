@@ -148,16 +148,17 @@ async def converse(parts: Parts) -> int:
         )  # fmt: skip
 
     spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
-    leaving: asyncio.Task[None] | None = None
+    leaving = False
 
     def show(event: Output) -> None:
         nonlocal leaving
         display.show(event)
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
-            if leaving is None and (why := spend.over(spent)):
+            if not leaving and (why := spend.over(spent)):
                 display.show(Warned(f"{why}: the conversation ends here, and can be resumed"))
-                leaving = loop.create_task(_leave_after(parts.sink, runner))
+                leaving = True
+                runner.leave_when_heard()
         if isinstance(event, Handover) and runner is not None:
             store.measure(identity, day, summary(runner, 0))
 
@@ -181,8 +182,6 @@ async def converse(parts: Parts) -> int:
                 error = await runner.run()
             finally:
                 quitting.cancel()
-                if leaving is not None:
-                    leaving.cancel()
     except LivechatError as e:
         error = e
     finally:
@@ -254,12 +253,6 @@ async def _leave_on(quit_event: asyncio.Event, runner: Runner) -> None:
     runner.leave(hurry=True)
 
 
-async def _leave_after(sink: Sink, runner: Runner) -> None:
-    """Leave once the answer has been heard."""
-    await asyncio.sleep(sink.pending_ms() / 1000)
-    runner.leave()
-
-
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
     from livechat.server import handles, serve
@@ -296,7 +289,7 @@ async def _runner(
 
     if "google.genai.live" not in sys.modules:
         await asyncio.to_thread(load_sdk)
-    settings = parts.settings
+    settings, model = parts.settings, family(parts.settings.model)
     dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
     return Runner(
         begin=Begin(_resumptions(parts.resumed), len(turns)),
@@ -320,8 +313,10 @@ async def _runner(
             write=parts.trace,
             random=parts.random,
             ttl=settings.handle_ttl_s,
-            answer_s=family(settings.model).answer_s,
+            answer_s=model.answer_s,
+            silent=model.silent,
         ),
+        family=model,
         ttl=settings.handle_ttl_s,
         wall=parts.wall,
     )

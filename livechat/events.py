@@ -15,6 +15,9 @@ from livechat.errors import LivechatError
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
 Replay = Literal["missing", "all", "none"]  # of what waits for an answer: what the handle does not hold, and so on
 
+# A server's word on a question: it is at work, and more utterances may follow; or it has finished; or neither.
+Interaction = Literal["working", "idle", ""]
+
 Signal = Literal["start", "end", "stream end"]  # of the person's activity, and of the microphone for now
 Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key can ask for; "talk" toggles
 
@@ -122,10 +125,30 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOver:
-    """turnComplete or interrupted."""
+class Reopened:
+    """The last answer was not whole: the server says that it is still working on the question."""
 
     link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The server heard the person (voiceActivity, a transcript): whatever it says next, its session is not deaf."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """turnComplete or interrupted.
+
+    `status`: what the server says with it of the whole interaction, "" where it says nothing. `reason`: its
+    turnCompleteReason, "" where there is none.
+    """
+
+    link: int
+    status: Interaction = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +187,8 @@ Input = (
     | Asked
     | Replying
     | Replied
+    | Reopened
+    | Noticed
     | TurnOver
     | Stuck
     | Slept
@@ -201,6 +226,22 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A piece of an answer that comes as text of its own. Some models give one in place of sound."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The server is at work on a question, or has finished; said apart from any turnComplete."""
+
+    link: int
+    status: Interaction
+
+
+@dataclass(frozen=True, slots=True)
 class Thought:
     """A piece of what the model thinks, which is no part of its answer."""
 
@@ -228,7 +269,23 @@ class Counted:
     total_tokens: int
 
 
-Wire = Opened | Ended | HandleIn | GoAway | Replied | TurnOver | Audio | Heard | Said | Thought | CutIn | Counted
+Wire = (
+    Opened
+    | Ended
+    | HandleIn
+    | GoAway
+    | Replied
+    | Noticed
+    | TurnOver
+    | Status
+    | Audio
+    | Heard
+    | Said
+    | Written
+    | Thought
+    | CutIn
+    | Counted
+)
 
 # ---------------------------------------------------------------------------------------------- actions
 # What the machine asks of the runner.
@@ -456,6 +513,17 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """Whether the server is still working on the question, so that more of the answer is to come.
+
+    `active` false: no more is awaited, also where the model gave no answer at all.
+    """
+
+    active: bool
+    type: Literal["working"] = "working"
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """The server's own count for the last turn.
 
@@ -555,6 +623,7 @@ Output = (
     | Interrupted
     | Mic
     | Turn
+    | Working
     | Usage
     | Spent
     | Compression

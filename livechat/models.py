@@ -42,6 +42,8 @@ class Family:
     `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
     `answer_s`: after a question, how long no answer may have begun before the session counts as deaf (5).
     `thoughts`: it tells what it thinks, if asked in the setup.
+    `interactions`: a question may be answered in several turns, and is open until the server says IDLE (12).
+    `silent`: the model may choose to say nothing, so that silence alone proves no deaf session (12).
     `converses`: False for the special-purpose models, which transcribe or translate and never answer.
     """
 
@@ -50,12 +52,14 @@ class Family:
     text: Literal["realtime", "content"] = "realtime"
     answer_s: float = 10.0
     thoughts: bool = False
+    interactions: bool = False
+    silent: bool = False
     converses: bool = True
 
 
 _FAMILIES = (  # the first whose prefix fits
-    Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True),
-    Family("gemini-3.8-live"),
+    Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True, interactions=True, silent=True),
+    Family("gemini-3.8-live", silent=True),
     Family("gemini-3.5-transcribe", converses=False),
     Family("gemini-3.5-live-translate", converses=False),
     Family("gemini-3.1-flash-live", thoughts=True),
@@ -63,7 +67,7 @@ _FAMILIES = (  # the first whose prefix fits
     Family("gemini-2.5-flash-native-audio", text="content", thoughts=True),
 )
 _GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" [M 0.1]
-_UNKNOWN = Family("")
+_UNKNOWN = Family("", silent=True)  # newer than this table: it may do what the newest known ones do
 
 
 def bare(model: str) -> str:

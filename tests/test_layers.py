@@ -54,8 +54,12 @@ PURE: dict[str, set[str]] = {
     "session/gate.py": set(),
     "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
     "session/barge_in.py": set(),
+    "session/dialect.py": set(),
+    "session/interaction.py": set(),
     "session/machine.py": set(),
     "session/outbox.py": set(),
+    "session/pulse.py": set(),
+    "session/reasons.py": set(),
     "session/seeding.py": set(),
     "session/spend.py": set(),
     "session/transcript.py": set(),

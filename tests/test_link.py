@@ -34,6 +34,7 @@ from livechat.events import (
     Thought,
     TurnOver,
     Wire,
+    Written,
 )
 from livechat.models import api_version
 from livechat.server.tls import server_context
@@ -188,7 +189,7 @@ def test_bundled_fields_thoughts_and_odd_sound() -> None:
 def test_thoughts_are_heard_where_they_are_wanted_and_cut_to_a_length() -> None:
     thoughts = [{"text": "**Thinking**", "thought": True}, {"text": "x" * 9_000, "thought": True}, {"text": "no"}]
     seen = link_against(frames(content(modelTurn={"parts": thoughts})), thoughts=True)
-    assert seen.posted[1:-1] == [Thought(7, "**Thinking**"), Thought(7, "x" * 8_000)]
+    assert seen.posted[1:-1] == [Thought(7, "**Thinking**"), Thought(7, "x" * 8_000), Written(7, "no")]
     assert "Thinking" not in repr(seen.posted[1])
 
 

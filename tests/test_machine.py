@@ -35,8 +35,10 @@ from livechat.events import (
     Keep,
     Leave,
     LinkState,
+    Noticed,
     Opened,
     Person,
+    Reopened,
     Replied,
     Replying,
     Resumption,
@@ -165,14 +167,25 @@ def live(*handles: Resumption, turns: int = 0, draw: float = 0.5, ttl: float = T
 
 # ------------------------------------------------------------------------------------------------- table
 
-LINKED = (Opened, Ended, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck)  # they carry a link's number
+LINKED = (
+    Opened,
+    Ended,
+    HandleIn,
+    GoAway,
+    Replying,
+    Replied,
+    Reopened,
+    Noticed,
+    TurnOver,
+    Stuck,
+)  # they carry a link's number
 
 # What cannot happen, by construction. A new state or input type is neither here nor in the table.
 IMPOSSIBLE: dict[State, tuple[type, ...]] = {
     # The runner feeds Begin before anything else; no link has a number yet.
     State.NEW: (*LINKED, Leave, Tick),
     # A link says Opened before all else it hears, and the answer of the link before is over (Hold).
-    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, TurnOver, Stuck),
+    State.DIALING: (Begin, HandleIn, GoAway, Replying, Replied, Reopened, Noticed, Stuck),
     # A link opens once.
     State.LIVE: (Begin, Opened),
     State.MOVING: (Begin, Opened),
@@ -232,7 +245,8 @@ def test_nothing_is_done_once_it_is_over() -> None:
     assert line.at(State.OVER)
     everything: list[Input] = [
         Begin(), Opened(1, 1.0), Ended(1, "network"), HandleIn(1, "h"), GoAway(1, 0.0), Person(speaking=True),
-        Asked(), Replying(1), Replied(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(), Tick(),
+        Asked(), Replying(1), Replied(1), Reopened(1), Noticed(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(),
+        Tick(),
     ]  # fmt: skip
     assert {type(event) for event in everything} == set(get_args(Input))
     assert [line.feed(event) for event in everything] == [[]] * len(everything)

@@ -5,6 +5,7 @@ What the SDK does that a caller must know, each seen in its 3.4.0 source or run 
  - it waits for setupComplete for ever: there is a limit here
  - a message of unknown fields alone, or of no JSON object, raises anything and leaves the socket usable
  - a close becomes APIError with the close code; a send after it raises websockets' own ConnectionClosed
+ - messages that it would misread are put right before it reads them (dialect.py)
  - its default ping timeout kills healthy links, since the server's pongs come up to 30 s late
 """
 
@@ -18,6 +19,7 @@ import os
 import re
 import socket
 import ssl
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,20 +34,26 @@ from livechat.events import (
     GoAway,
     HandleIn,
     Heard,
+    Interaction,
+    Noticed,
     Opened,
     Replied,
     Said,
     Signal,
+    Status,
     Thought,
     TurnOver,
     Wire,
+    Written,
 )
 from livechat.models import family
+from livechat.session.dialect import readable
 from livechat.session.seeding import Content
 
 if TYPE_CHECKING:
     from google.genai import Client, errors, types
     from google.genai.live import AsyncSession
+    from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
 
     from livechat.settings import Settings
@@ -72,6 +80,8 @@ def load_sdk() -> None:
     finally:
         if was_on:
             gc.enable()
+    # A reason or a status that is newer than the SDK is no fault of the message that holds it.
+    warnings.filterwarnings("ignore", r"\S+ is not a valid ", UserWarning, r"google\.genai\._common")
 
 
 class Dialler:
@@ -221,17 +231,19 @@ class Link:
     def _hear(self, message: types.LiveServerMessage) -> None:
         """One server message may carry several things: each field of each is looked at (1.4)."""
         n, post = self.n, self._post
-        if content := message.server_content:
+        content = message.server_content
+        status = _status(content.interaction_status) if content else ""
+        if message.voice_activity or (content and content.waiting_for_input):
+            post(Noticed(n))
+        if content:
+            if status == "working" and not content.turn_complete:
+                post(Status(n, status))
             if content.input_transcription and content.input_transcription.text:
                 post(Heard(n, content.input_transcription.text))
             if content.output_transcription and content.output_transcription.text:
                 post(Said(n, content.output_transcription.text))
             for part in (content.model_turn.parts if content.model_turn else None) or ():
-                if self._thoughts and part.thought and part.text and part.text.strip():  # never spoken or stored (11)
-                    post(Thought(n, part.text[:MAX_THOUGHT]))
-                blob = part.inline_data
-                if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
-                    post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
+                self._hear_part(part)
             if content.interrupted:
                 post(CutIn(n))
             if content.generation_complete:
@@ -241,12 +253,31 @@ class Link:
             if prompt:
                 post(Counted(n, prompt, response, usage.total_token_count or prompt + response))
         if content and content.turn_complete:
-            post(TurnOver(n))
+            post(TurnOver(n, status, str(content.turn_complete_reason.value if content.turn_complete_reason else "")))
+        elif status == "idle":
+            post(Status(n, status))
         if update := message.session_resumption_update:
             handle = (update.new_handle or "") if update.resumable else ""
             post(HandleIn(n, handle, consumed=update.last_consumed_client_message_index))
         if message.go_away:
             post(GoAway(n, _seconds(message.go_away.time_left)))
+
+    def _hear_part(self, part: types.Part) -> None:
+        n, post = self.n, self._post
+        if part.text and part.text.strip():
+            if not part.thought:
+                post(Written(n, part.text))
+            elif self._thoughts:  # never spoken or stored (11)
+                post(Thought(n, part.text[:MAX_THOUGHT]))
+        blob = part.inline_data
+        if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
+            post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
+
+
+def _status(status: types.InteractionStatus | None) -> Interaction:
+    """The SDK's word for what a server does with a question; REQUIRES_ACTION is an older word for IDLE."""
+    word = str(status.value) if status else ""
+    return {"IN_PROGRESS": "working", "IDLE": "idle", "REQUIRES_ACTION": "idle"}.get(word, "")  # type: ignore[return-value]
 
 
 def _other_end(n: int, error: Exception) -> Ended:
@@ -288,6 +319,18 @@ def _close_event(n: int, error: errors.APIError | ConnectionClosed) -> Ended:
     return Ended(n, "network", 1006, cause.sent.reason if cause is not None and cause.sent else "")
 
 
+def _connection() -> type[ClientConnection]:
+    """The WebSocket connection, whose messages the SDK can read."""
+    from websockets.asyncio.client import ClientConnection
+
+    class Connection(ClientConnection):
+        async def recv(self, decode: bool | None = None) -> Any:  # the kind of its three overloads
+            raw = await super().recv(decode)
+            return readable(raw) if isinstance(raw, bytes) else readable(raw.encode()).decode()
+
+    return Connection
+
+
 def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
     from google import genai
     from google.genai import types
@@ -297,6 +340,7 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         "ping_timeout": None,
         "close_timeout": CLOSE_S,
         "max_size": MAX_MESSAGE,
+        "create_connection": _connection(),
     }
     if ca_pem or settings.ca_file:
         try:

@@ -19,7 +19,9 @@ Rules
     A handle that is refused, or that fails twice, is dropped with those its links handed out since;
     nothing is retried for ever.
  7. A question without an answer in time has a deaf session, whatever the link says: the link is left for
-    another, the next time the session too, and then it is left at that.
+    another, the next time the session too, and then it is left at that. Of a model that may choose silence, a
+    session that is well (`_well`) is never given up: such a question is asked once more, on the same session,
+    and only if nothing shows that it was heard.
  8. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
     was sent again, then the network.
 """
@@ -51,8 +53,10 @@ from livechat.events import (
     Keep,
     Leave,
     LinkState,
+    Noticed,
     Opened,
     Person,
+    Reopened,
     Replay,
     Replied,
     Replying,
@@ -66,6 +70,7 @@ from livechat.events import (
     Warned,
 )
 from livechat.models import ROTATE_AFTER_S
+from livechat.session.pulse import Pulse
 from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
 
 BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first retry is at once (6.2)
@@ -98,15 +103,19 @@ class State(Enum):
 class Machine:
     """States, handovers, back-off and the ladder. Times are seconds on the caller's clock."""
 
-    def __init__(self, *, random: Callable[[], float], ttl: float, answer_s: float = 10.0) -> None:
+    def __init__(
+        self, *, random: Callable[[], float], ttl: float, answer_s: float = 10.0, silent: bool = False
+    ) -> None:
         """`random` gives numbers in [0, 1) for the back-off's jitter; `ttl`: seconds a handle outlives its link.
 
-        `answer_s`: seconds after a question in which an answer begins, unless the session is deaf.
+        `answer_s`: seconds after a question in which an answer begins, unless the session is deaf. `silent`: the
+        model may choose to give none.
         """
         self.state = State.NEW
         self._random = random
         self._ttl = ttl
         self._answer_s = answer_s
+        self._silent = silent
         self._link = 0
         self._handles: list[Resumption] = []  # newest first, at most two
         self._dialled: Resumption | None = None
@@ -136,6 +145,9 @@ class Machine:
         self._question = False  # something that wants an answer has been asked, and none has begun
         self._deaf_at: float | None = None  # no answer by then: the session is deaf
         self._deaf = 0  # links in a row that were
+        self._noticed = False  # the server showed that it heard what was asked last
+        self._pulse = Pulse()  # of the handles, and of word that there is none
+        self._resumable = True  # by the newest of them: nothing is being generated
         self._turn_open = False
         self._owed = False  # an answer has begun and is not whole
         self._turn_over_at = 0.0
@@ -200,7 +212,8 @@ class Machine:
         self._want_move = ""
         self._leave_at = self._settle_at = None
         self._handle_at = None
-        self._turn_open = False
+        self._turn_open = self._noticed = False
+        self._pulse, self._resumable = Pulse(), True
         covers = self._dialled.covers if self._dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
         flow = Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
@@ -329,6 +342,8 @@ class Machine:
     # ------------------------------------------------------------------------------------------ live
 
     def _handle_in(self, event: HandleIn, now: float) -> list[Action]:
+        self._pulse.beat(now)
+        self._resumable = bool(event.handle)
         if not event.handle:
             return []
         newest = Resumption(event.handle, event.covers)
@@ -358,7 +373,10 @@ class Machine:
         if self._leave_at is not None and now >= (self._end_at if self._answer_due() else self._leave_at):
             return self._move(now)
         if self._deaf_at is not None and now >= self._deaf_at:
-            return self._deafened(now)
+            if self._owed:  # what is asked meanwhile is answered after it, and Stuck is for an answer that stops
+                self._deaf_at = now + self._answer_s
+            else:
+                return self._deafened(now)
         if not self._want_move and now >= self._opened_at + ROTATE_AFTER_S:
             self._want_move = "our own time limit for one connection"
         return self._move_if_quiet(now)
@@ -409,12 +427,20 @@ class Machine:
         """Rule 7."""
         self._deaf_at = None
         self._deaf += 1
-        if self._deaf > DEAF_LINKS:
+        well = self._well(now)
+        if self._deaf > DEAF_LINKS or (well and (self._noticed or self._deaf == DEAF_LINKS)):
             self._question = False
             return [Show(Warned("there is no answer to this", "say it again, or in other words")), Forgo()]
         if self._deaf == DEAF_LINKS and self._handles:
             self._drop_handles(self._of_dead_session())
         return self._leave_behind("the server heard a question and did not answer", now)
+
+    def _well(self, now: float) -> bool:
+        """Nothing but the missing answer speaks against this session, and the model may choose to give none.
+
+        A poisoned session never ends the answer that it never gives: no handle comes. A dead link gives none either.
+        """
+        return self._silent and self._handle_at is not None and self._resumable and not self._pulse.stopped(now)
 
     def _leave_behind(self, why: str, now: float) -> list[Action]:
         """This link is no good, though it is open."""
@@ -439,6 +465,7 @@ class Machine:
         self._speaking = event.speaking
         self._deaf_at = None
         if event.speaking:
+            self._noticed = False
             self._speaking_since = now
             self._asked_until = None
         else:
@@ -449,8 +476,13 @@ class Machine:
 
     def _asked(self, _: Asked, now: float) -> list[Action]:
         self._asked_until = now + ANSWER_S
+        self._noticed = False
         self._expect(now)
         return self._dial(now) if self.state is State.RESTING else []
+
+    def _heard(self, _: Noticed, __: float) -> list[Action]:
+        self._noticed = True
+        return []
 
     def _expect(self, now: float) -> None:
         self._question = True
@@ -473,6 +505,11 @@ class Machine:
             self._turn_open = False
         return []
 
+    def _reopened(self, _: Reopened, __: float) -> list[Action]:
+        self._turns -= 1
+        self._turn_open = self._owed = True
+        return []
+
     def _left_at(self, event: Input) -> list[Action]:
         """Rule 2: a question of the link before counts as answered, and is not owed an answer by the next."""
         if isinstance(event, Replied):
@@ -481,7 +518,7 @@ class Machine:
         return []
 
     def _turn_over(self, _: TurnOver, now: float) -> list[Action]:
-        self._turn_open = False
+        self._turn_open = self._owed = False
         return self._move_if_quiet(now)
 
     # ------------------------------------------------------------------------------------------ leaving
@@ -545,6 +582,7 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.DIALING, Slept): _M._slept,
     (_S.DIALING, Leave): _M._leave_unlinked,
     (_S.DIALING, Tick): _M._ignore,
+    (_S.DIALING, TurnOver): _M._ignore,  # a key silences what still sounds of the answer before
     # it takes input
     (_S.LIVE, Ended): _M._dropped,
     (_S.LIVE, HandleIn): _M._handle_in,
@@ -553,6 +591,8 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.LIVE, Asked): _M._asked,
     (_S.LIVE, Replying): _M._replying,
     (_S.LIVE, Replied): _M._replied,
+    (_S.LIVE, Reopened): _M._reopened,
+    (_S.LIVE, Noticed): _M._heard,
     (_S.LIVE, TurnOver): _M._turn_over,
     (_S.LIVE, Stuck): _M._stuck,
     (_S.LIVE, Slept): _M._slept,
@@ -566,6 +606,8 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.MOVING, Asked): _M._asked,
     (_S.MOVING, Replying): _M._ignore,
     (_S.MOVING, Replied): _M._replied,
+    (_S.MOVING, Reopened): _M._reopened,
+    (_S.MOVING, Noticed): _M._ignore,
     (_S.MOVING, TurnOver): _M._ignore,
     (_S.MOVING, Stuck): _M._ignore,
     (_S.MOVING, Slept): _M._slept,
@@ -591,6 +633,8 @@ TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] =
     (_S.LEAVING, Asked): _M._ignore,
     (_S.LEAVING, Replying): _M._ignore,
     (_S.LEAVING, Replied): _M._replied,
+    (_S.LEAVING, Reopened): _M._ignore,
+    (_S.LEAVING, Noticed): _M._ignore,
     (_S.LEAVING, TurnOver): _M._ignore,
     (_S.LEAVING, Stuck): _M._ignore,
     (_S.LEAVING, Slept): _M._ignore,

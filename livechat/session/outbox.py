@@ -73,6 +73,7 @@ class Outbox:
         self._forgone_to = -1  # the last index of it
         self._speech_from: int | None = None  # first index of the speech going on now
         self._waiting_ms = 0  # speech in `_items`
+        self._settled: list[Item] = []  # what the last answer retired
         self.captured_ms = 0
         self.sent_ms = 0
         self.replayed_ms = 0
@@ -143,11 +144,34 @@ class Outbox:
 
     def answered(self, mark: Mark) -> None:
         """The question up to and including `mark` has its answer: it is never sent again."""
-        for index, item in list(self._items.items()):
-            if item.kept and item.sent and index <= (mark.text if item.text else mark.speech):
-                self._remove(index)
+        self._settled = self._asked(mark)
+        for item in self._settled:
+            self._remove(item.index)
         if mark.speech >= self._forgone_to:
             self._forgone_ms = 0
+
+    def reopened(self) -> None:
+        """What was answered last has no whole answer yet: it waits again, and a later link is given it again."""
+        self._items = dict(sorted((self._items | {item.index: item for item in self._settled}).items()))
+        self._waiting_ms += FRAME_MS * sum(item.speech for item in self._settled)
+        self._settled = []
+
+    def asks_since(self, mark: Mark) -> bool:
+        """Whether this link was given a question, up to `mark`, that has no answer yet."""
+        return any(item.speech or item.text for item in self._asked(mark))
+
+    def again(self, mark: Mark) -> None:
+        """Send the question up to `mark` once more on this link, before whatever comes."""
+        asked = self._asked(mark)
+        self._unsent.extendleft(item.index for item in reversed(asked))
+        self.replayed_ms += FRAME_MS * sum(item.speech for item in asked)
+
+    def _asked(self, mark: Mark) -> list[Item]:
+        """What of the question up to `mark` waits for an answer and was sent."""
+        items = self._items.items()
+        return [
+            item for at, item in items if item.kept and item.sent and at <= (mark.text if item.text else mark.speech)
+        ]
 
     def consumed(self, message: int) -> None:
         """The newest handle holds what this link was sent up to this message, its setup being number 0.

@@ -19,12 +19,10 @@ from livechat.errors import LivechatError, LostError
 from livechat.events import (
     Action,
     Asked,
-    Audio,
     Begin,
     Command,
     Compression,
     Counted,
-    CutIn,
     Dial,
     Expire,
     Finish,
@@ -34,7 +32,6 @@ from livechat.events import (
     HandleState,
     Handover,
     Hang,
-    Heard,
     Hold,
     Input,
     Keep,
@@ -43,25 +40,23 @@ from livechat.events import (
     Mic,
     Output,
     Person,
-    Replied,
-    Said,
     Show,
     Signal,
     Slept,
     Speaking,
-    Thought,
     Tick,
-    TurnOver,
     Usage,
     Warned,
     Wire,
 )
+from livechat.models import Family
 from livechat.session.barge_in import BargeIn
 from livechat.session.gate import TAIL_MS, Gate
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Outbox
 from livechat.session.seeding import Content, seed
 from livechat.session.transcript import Transcript
+from livechat.session.turns import Content as Told
 from livechat.session.turns import Ledger, Resampler, Turns
 
 METER_S = 0.1  # levels on the screen: ten a second
@@ -122,6 +117,7 @@ class Runner:
         show: Callable[[Output], None],
         transcript: Transcript,
         machine: Machine,
+        family: Family,
         ttl: float,
         wall: Callable[[], float],
     ) -> None:
@@ -132,7 +128,7 @@ class Runner:
         `fast`: the source is faster than speech; it is made to wait for the link, and while an answer is given.
         `barge_in`: what stops the model's voice when the person speaks; None leaves that to the server.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
-        `wall`: the time of day in seconds, which goes on while the computer sleeps.
+        `family`: what the model does. `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
@@ -153,8 +149,11 @@ class Runner:
             resampler=resampler,
             ledger=ledger,
             show=show,
-            feed=lambda kind: self._feed(kind(self._number())),
+            feed=self._feed,
+            link=self._number,
             now=self._now,
+            interactions=family.interactions,
+            silent=family.silent,
         )
         self.links = 0
         self.longest_gap_ms = 0.0
@@ -164,6 +163,7 @@ class Runner:
         self._flow: Flow | None = None  # a link that is open and has not been given its context yet
         self._flowing = False
         self._dropped_before = 0  # before the handover going on
+        self._leave_when_heard = False
         self._wake = asyncio.Event()
         self._error: LivechatError | None = None
         self._lost: LivechatError | None = None  # what ended it here, and not in the machine
@@ -206,6 +206,10 @@ class Runner:
     def leave(self, *, hurry: bool = False) -> None:
         """End the conversation: once its last handle is here, or at once. From the loop's thread."""
         self._inbox.put_nowait(Leave(hurry))
+
+    def leave_when_heard(self) -> None:
+        """End the conversation once the answer going on is whole and has been heard."""
+        self._leave_when_heard = True
 
     async def _next(self) -> Input | Wire:
         deadline = self._machine.deadline()
@@ -266,13 +270,15 @@ class Runner:
             return
         self.turns.alive()
         match event:
-            case Audio() | Said() | Thought() | Heard() | CutIn() | Replied() | TurnOver():
+            case _ if isinstance(event, Told):
                 # From Hold on, what a link still says of an answer is cut off: it is asked for again.
                 if self._flowing or self._flow is not None:
                     self.turns.take(event)
+                    self._wake.set()  # it may ask again
             case Counted():
                 self._count(event)
             case HandleIn(_, handle, _, consumed):
+                self.turns.handle(resumable=bool(handle))
                 if not handle:
                     self._show(HandleState("", resumable=False, expires_in_s=0.0))
                 elif consumed is not None:
@@ -449,7 +455,10 @@ class Runner:
                 self._show(spoke := speaking)
             self._show(Levels(self._mic_level, self._sink.level()))
             if late := self.turns.overdue():
-                self._inbox.put_nowait(late(self._number()))
+                self._inbox.put_nowait(late)
+            if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
+                self._leave_when_heard = False
+                self.leave()
             if self._ended_at is not None:
                 self._listened_s += METER_S if self._flowing else 0.0
                 if self._all_said(at - max(self._ended_at, self._flowing_at)):

@@ -28,14 +28,20 @@ class Traced(Machine):
     """A machine that writes down each of its steps."""
 
     def __init__(
-        self, *, write: Callable[[str], object], random: Callable[[], float], ttl: float, answer_s: float
+        self,
+        *,
+        write: Callable[[str], object],
+        random: Callable[[], float],
+        ttl: float,
+        answer_s: float,
+        silent: bool = False,
     ) -> None:
         """`write` takes whole lines. The rest is Machine's."""
         self._write = write
         self._draw = random
         self._drawn: list[float] = []
-        super().__init__(random=self._remembered, ttl=ttl, answer_s=answer_s)
-        self._line({"ttl": ttl, "answer_s": answer_s})
+        super().__init__(random=self._remembered, ttl=ttl, answer_s=answer_s, silent=silent)
+        self._line({"ttl": ttl, "answer_s": answer_s, "silent": silent})
 
     def _remembered(self) -> float:
         self._drawn.append(self._draw())
@@ -90,7 +96,9 @@ def replay(lines: Iterable[str]) -> Iterator[str]:
         try:
             step = json.loads(line)
             if machine is None:
-                machine = Machine(random=lambda: draws.pop(0), ttl=step["ttl"], answer_s=step["answer_s"])
+                machine = Machine(
+                    random=lambda: draws.pop(0), ttl=step["ttl"], answer_s=step["answer_s"], silent=step["silent"]
+                )
                 continue
             event, draws[:], at = decode(step["input"]), step["draws"], float(step["at"])
         except (ValueError, KeyError, TypeError) as e:

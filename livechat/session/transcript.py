@@ -23,6 +23,7 @@ class Transcript:
         self._known = ""  # heard once already, on a link that was lost before the answer came
         self._ahead = ""  # heard of the next question while this one is being answered
         self._last_model = ""  # of the last exchange, as it came
+        self._spoken = self._written = ""  # of this answer: what came with its sound, and what came as text
 
     @property
     def user(self) -> str:
@@ -57,9 +58,25 @@ class Transcript:
         last = self.turns[-1]
         return (user or model).strip() in (last.user if user else last.model)
 
-    def said(self, piece: str) -> None:
-        """A piece of the answer."""
-        self.model += piece
+    def said(self, piece: str) -> bool:
+        """A piece of the answer's sound. False if it has come as text already."""
+        self._spoken += piece
+        return self._add(piece, new=not _holds(self._written, self._spoken))
+
+    def written(self, piece: str) -> bool:
+        """A piece of the answer that comes as text. False if it is what the sound says."""
+        self._written += piece
+        return self._add(piece, new=not _holds(self._spoken, self._written))
+
+    def _add(self, piece: str, *, new: bool) -> bool:
+        if new:
+            self.model += piece
+        return new
+
+    def pause(self) -> None:
+        """One utterance of the answer is over; the next one is another sentence."""
+        if self.model.strip():
+            self.model = self.model.rstrip() + " "
 
     def fresh(self) -> str:
         """What was heard of the question and not shown as final yet: not what a new link hears again."""
@@ -73,7 +90,7 @@ class Transcript:
 
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
-        self._heard = self.model = self._ahead = ""
+        self._heard = self.model = self._ahead = self._spoken = self._written = ""
         self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
 
     def close(self) -> Exchange:
@@ -83,6 +100,7 @@ class Transcript:
         if self.heard_text:  # else it is still to be heard again, after something typed
             self._known = ""
         self._last_model = self.model
+        self._spoken = self._written = ""
         self._heard, self.model, self._ahead = self._ahead, "", ""
         self._typed.clear()
         self._echo.clear()
@@ -92,6 +110,11 @@ class Transcript:
         """More of the last answer comes, though it was said to be over."""
         self._typed = [self.turns.pop().user]
         self.model = self._last_model
+
+
+def _holds(text: str, part: str) -> bool:
+    """Whether `part` stands in `text`, whatever the white space."""
+    return "".join(part.split()) in "".join(text.split())
 
 
 def _joined(before: str, piece: str) -> str:

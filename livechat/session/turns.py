@@ -14,16 +14,20 @@ from typing import Protocol
 
 from livechat.audio.base import OUTPUT_RATE, Sink
 from livechat.events import (
+    Asked,
     Audio,
     CutIn,
     Heard,
     Interrupted,
     ModelText,
+    Noticed,
     Output,
+    Reopened,
     Replied,
     Replying,
     Resumption,
     Said,
+    Status,
     Stuck,
     Thought,
     ThoughtText,
@@ -31,19 +35,28 @@ from livechat.events import (
     TurnOver,
     UserText,
     Warned,
+    Working,
+    Written,
 )
+from livechat.events import Interaction as Word
 from livechat.session.barge_in import BargeIn
+from livechat.session.interaction import Interaction
 from livechat.session.outbox import Mark, Outbox
+from livechat.session.pulse import Pulse
+from livechat.session.reasons import ASK_AGAIN, explained
 from livechat.session.transcript import Transcript
 
 LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
 STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
+PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
+AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
-Content = Audio | Said | Thought | Heard | CutIn | Replied | TurnOver  # what a link says of questions and answers
-Feed = Callable[[type[Replying | Replied | TurnOver]], None]
+# What a link says of questions and answers.
+Content = Audio | Said | Written | Thought | Heard | Noticed | CutIn | Replied | Status | TurnOver
+Feed = Callable[[Replying | Replied | Reopened | Noticed | TurnOver | Asked], None]
 
 
 class Ledger(Protocol):
@@ -79,11 +92,19 @@ class Turns:
         ledger: Ledger,
         show: Callable[[Output], None],
         feed: Feed,
+        link: Callable[[], int],
         now: Callable[[], float],
+        interactions: bool,
+        silent: bool,
     ) -> None:
-        """`feed` tells the machine that an answer begins, is whole, or is over, on the link that lives."""
+        """`feed` tells the machine that an answer begins, is whole, or is over, on the link that lives, `link`.
+
+        `interactions`, `silent`: what the model does (models.Family).
+        """
         self._outbox, self._transcript, self._sink, self._barge_in = outbox, transcript, sink, barge_in
         self._ledger, self._show, self._feed, self._now = ledger, show, feed, now
+        self._link, self._silent = link, silent
+        self._interaction = Interaction(announced=interactions)
         self._resampler = resampler
         self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
         self.count = 0  # answered in this run
@@ -93,10 +114,18 @@ class Turns:
         self.more_until = 0.0  # a turn was said to be over, and more of its answer may come until then
         self._mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
+        self._content = False  # something of an answer came, and not the server's word alone that it is at work
+        self._counted = False  # this answer is, though more of it may come
+        self._noticed = False  # the server showed that it heard what is asked
+        self._passed_over = False  # what is asked was heard, and the server does nothing about it
+        self._repeated_once = False  # what is asked was asked again on this link, because nothing came back
+        self._working = False  # it was shown that the server is at work
+        self._over_due = False  # a turn was closed here before the server said so; it may say so yet
+        self._over_at = -math.inf  # when a turnComplete came last
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
-        self._alive_at = 0.0  # when a link last said anything
+        self._pulse = Pulse()  # of the link
         self._piece_at = 0.0  # when the last of an answer came
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._final_to = 0  # so many characters of the answer going on have been shown as final
@@ -117,14 +146,20 @@ class Turns:
         """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
         return len(self._transcript.turns) + (1 if self._replied else 0)
 
-    def overdue(self) -> type[TurnOver | Stuck] | None:
+    def overdue(self) -> TurnOver | Stuck | None:
         """What a server has left out, or what that means; None while all is well."""
         at = self._now()
+        over = TurnOver(self._link(), "idle")
         if self._replied and at > self._play_until:
-            return TurnOver
+            return over
+        if self._mark is not None and self._interaction.paused:
+            if not self._interaction.expired(at):
+                return None
+            dead = self._interaction.working and (not self._content or self._pulse.stopped(at))
+            return Stuck(self._link()) if dead else over
         if self.incomplete and at > self._piece_at + STUCK_S:
             # A link that says other things has said all of its answer; some servers never say so (C2).
-            return TurnOver if self._alive_at > self._piece_at + STUCK_S / 2 else Stuck
+            return over if self._pulse.last > self._piece_at + STUCK_S / 2 else Stuck(self._link())
         return None
 
     # ---------------------------------------------------------------------------------- what the person does
@@ -134,6 +169,7 @@ class Turns:
         self.speaking = speaking
         self._unasked = False
         if speaking:
+            self._ask_anew()
             self._late_until = min(self._late_until, self._now() + LATE_S)
         else:
             self._asked_at = self._now() - late_ms / 1000
@@ -141,6 +177,7 @@ class Turns:
 
     def typed(self, line: str) -> None:
         """They typed something, which goes into the outbox."""
+        self._ask_anew()
         self._unasked = False
         self._late_until = min(self._late_until, self._now() + LATE_S)
         self._transcript.typed(line)
@@ -151,10 +188,12 @@ class Turns:
 
     def interrupt(self) -> None:
         """Silence the model. A server cannot be told to stop: the rest is dropped until it says it is over."""
-        more_to_come = self.incomplete
+        more_to_come, working = self.incomplete, self._interaction.working
         self._cut_in()
         if more_to_come:
             self._late_until = math.inf
+        if working:
+            self._interaction.told("working", self._now())
 
     async def until_free(self) -> None:
         """Wait until nothing is asked, and nothing is being answered; then something is."""
@@ -169,6 +208,8 @@ class Turns:
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._unasked = not self._outbox.waiting()
+        self._pulse = Pulse()
+        self._over_due = self._repeated_once = self._noticed = self._passed_over = False
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
@@ -184,17 +225,27 @@ class Turns:
         self._late_until = self.more_until = 0.0
         self._final_to = 0
         self._transcript.lost()
+        self._end_interaction()
 
     def forgo(self) -> None:
         """No answer will come to what was asked."""
         self._outbox.answered(self._outbox.sent_mark())
         if self._transcript.user:
             self._transcript.close()
+            self._feed(Replied(self._link()))
+        self._show(Working(active=False))
+        self._noticed = self._repeated_once = self._passed_over = False
         self._check_free()
+
+    def handle(self, *, resumable: bool) -> None:
+        """A resumption update came; a `resumable` one while nothing is being generated (2.2)."""
+        heard = self._noticed and self._mark is None and not self.speaking and bool(self._transcript.heard_text)
+        late = self._asked_at is not None and self._now() - self._asked_at > PASSED_S
+        self._passed_over = self._silent and resumable and heard and late
 
     def alive(self) -> None:
         """The link said something, whatever it was."""
-        self._alive_at = self._now()
+        self._pulse.beat(self._now())
 
     # ---------------------------------------------------------------------------------- what the link says
 
@@ -207,25 +258,165 @@ class Turns:
                     self._play_until = max(self._play_until, self._now() + TURN_END_S) + len(pcm) / (2 * rate)
             case Said(_, text):
                 if not self._repeated(model=text) and self._reply():
-                    self._transcript.said(text)
-                    self._show(ModelText(self._not_final(), final=False))
-                    self._record()
+                    self._answer_text(new=self._transcript.said(text))
+            case Written(_, text):
+                if self._reply():
+                    self._answer_text(new=self._transcript.written(text))
             case Heard(_, text):
+                self._notice()
                 if not self._repeated(user=text):
+                    self._unasked = False
                     self._hear(text)
+            case Noticed():
+                self._unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
+                self._notice()
             case Thought(_, text):
+                self._notice()
                 if self._now() >= self._late_until:
                     self._show(ThoughtText(text))
             case CutIn():
                 self._cut_in()
             case Replied():
+                if not self._interaction.announced:
+                    self._complete()
+                self._sink.finish()
+                if not self._interaction.working:
+                    self._late_until = 0.0  # all of what was cut into is here
+            case Status(_, status):
+                self._told(status)
+                self._show_work()
+            case TurnOver(_, status, reason):
+                if reason:
+                    self._show_question()
+                    self._show(Warned(explained(reason), ASK_AGAIN))
+                if status == "working":
+                    self._told(status)
+                else:
+                    self._interaction.told(status, self._now())
+                self._take_over(reason)
+                self._over_at = self._now()
+                self._show_work()
+
+    def _notice(self) -> None:
+        if not self._noticed:
+            self._noticed = True
+            self._feed(Noticed(self._link()))
+
+    def _answer_text(self, *, new: bool) -> None:
+        if new:
+            self._show(ModelText(self._not_final(), final=False))
+            self._record()
+
+    # ---------------------------------------------------------------------- the server's word on the whole
+
+    def _told(self, word: Word) -> None:
+        """The server is at work on the question, or has finished, whatever turns it was in."""
+        if not word:
+            return
+        was_paused = self._interaction.paused
+        self._interaction.told(word, self._now())
+        if word == "idle":
+            if self._mark is None:
+                self._late_until = 0.0
+            elif was_paused:
+                self._end()
+            elif self._content:
                 self._complete()
-                self._late_until = 0.0  # all of what was cut into is here
-            case TurnOver():
-                if self.incomplete:
-                    self.more_until = self._now() + MORE_S
-                self._turn_over()
-                self._feed(TurnOver)
+            return
+        just_over = self._now() - self._over_at < MORE_S and not self._transcript.user
+        if self._replied or (self._mark is None and just_over and not self._outbox.waiting()):
+            self._reopen()
+        elif self._mark is None and self._outbox.asks_since(self._outbox.sent_mark()):
+            self._begin()
+
+    def _show_work(self) -> None:
+        """Say so when the server has more to say to a question, and when it has no more."""
+        working = self._mark is not None and self._interaction.working
+        if working != self._working:
+            self._working = working
+            self._show(Working(working))
+
+    def _reopen(self) -> None:
+        """What seemed the whole answer was one utterance of it."""
+        if self._mark is None and not self._reopen_last():
+            return
+        self._replied = False
+        self._outbox.reopened()
+        self._feed(Reopened(self._link()))
+
+    def _reopen_last(self) -> bool:
+        """Go on with the exchange that seemed over. False if there is none."""
+        if not self._transcript.turns:
+            return False
+        self._transcript.reopen()
+        self._final_to = len(self._transcript.model)
+        self._mark = self._outbox.sent_mark()
+        self._content = self._counted = True  # as often as it is answered, it counts once
+        self._free.clear()
+        return True
+
+    def _take_over(self, reason: str) -> None:
+        """A turnComplete: the end of an answer, of an utterance of it, or of a question without an answer."""
+        if self._mark is None:
+            self._over_without_answer(reason)
+        elif not self._interaction.utterance_over(self._now()):
+            self._finalise(cut=False)
+            self._sink.finish()
+            self._transcript.pause()
+        else:
+            if self.incomplete and not self._interaction.announced:
+                self.more_until = self._now() + MORE_S
+            self._end()
+
+    def _end(self) -> None:
+        """The server has no more to say to the question."""
+        if not self._content:
+            self._silence()
+            return
+        self._turn_over()
+        self._feed(TurnOver(self._link()))
+
+    def _over_without_answer(self, reason: str) -> None:
+        if not self._interaction.working:
+            self._late_until = 0.0
+        again = self._now() - self._over_at < AT_ONCE_S
+        due, self._over_due = self._over_due, False
+        mark = self._outbox.sent_mark()
+        asked = not self.speaking and self._outbox.asks_since(mark)
+        if due or (again and not reason) or not asked:
+            self._feed(TurnOver(self._link()))
+        elif not reason and not self._repeated_once and not (self._noticed and self._silent):
+            # The turn was empty, and nothing shows that the question was heard.
+            self._repeated_once = True
+            self._transcript.lost()
+            self._outbox.again(mark)
+            self._feed(Asked())
+        else:
+            if not reason:
+                self._show(Warned("the model gave no answer to this", ASK_AGAIN))
+            self._silence()
+
+    def _silence(self) -> None:
+        """The question is over without an answer, by the server's own word."""
+        self._mark = None
+        self._show_question()
+        self._feed(Replying(self._link()))
+        self.forgo()
+        self._feed(TurnOver(self._link()))
+        self._end_interaction()
+
+    def _end_interaction(self) -> None:
+        self._interaction.reset()
+        self._content = self._counted = self._noticed = self._passed_over = False
+        self._show_work()
+
+    def _ask_anew(self) -> None:
+        """A new question begins: what was said of the one before says nothing of it."""
+        if self._passed_over:
+            self._silence()
+        self._noticed = False
+        if self._mark is None:
+            self._interaction.reset()
 
     def _repeated(self, **piece: str) -> bool:
         """A session that was taken up may say its last words again (2.4); nobody has asked it anything."""
@@ -236,22 +427,29 @@ class Turns:
         if self._now() < self._late_until:
             return False
         self._piece_at = self._now()
+        self._interaction.more()
         if self._goes_on():
             if self._mark is None:
-                self._transcript.reopen()
-                self._final_to = len(self._transcript.model)
-                self._mark = self._outbox.sent_mark()
-                self._replied = True  # as often as it is answered, it counts once
-                self._free.clear()
+                self._replied = self._reopen_last()
         elif self._mark is None or self._replied:
             self._turn_over()  # a server may leave turnComplete out (C2)
-            self._mark = self._outbox.sent_mark()
-            self._show_question()
+            self._begin()
+        if not self._content:
+            self._content = True
             self._reply_ms = None if self._asked_at is None else (self._now() - self._asked_at) * 1000
             self._asked_at = None
             self._play_until = self._now() + TURN_END_S
-            self._feed(Replying)
         return True
+
+    def _begin(self) -> None:
+        """The server answers, or says that it is at work: what it was given last is being answered."""
+        if not self._interaction.working:
+            self._interaction.reset()
+        self._mark = self._outbox.sent_mark()
+        self._content = self._counted = self._over_due = self._unasked = False
+        self._piece_at = self._now()
+        self._show_question()
+        self._feed(Replying(self._link()))
 
     def _goes_on(self) -> bool:
         """Whether what comes is of an answer that seemed whole: nothing has been asked since."""
@@ -270,11 +468,13 @@ class Turns:
         self._replied = True
         self._sink.finish()
         self._cuts = 0
-        self.count += 1
         self._finalise(cut=cut)
-        self._show(Turn(self.count, self._reply_ms))
+        if not self._counted:
+            self.count += 1
+            self._show(Turn(self.count, self._reply_ms))
+            self._counted = True
         self._record()
-        self._feed(Replied)
+        self._feed(Replied(self._link()))
 
     def _finalise(self, *, cut: bool) -> None:
         if text := self._not_final():
@@ -292,7 +492,8 @@ class Turns:
         if cut:
             self.more_until = 0.0
         self._mark = None
-        self._replied = False
+        self._replied = self._repeated_once = False
+        self._end_interaction()
         self._check_free()
 
     def _at_output_rate(self, pcm: bytes, rate: int) -> bytes:
@@ -311,16 +512,18 @@ class Turns:
             return
         self._show(Interrupted(round(unplayed, 1)))
         more_to_come = self.incomplete
+        self._over_due = self._mark is not None
         self._turn_over(cut=True)
         if more_to_come:
             self._late_until = self._now() + LATE_S
-        self._feed(TurnOver)
+        self._feed(TurnOver(self._link()))
 
     def _hear(self, text: str) -> None:
         self._late_until = 0.0  # the next question is heard: what comes now is its answer
         if self._replied and (self.speaking or self._asked_at is not None):
+            self._over_due = True
             self._turn_over()  # a server may leave turnComplete out (C2): this is the next question
-            self._feed(TurnOver)
+            self._feed(TurnOver(self._link()))
         ahead = self._mark is not None and not self._replied and self._outbox.only_later_speech(self._mark)
         if not self._transcript.heard(text, ahead=ahead) or ahead:
             return

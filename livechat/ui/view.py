@@ -6,6 +6,7 @@ leave; mosh's `terminaloverlay` is the model. The state words, first match wins:
 * connecting, handing over, waiting to retry: there is no link now; the middle one once there has been one
 * resting: there is none, and none is needed until the person speaks or types
 * hearing you, speaking: as `Speaking` says, the person first, since a person cuts in
+* still working: the server said that more of the answer is to come
 * thinking: the person has ended, or typed, and nothing has come back yet
 * muted; press space: the microphone is shut, until the key to talk is pressed
 * listening, or `typing only` when the conversation has no microphone
@@ -31,7 +32,7 @@ STALE_S = 1.0  # levels older than this are shown as silence
 FLOOR_DB, FULL_DB = -60.0, -6.0  # the two ends of a meter
 
 SIGNS = {
-    "connecting": "◌", "listening": "○", "hearing you": "●", "thinking": "…", "speaking": "»",
+    "connecting": "◌", "listening": "○", "hearing you": "●", "thinking": "…", "speaking": "»", "still working": "…",
     "handing over": "↻", "waiting to retry": "‖", "typing only": "›", "muted": "×", "press space": "␣",
     "resting": "∙", "ended": "■",
 }  # fmt: skip
@@ -91,6 +92,7 @@ class ViewState:
         self._asked_at: float | None = None  # since when an answer is due
         self._worded = False  # the question was typed or transcribed, so it is no mere noise
         self._answering = False
+        self._working = False  # more of the answer is to come, by the server's word
         self._reply_ms: float | None = None
         self._dropped_ms = 0.0
         self._spent: ev.Spent | None = None
@@ -134,6 +136,10 @@ class ViewState:
             case ev.Turn():
                 self._answering, self._reply_ms = False, event.reply_ms
                 self._asked_at, self._worded = None, False
+            case ev.Working():
+                self._working = event.active
+                if not event.active:
+                    self._answering, self._asked_at, self._worded = False, None, False
             case ev.Compression():
                 self._compressed, self._compressed_at = event, now
             case ev.Spent():
@@ -212,6 +218,8 @@ class ViewState:
             return "hearing you"
         if self._speaking.model:
             return "speaking"
+        if self._working:
+            return "still working"
         if self._asked_at is not None and (self._worded or now - self._asked_at < NOISE_S):
             return "thinking"
         if self._mic != "open":

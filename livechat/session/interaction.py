@@ -1,0 +1,60 @@
+"""Whether the server has more to say to a question, by its own word (LIVE_API.md 12).
+
+Pure. Some models answer one question in several utterances, each with a turnComplete of its own. They say
+IN_PROGRESS until the last one, and IDLE then. A server may leave IDLE out, so what is said last has a limit.
+"""
+
+from __future__ import annotations
+
+from livechat.events import Interaction as Word
+
+IDLE_S = 30.0  # after IN_PROGRESS, with nothing more of the answer: IDLE was left out
+GRACE_S = 1.0  # after a turnComplete without a status: the status may come in a message of its own
+
+
+class Interaction:
+    """One question's, from the first of its answer to the end. Times are seconds on the caller's clock."""
+
+    def __init__(self, *, announced: bool) -> None:
+        """`announced`: the model is known to say IDLE, so generationComplete is not the end of an answer."""
+        self.announced = announced
+        self._word: Word = ""
+        self._ends_at: float | None = None
+
+    @property
+    def working(self) -> bool:
+        """The server said that it is at work, and has not said that it is done."""
+        return self._word == "working"
+
+    @property
+    def paused(self) -> bool:
+        """An utterance is over, and perhaps not the answer."""
+        return self._ends_at is not None
+
+    def told(self, word: Word, now: float) -> None:
+        """The server's word; "" is none, and changes nothing."""
+        if not word:
+            return
+        self._word = word
+        if word == "working":
+            self.announced = True
+            self._ends_at = now + IDLE_S
+
+    def utterance_over(self, now: float) -> bool:
+        """A turnComplete came. Whether the answer is over with it."""
+        if self._word == "idle" or not self.announced:
+            return True
+        self._ends_at = now + (IDLE_S if self.working else GRACE_S)
+        return False
+
+    def more(self) -> None:
+        """Something of the answer came."""
+        self._ends_at = None
+
+    def expired(self, now: float) -> bool:
+        """The server has had its time to go on, or to say that it has finished."""
+        return self._ends_at is not None and now > self._ends_at
+
+    def reset(self) -> None:
+        """The question is over, or its link is."""
+        self._word, self._ends_at = "", None
