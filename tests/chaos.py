@@ -4,9 +4,10 @@
     python -m tests.chaos --one 17 -v             # one of them, with all that happened
     python -m tests.chaos --soak 24               # a conversation of 24 hours (tests/soak.py)
 
-A seed makes a person (what they say, type and interrupt, when they quit, kill the program or resume), servers
-(their model, their patience, whether the next one remembers) and a plan of faults for each. `check` then holds
-what happened against what must be true of any conversation, whatever happens to its links.
+A seed makes a person (what they say and type, what their hand does at which moment, when they quit, kill the
+program or resume), servers (their model, their patience, whether the next one remembers) and a plan of faults for
+each: chaos_dice.py. What happened is then held against what must be true of any conversation, whatever happens to
+its links: chaos_checks.py.
 """
 
 from __future__ import annotations
@@ -17,191 +18,56 @@ import io
 import logging
 import os
 import random
-import re
 import signal
+import socket
 import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from livechat.app import Parts, converse
-from livechat.audio.base import FRAME_MS
-from livechat.events import HandleState, Levels, ModelText, Output, Speaking, Start, Summary, UserText
-from livechat.server import handles
+from livechat.events import (
+    Command,
+    GoAwayNotice,
+    HandleState,
+    Handover,
+    Levels,
+    LinkState,
+    ModelText,
+    Output,
+    Speaking,
+    Start,
+    Summary,
+    UserText,
+)
+from livechat.server import handles, tls
 from livechat.server.agent import Parrot, Question, Said
-from livechat.server.closes import CLOSES
-from livechat.server.families import VERTEX_MODELS
-from livechat.server.faults import KINDS, parse
+from livechat.server.faults import parse
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
-from livechat.session.outbox import LEAD
 from livechat.store import Store
-from tests.conversation import SENTENCES, Recorder, settings_for
-from tests.person import Loudspeaker, Mark, Sayings, Voice, spoken
+from tests.chaos_checks import Told, World, check, things
+from tests.chaos_dice import ENDINGS, Deed, Run, scenario
+from tests.conversation import Recorder, settings_for
+from tests.person import Loudspeaker, Voice
 from tests.soak import soak
-from tests.virtual_time import BEGIN, VirtualLoop, run
+from tests.virtual_time import VirtualLoop, run
 
 EPOCH = 1_800_000_000.0  # the virtual time of day when the loop's clock shows 0
-OUTCOMES = {0, 3, 5, 130}  # exit codes that name how a conversation ended
 PATIENCE_S = 1_800.0  # virtual seconds beyond what the person needs, after which a run counts as hung
-MODELS = ("gemini-3.8-live",) * 3 + (
-    "gemini-3.1-flash-live-preview",
-    "gemini-2.5-flash-native-audio-latest",
-    "gemini-3.8-live-extended-thinking",
-)
+DEAD = {"drop", "half-open", "close"}  # nothing reaches the server afterwards
+MUTE = {"stall", "goaway-silent"}  # and nothing the client
 
 
-# ------------------------------------------------------------------------------------------- the dice
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of the program."""
-
-    script: tuple[str | float, ...]  # spoken; empty: no microphone
-    lines: tuple[tuple[float, str], ...] | None  # typed, each so many seconds after the one before
-    one_at_a_time: bool
-    endless: bool  # a microphone, which does not end by itself
-    end: str  # "" by itself, "quit", "interrupt" (Ctrl-C) or "kill"
-    end_at: float
-    server: str  # "same" as before, "forgetful" or "mindful": a new one that remembers or does not
-    faults: str
-    lifetime: float
-    notice: float
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Everything that is decided beforehand."""
-
-    seed: int
-    backend: str
-    model: str
-    answer_s: float
-    runs: tuple[Run, ...]
-
-
-def scenario(seed: int) -> Scenario:
-    """The same for the same seed, for ever."""
-    dice = random.Random(seed)
-    count = dice.choice((1, 1, 2, 2, 3))
-    typed = 0
-    runs = []
-    for number in range(count):
-        mode = dice.choice(("file", "file", "keyboard", "both"))
-        script: list[str | float] = []
-        lines: list[tuple[float, str]] = []
-        if mode != "keyboard":
-            for _ in range(dice.randint(1, 4)):
-                script += [dice.choice((0.1, 0.5, 1.0, 2.5, 4.0, 7.0, 12.0)), dice.choice(SENTENCES)]
-        if mode != "file":
-            for _ in range(dice.randint(1, 4)):
-                lines.append((dice.choice((0.0, 0.5, 3.0, 8.0, 20.0)), f"typed{typed}"))
-                typed += 1
-        endless = mode == "both"
-        needed = max(4.0 * len(script), sum(wait for wait, _ in lines))
-        end = dice.choice(("quit", "interrupt", "kill")) if endless or dice.random() < 0.25 else ""
-        runs.append(
-            Run(
-                script=tuple(script),
-                lines=tuple(lines) if mode != "file" else None,
-                one_at_a_time=mode == "keyboard" and dice.random() < 0.7,
-                endless=endless,
-                end=end,
-                end_at=round(dice.uniform(0.2, 1.3) * (needed + 3), 2),
-                server="new" if number == 0 else dice.choice(("same", "same", "forgetful", "mindful")),
-                faults=_faults(dice),
-                lifetime=dice.choice((590.0, 590.0, 9.0, 14.0, 25.0)),
-                notice=dice.choice((2.0, 4.0, 50.0)),
-            )
-        )
-    model, answer_s = dice.choice(MODELS), dice.choice((0.5, 2.0, 5.0))
-    vertex = model in VERTEX_MODELS and dice.random() < 0.3  # its handles say what they hold of our messages
-    return Scenario(seed, "vertex" if vertex else "endpoint", model, answer_s, tuple(runs))
-
-
-def _faults(dice: random.Random) -> str:
-    items = [_fault(dice) for _ in range(dice.choice((0, 1, 1, 2, 3)))]
-    if dice.random() < 0.4:
-        items.append(f"random:{dice.randrange(10**6)}")
-    return "; ".join(items)
-
-
-def _fault(dice: random.Random) -> str:
-    """One fault of any kind on one link, as its form says."""
-    kind = dice.choice(sorted(KINDS.keys() - HOPELESS.keys()))
-    form = KINDS[kind]
-    names = sorted(name for name in CLOSES if CLOSES[name][0])
-    value = {
-        "": "",
-        "LEFT": f":{dice.choice((0.5, 2, 5, 10))}s",
-        "CLOSE": f":{dice.choice(names)}",
-        "NAME": f":{dice.choice(names)}",
-        "DELAY": f":{dice.choice((1, 4, 12, 20))}s",
-        "STATUS": f":{dice.choice((429, 500, 503))}",
-        "N": ":1",
-        "[N]": "",
-        "SPEED": f":{dice.choice((0.24, 0.9, 8))}",
-        "RATE": ":16000",
-    }[form.value]
-    at = f"@{dice.uniform(0.2, 20):.2f}s" if form.at == "must" or (form.at == "may" and dice.random() < 0.5) else ""
-    return f"#{dice.randint(1, 3)}:{kind}{value}{at}"
-
-
-CUTTING = {"drop", "half-open", "close"}  # nothing reaches the server afterwards
-
-# Kinds that end a conversation rather than try it, or a property of servers that is tested elsewhere.
-HOPELESS: dict[str, str] = {
-    "bad-certificate": "fatal on the first link, by design",
-    "spent-token": "fatal on every link after the first",
-}
-
-
-# --------------------------------------------------------------------------------------- what happens
-
-
-@dataclass
-class Told:
-    """One run as it went: everything `check` needs."""
-
-    run: Run
-    display: Recorder
-    voice: Voice | None
-    ended: float = 0.0
-    cut: float | None = None  # since when nothing reached the server, at the end of the run
-    code: int | None = None  # None: killed
-    hung: bool = False
-    error: str = ""
-
-
-@dataclass
-class World:
-    """One scenario as it went."""
-
-    scenario: Scenario
-    sayings: Sayings = field(default_factory=Sayings)
-    told: list[Told] = field(default_factory=list)
-    heard: dict[Mark, list[tuple[int, int]]] = field(default_factory=dict)  # by which links of which server
-    asked: list[tuple[float, str]] = field(default_factory=list)  # what the agent was to answer
-    answers: set[str] = field(default_factory=set)  # what it began to say
-    understood: set[str] = field(default_factory=set)  # the words in what servers took for questions
-    newest: dict[int, int] = field(default_factory=dict)  # the newest link of each server that was set up
-    cut: float | None = None  # since when the newest link leads nowhere
-    wrong: list[str] = field(default_factory=list)
-    trace: list[str] = field(default_factory=list)
-
-    def note(self, who: str, what: object) -> None:
-        """One line of the trace."""
-        self.trace.append(f"{asyncio.get_running_loop().time() - BEGIN:9.3f} {who:8} {what}")
+# ---------------------------------------------------------------------------------- servers and agents
 
 
 class Agent(Parrot):
@@ -215,8 +81,9 @@ class Agent(Parrot):
 
     async def reply(self, question: Question) -> AsyncIterator[Said]:
         world, asked = self._world, question.history[-1].text
-        world.asked.append((asyncio.get_running_loop().time(), asked))
-        world.note("agent", f"is asked: {asked}")
+        if question.history[-1].role == "model":  # its first words
+            asked = question.history[-2].text
+        world.note("agent", f"answers: {asked}")
         world.answers.add(f"You said: {asked}")
         pcm = bytes(int(24_000 * world.scenario.answer_s) * 2)
         half = len(pcm) // 4 * 2
@@ -224,26 +91,167 @@ class Agent(Parrot):
         yield Said(asked, pcm[half:])
 
 
-class Watched(Recorder):
-    """A display whose events are in the trace."""
+class Servers:
+    """The servers of a scenario, one after the other, on a port of their own or on that of the one before."""
 
-    def __init__(self, world: World, typed: tuple[tuple[float, str], ...]) -> None:
-        super().__init__(typed=typed)
-        self._world = world
+    def __init__(self, world: World, folder: Path, clock: Any) -> None:
+        self._world, self._clock = world, clock
+        self._memory = handles.Memory(folder / "server.sqlite3", clock, world.scenario.handle_ttl)
+        self._one: Run | None = None
+        self._number = -1
+        self._begins = asyncio.Event()
+        self.now: Server | None = None
+
+    async def change(self, one: Run, *, mindful: bool, port: int = 0) -> Server:
+        """The next one, in the place of the last."""
+        await self.stop()
+        self._one = one
+        self._number += 1
+        self.now = self._make(one, self._number, self._memory if mindful else None, port)
+        return await self.now.__aenter__()
+
+    async def stop(self) -> None:
+        """None from now on."""
+        if self.now is not None:
+            server, self.now = self.now, None
+            await server.__aexit__(None, None, None)
+
+    async def outage(self, deed: Deed) -> None:
+        """No server for a while, then one on the same port."""
+        assert self.now is not None
+        assert self._one is not None
+        one, port = self._one, self.now.port
+        self._world.note("server", f"is gone for {deed.seconds} s")
+        await self.stop()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as place:  # kept from other programs, refuses all
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            place.bind(("127.0.0.1", port))
+            await asyncio.sleep(deed.seconds)
+            await self.change(one, mindful=deed.mindful, port=port)
+        self._world.note("server", f"is back, {'mindful' if deed.mindful else 'forgetful'}")
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._memory.close()
+
+    def _make(self, one: Run, number: int, memory: handles.Memory | None, port: int) -> Server:
+        world = self._world
+
+        def on_event(event: dict[str, Any]) -> None:
+            if event["type"] == "handle":
+                return
+            world.note("server", {k: v for k, v in event.items() if k not in ("id", "session", "t")})
+            now, place, fault = asyncio.get_running_loop().time(), (number, event["n"]), event.get("fault")
+            match event["type"]:
+                case "user":
+                    world.understood.update(things(event["text"]))
+                case "question":
+                    world.questions.append((now, place, event["text"]))
+                case "nothing":
+                    world.nothing.append((now, place, event["reason"]))
+                case "setup":
+                    world.newest[number] = max(event["n"], world.newest.get(number, 0))
+                    world.cut = None
+                case "fault":
+                    world.faults.setdefault(place, set()).add(str(fault))
+            if event["type"] == "close" or fault in DEAD:
+                world.cut = world.cut or now
+            if event["type"] == "close" or fault in DEAD | MUTE:
+                world.gone.setdefault(place, now)
+
+        def on_audio(n: int, pcm: bytes) -> None:
+            if n < world.newest[number]:
+                world.wrong.append(f"link {n} still sends when link {world.newest[number]} is open")
+            mark = world.sayings.marks.get(pcm)
+            if mark is not None:
+                world.heard.setdefault(mark, []).append((number, n))
+
+        return Server(
+            Agent(world), port=port, lifetime=one.lifetime, notice=one.notice, faults=parse(one.faults),
+            memory=memory, handle_ttl=world.scenario.handle_ttl, on_event=on_event, on_audio=on_audio,
+        )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------- the person
+
+
+class Hand(Recorder):
+    """A display whose events are in the trace, and at some of which the person's hand does something."""
+
+    def __init__(self, world: World, one: Run, do: Any) -> None:
+        super().__init__(typed=one.lines or ())
+        self._world, self._do = world, do
+        self._deeds = one.deeds
+        self._count: dict[str, int] = {}
+        self._loop = asyncio.get_running_loop()
+        self.pressed: asyncio.Queue[Command] = asyncio.Queue()
+        self.burst: asyncio.Queue[str] = asyncio.Queue()
+        for at, command in one.keys:
+            self._loop.call_later(at, self.press, command)
 
     def show(self, event: Output) -> None:
         super().show(event)
-        if isinstance(event, Levels | Speaking | HandleState | Start):
-            return
-        text = str(event)
-        if isinstance(event, Summary):
-            text = text.replace(event.conversation, "ID")
-        self._world.note("shown", text)
+        if not isinstance(event, Levels | Speaking | HandleState | Start):
+            text = str(event)
+            if isinstance(event, Summary):
+                text = text.replace(event.conversation, "ID")
+            self._world.note("shown", text)
+        if moment := _moment(event):
+            self._at(moment)
+
+    def _at(self, moment: str) -> None:
+        self._count[moment] = self._count.get(moment, 0) + 1
+        for deed in self._deeds:
+            if (deed.moment, deed.nth) != (moment, self._count[moment]):
+                continue
+            if deed.after is None:
+                self._do(deed)
+            else:
+                self._loop.call_later(deed.after, self._do, deed)
+
+    def press(self, command: Command) -> None:
+        """A key."""
+        self._world.note("person", f"presses {command}")
+        self.pressed.put_nowait(command)
 
     async def lines(self) -> AsyncIterator[str]:
-        async for line in super().lines():
-            self._world.note("person", f"types {line}")
-            yield line
+        for wait, line in self.typed:
+            due = self._loop.time() + wait
+            while (left := due - self._loop.time()) > 0 or not self.burst.empty():
+                try:
+                    async with asyncio.timeout(left):
+                        sudden = await self.burst.get()
+                except TimeoutError:
+                    break
+                yield self._types(sudden)
+            yield self._types(line)
+
+    def _types(self, line: str) -> str:
+        self._world.note("person", f"types {line}")
+        self._world.told[-1].typed.append(line)
+        return line
+
+    async def commands(self) -> AsyncIterator[Command]:
+        while True:
+            yield await self.pressed.get()
+
+
+def _moment(event: Output) -> str:
+    match event:
+        case LinkState(state=state):
+            return state
+        case GoAwayNotice():
+            return "goaway"
+        case Handover():
+            return "handover"
+        case ModelText(restored=False):
+            return "answer"
+        case UserText(final=True, source="speech" | "text"):
+            return "question"
+    return ""
+
+
+# --------------------------------------------------------------------------------------- what happens
 
 
 def play(seed: int) -> World:
@@ -252,6 +260,7 @@ def play(seed: int) -> World:
     load_sdk()
     with (
         tempfile.TemporaryDirectory(prefix="livechat-chaos-") as folder,
+        mock.patch.object(tls, "server_context", _certificate),
         _errors_logged(world),
         redirect_stderr(io.StringIO()),
     ):
@@ -262,28 +271,45 @@ def play(seed: int) -> World:
     return world
 
 
+_new_certificate = tls.server_context
+
+
+@cache
+def _certificate() -> tuple[Any, bytes]:
+    """One for all servers: a program that goes on knows the server that comes back."""
+    return _new_certificate()
+
+
+class Clock:
+    """The time of day, which servers know, and what the person's computer takes it for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.off = 0.0
+
+    def true(self) -> float:
+        """Seconds."""
+        return EPOCH + self._loop.time()
+
+    def shown(self) -> float:
+        """Seconds, on this computer."""
+        return self.true() + self.off
+
+
 async def _play(world: World, folder: Path) -> None:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.set_exception_handler(lambda _, context: world.wrong.append(f"left unhandled: {context}"))
     jitter = random.Random(world.scenario.seed + 1)
-
-    def clock() -> float:
-        return EPOCH + loop.time()
-
-    with mock.patch.object(time, "time", clock):
-        memory = handles.Memory(folder / "server.sqlite3", clock)
-        server: Server | None = None
-        for number, one in enumerate(world.scenario.runs):
-            if server is None or one.server != "same":
-                if server is not None:
-                    await server.__aexit__(None, None, None)
-                server = _server(world, one, number, memory if one.server == "mindful" or number == 0 else None)
-                await server.__aenter__()
-            await _one_run(world, one, server, folder, jitter)
-        assert server is not None
-        await server.__aexit__(None, None, None)
-        memory.close()
+    clock = Clock(loop)
+    with mock.patch.object(time, "time", clock.shown):
+        servers = Servers(world, folder, clock.true)
+        for one in world.scenario.runs:
+            if one.server != "same":
+                await servers.change(one, mindful=one.server != "forgetful")
+            await _one_run(world, one, servers, folder, jitter, clock)
+        await servers.stop()
+        servers.close()
         await asyncio.sleep(5.0)
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         if left:
@@ -294,45 +320,31 @@ async def _play(world: World, folder: Path) -> None:
             check(world, store)
 
 
-def _server(world: World, one: Run, number: int, memory: handles.Memory | None) -> Server:
-    def on_event(event: dict[str, Any]) -> None:
-        shown = {k: v for k, v in event.items() if k not in ("id", "session", "t")}
-        if event["type"] == "handle":
-            return
-        world.note("server", shown)
-        if event["type"] == "user":
-            world.understood.update(_things(event["text"]))
-        if event["type"] == "setup":
-            world.newest[number] = max(event["n"], world.newest.get(number, 0))
-            world.cut = None
-        if event["type"] == "close" or event.get("fault") in CUTTING:
-            world.cut = world.cut or asyncio.get_running_loop().time()
-
-    def on_audio(n: int, pcm: bytes) -> None:
-        if n < world.newest[number]:
-            world.wrong.append(f"link {n} still sends when link {world.newest[number]} is open")
-        mark = world.sayings.marks.get(pcm)
-        if mark is not None:
-            world.heard.setdefault(mark, []).append((number, n))
-
-    return Server(
-        Agent(world), lifetime=one.lifetime, notice=one.notice, faults=parse(one.faults), memory=memory,
-        on_event=on_event, on_audio=on_audio,
-    )  # fmt: skip
-
-
-async def _one_run(world: World, one: Run, server: Server, folder: Path, jitter: random.Random) -> None:
+async def _one_run(
+    world: World, one: Run, servers: Servers, folder: Path, jitter: random.Random, clock: Clock
+) -> None:
     loop = asyncio.get_running_loop()
     voice = Voice(world.sayings, one.script, endless=one.endless) if one.script else None
-    display = Watched(world, one.lines or ())
-    told = Told(one, display, voice)
+    outages: list[asyncio.Task[None]] = []
+
+    def do(deed: Deed) -> None:
+        if not talk.done():
+            _do(world, told, deed, talk, servers, outages, clock)
+
+    display = Hand(world, one, do)
+    told = Told(one, display, voice, began=loop.time())
     world.told.append(told)
     world.note("person", f"starts: {one}")
+    server = servers.now
+    assert server is not None
     with closing(Store(folder / "store.sqlite3", on_trouble=_trouble)) as store:
+        settings = settings_for(
+            server, folder, backend=world.scenario.backend, model=world.scenario.model, ptt=one.ptt
+        )
         talk = loop.create_task(
             converse(
                 Parts(
-                    settings=settings_for(server, folder, backend=world.scenario.backend, model=world.scenario.model),
+                    settings=settings,
                     display=display,
                     source=voice,
                     lines=display.lines() if one.lines is not None else None,
@@ -346,7 +358,7 @@ async def _one_run(world: World, one: Run, server: Server, folder: Path, jitter:
             )
         )
         if one.end:
-            loop.call_later(one.end_at, _end, world, told, talk)
+            loop.call_later(one.end_at, do, Deed("", 0, None, one.end))
         limit = max(one.end_at, 300.0) + PATIENCE_S
         done, _ = await asyncio.wait([talk], timeout=limit)
         told.hung = not done
@@ -359,19 +371,44 @@ async def _one_run(world: World, one: Run, server: Server, folder: Path, jitter:
             told.error = traceback.format_exc()
     told.ended, told.cut = loop.time(), world.cut
     world.note("person", f"ended: {told.code}")
+    await asyncio.gather(*outages)
 
 
-def _end(world: World, told: Told, talk: asyncio.Task[int]) -> None:
-    if talk.done():
-        return
-    world.note("person", told.run.end)
-    match told.run.end:
+def _do(
+    world: World,
+    told: Told,
+    deed: Deed,
+    talk: asyncio.Task[int],
+    servers: Servers,
+    outages: list[asyncio.Task[None]],
+    clock: Clock,
+) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    world.note("hand", f"{deed.what} {deed.seconds or ''}".strip())
+    if deed.what in ENDINGS:
+        told.by_hand = told.by_hand or deed.what
+    display = told.display
+    assert isinstance(display, Hand)
+    match deed.what:
         case "quit":
-            told.display.quit.set()
-        case "interrupt":
+            display.quit.set()
+        case "ctrl-c":
             signal.raise_signal(signal.SIGINT)
         case "kill":
             talk.cancel()
+        case "type":
+            for line in deed.lines:
+                display.burst.put_nowait(line)
+        case "stop":  # nobody runs, though the time goes on
+            loop.hold_up(deed.seconds)
+        case "suspend" | "clock":
+            clock.off += deed.seconds
+        case "outage":
+            if servers.now is not None:
+                outages.append(loop.create_task(servers.outage(deed)))
+        case "interrupt" | "mute" | "press" | "release" as key:
+            display.press(key)
 
 
 def _trouble(message: str, hint: str) -> None:
@@ -392,127 +429,6 @@ def _errors_logged(world: World) -> Iterator[None]:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-
-
-# ------------------------------------------------------------------------------------ what must be true
-
-
-def check(world: World, store: Store) -> None:
-    """Every invariant; what does not hold goes to `world.wrong`."""
-    for told in world.told:
-        _check_end(world, told)
-        _check_speech(world, told)
-    _check_answers(world)
-    kept = store.find(None)
-    if kept is None:
-        world.wrong.append("the conversation is not in the store")
-    else:
-        _check_transcript(world, [(turn.user, turn.model) for turn in kept.turns])
-        for told in world.told:
-            _check_questions(world, told, {word for turn in kept.turns for word in _things(turn.user)})
-
-
-def _check_end(world: World, told: Told) -> None:
-    if told.error:
-        world.wrong.append(f"raised: {told.error}")
-    if told.hung:
-        world.wrong.append("hung")
-    if told.code is None or told.hung:
-        return
-    if told.code not in OUTCOMES:
-        world.wrong.append(f"exit code {told.code}")
-    total = told.display.summary
-    captured = told.voice.frames_out * FRAME_MS if told.voice else 0
-    silence_after = total.captured_ms - captured  # the line is kept busy after the input's end
-    if total.exit_code != told.code or not 0 <= total.sent_ms <= total.captured_ms or silence_after < 0:
-        world.wrong.append(f"the summary does not add up: {total}")
-    if min(total.dropped_ms, total.replayed_ms, total.longest_gap_ms, total.turns, total.links) < 0:
-        world.wrong.append(f"the summary goes below zero: {total}")
-
-
-def _check_speech(world: World, told: Told) -> None:
-    """What was spoken reached a server, or is counted: but for what was on its way at the very end.
-
-    That is what a link was given that had just died, and a syllable that was not known for speech yet.
-    """
-    if told.voice is None or told.code is None:
-        return
-    end = min(told.ended - LEAD * FRAME_MS / 1000, told.ended if told.cut is None else told.cut - 0.03)
-    lost = [mark for at, mark in told.voice.captured if mark not in world.heard and at < end]
-    if len(lost) * FRAME_MS > told.display.summary.dropped_ms:
-        dropped = told.display.summary.dropped_ms
-        world.wrong.append(f"{len(lost) * FRAME_MS} ms of speech never arrived, {dropped} counted: {sorted(lost)}")
-
-
-def _check_questions(world: World, told: Told, kept: set[str]) -> None:
-    """A conversation that ends by itself has had all its questions taken in, and wrote them down."""
-    if told.run.end or told.code != 0 or told.display.summary.dropped_ms:
-        return
-    typed = {text for _, text in told.run.lines or ()}
-    said = set(map(spoken, told.voice.said)) if told.voice else set()
-    if lost := (typed | said) - world.understood:
-        world.wrong.append(f"never understood by a server: {sorted(lost)}")
-    if lost := (typed | said) - kept:
-        world.wrong.append(f"not in the transcript: {sorted(lost)}, of {sorted(kept)}")
-
-
-def _check_answers(world: World) -> None:
-    """Nothing that has its whole answer is asked again."""
-    answered: dict[str, float] = {}
-    for told in world.told:
-        for at, event in told.display.events:
-            if isinstance(event, ModelText) and event.final and not event.cut and not event.restored:
-                for word in _things(event.text):
-                    answered.setdefault(word, at)
-    for at, text in world.asked:
-        for word in _things(text):
-            if at > answered.get(word, at):
-                world.wrong.append(f"asked again after its answer was whole: {word}")
-
-
-def _check_transcript(world: World, turns: list[tuple[str, str]]) -> None:
-    """The store has what was shown, once and in order, and no answer that nobody gave."""
-    shown_user: list[str] = []
-    shown_model: list[str] = []
-    partly: set[str] = set()
-    for told in world.told:
-        for event in told.display.of(UserText):
-            if event.final and event.source != "restored":
-                shown_user += _things(event.text)
-        for said in told.display.of(ModelText):
-            if said.final and not said.cut and not said.restored:
-                shown_model.append(said.text)
-            partly.add(said.text)
-    kept_user = [word for user, _ in turns for word in _things(user)]
-    kept_model = [model for _, model in turns if model]
-    for word, count in (Counter(shown_user) + Counter()).items():
-        if count > 1 and not word.startswith("scrap"):
-            world.wrong.append(f"shown {count} times: {word}")
-    for word, count in Counter(kept_user).items():
-        if count > 1 and not word.startswith("scrap"):
-            world.wrong.append(f"kept {count} times: {word}")
-    if missing := set(shown_user) - set(kept_user):
-        world.wrong.append(f"shown but not kept: {sorted(missing)}; kept: {turns}")
-    # An answer whose turn is said to be over too early is shown in two pieces.
-    at = 0
-    for text in shown_model:
-        while at < len(kept_model) and text not in kept_model[at]:
-            at += 1
-        if at == len(kept_model):
-            world.wrong.append(f"answers shown: {shown_model}, but kept: {kept_model}")
-            break
-    shown_words = {word for text in partly for word in text.split()}
-    for text in kept_model:
-        if not set(text.split()) <= shown_words:
-            world.wrong.append(f"kept but never shown: {text}")
-    for text in shown_model:
-        if not any(text in answer for answer in world.answers):
-            world.wrong.append(f"shown but never said: {text}")
-
-
-def _things(text: str) -> list[str]:
-    """The words of a text that name something that was said or typed."""
-    return re.findall(r"(?:saying|typed|scrap)\d+", text)
 
 
 # ------------------------------------------------------------------------------------------ by hand

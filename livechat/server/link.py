@@ -278,6 +278,7 @@ class Link:
         self._send({"sessionResumptionUpdate": update})
 
     def _ask(self) -> None:
+        self._event("question", session=self._session.id, text=self._live.history[-1].text)
         if self._reply:
             self._reply.cancel()
         if "poison-dies" in self._manners:
@@ -299,6 +300,7 @@ class Link:
 
     async def _say_nothing(self, fault: Fault) -> None:
         await asyncio.sleep(MUTE_S)
+        self._event("nothing", session=self._session.id, reason=fault.reason)
         self._do(self._live.says_nothing(self._loop.time(), fault.reason))
 
     def _facts(self) -> Facts:
