@@ -122,6 +122,17 @@ def test_a_new_link_that_hears_the_question_again_shows_and_stores_it_once() -> 
     assert transcript.close() == Exchange("He was not ill", "You said it.")
 
 
+def test_a_question_that_the_new_link_does_not_transcribe_keeps_its_words() -> None:
+    transcript = Transcript()
+    hear(transcript, "He was not")
+    transcript.shown()
+    transcript.lost()
+    transcript.said("You said it.")
+    assert transcript.close() == Exchange("He was not", "You said it.")
+    transcript.said("And more.")
+    assert transcript.close() == Exchange("", "And more.")
+
+
 def test_a_question_that_was_not_shown_before_the_loss_is_shown_after_it() -> None:
     transcript = Transcript()
     hear(transcript, "He was")

@@ -541,7 +541,7 @@ class Turns:
             self._transcript.shown()
 
     def _record(self) -> None:
-        self._ledger.turn(len(self._transcript.turns), self._transcript.user, self._transcript.model.strip())
+        self._ledger.turn(len(self._transcript.turns), self._transcript.question, self._transcript.model.strip())
 
     def _check_free(self) -> None:
         """Let who waits go on if no question is open."""
