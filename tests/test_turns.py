@@ -192,6 +192,29 @@ def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished()
     assert table.answers[-1] == "Eleven."
 
 
+def test_work_on_an_answer_that_was_cut_into_is_none_on_the_next_question() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.types("two")
+    table.hear(TurnOver(1, "working"), CutIn(1), TurnOver(1, "idle"))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == ["two"]
+
+
+def test_work_on_the_next_question_takes_no_answer_back() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First."), Replied(1))
+    table.types("two")
+    table.hear(Status(1, "working"), Said(1, "Second."), TurnOver(1, "idle"))
+    assert [model for _, model in table.kept.turns.values()] == ["First.", "Second."]
+    assert len(table.of(Turn)) == 2
+    assert Reopened not in table.told
+
+
 # -------------------------------------------------------------------------------------------------- silence
 
 
