@@ -123,6 +123,12 @@ def test_a_status_that_stands_alone_says_what_it_said() -> None:
     assert sent("root-idle", [OVER])[-1] == {"interactionStatus": "IDLE"}
 
 
+def test_an_answer_that_goes_on_is_not_interrupted_for_nothing() -> None:
+    assert names(sent("stray-interrupted", [SAID, WORKING, SAID, OVER, SAID])) == [
+        "cut", "text+sound", "over+status", "text+sound", "over+status+usage", "cut", "text+sound",
+    ]  # fmt: skip
+
+
 def test_a_question_that_is_not_said_to_be_heard() -> None:
     active = {"voiceActivity": {"type": "ACTIVITY_START", "audioOffset": "1s"}}
     assert sent("unheard", [active, HEARD, SAID, active]) == [SAID]

@@ -48,6 +48,7 @@ class Tamper:
         self._manners = manners
         self.ready = False  # setupComplete has passed
         self.turns = 0  # complete
+        self.working = False  # the last of them belongs to an answer that goes on
         self.pieces = 0  # of sound in the answer going on
         self.piece: Json = {}  # the last one of them
         self.held: Json = {}
@@ -68,6 +69,7 @@ class Tamper:
                 changed = [after for before in changed for after in rule(self, before)]
         if content.get("turnComplete"):
             self.turns += 1
+            self.working = content.get("interactionStatus") == "IN_PROGRESS"
             self.pieces = 0
         if "noise" in self._manners and self.ready and "setupComplete" not in frame:
             self.noises += 1
@@ -145,7 +147,8 @@ def _double_turn_complete(_: Tamper, frame: Json) -> list[Json]:
 def _stray_interrupted(tamper: Tamper, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
-    return [INTERRUPTED, frame] if "modelTurn" in _content(frame) and tamper.pieces == 1 else [frame]
+    first = "modelTurn" in _content(frame) and tamper.pieces == 1 and not tamper.working
+    return [INTERRUPTED, frame] if first else [frame]
 
 
 def _late_audio(tamper: Tamper, frame: Json) -> list[Json]:
