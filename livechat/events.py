@@ -60,14 +60,16 @@ class Ended:
     """A link is gone, or never came to be. Said exactly once for each link.
 
     `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" and "bad" where
-    the credentials or the configuration did not even leave this machine.
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" where there are no
+    credentials; "proxy" where a proxy failed, and "bad" where the configuration is wrong or something on the way
+    refuses: `reason` says in plain words what did, `hint` what to do about it, `code` is its HTTP status.
     """
 
     link: int
-    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "bad"]
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "proxy", "bad"]
     code: int | None = None
     reason: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
