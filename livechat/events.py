@@ -343,7 +343,7 @@ class LinkState:
     `state`: "connecting", "open", "closing" and "closed" are its life; "waiting": there is none, and the next dial
     comes in `retry_in_s`; "resting": none is needed until the person speaks or types. With "open", `resumed`: the
     session was taken up by a handle; `setup_ms`: from dialling to the server's setupComplete. With "closed", `code`
-    and `reason` are the close frame's or the refused upgrade's, `why` is the cause in plain words.
+    and `reason` are the close frame's, or those of who refused, perhaps a proxy; `why` is the cause in plain words.
     """
 
     n: int

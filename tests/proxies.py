@@ -229,6 +229,7 @@ class Live:
 @contextlib.asynccontextmanager
 async def live_server(
     *names: str,
+    port: int = 0,
     refuse: Callable[[ServerConnection, Request], Response | None] | None = None,
     begins: timedelta = timedelta(days=-1),
     ends: timedelta = timedelta(days=1),
@@ -247,7 +248,7 @@ async def live_server(
         await ws.close()
 
     async with serve(
-        handler, "127.0.0.1", 0, ssl=serving(certificate, key), process_request=look, compression=None
+        handler, "127.0.0.1", port, ssl=serving(certificate, key), process_request=look, compression=None
     ) as server:
         yield Live(server.sockets[0].getsockname()[1], certificate.decode(), keys)
 

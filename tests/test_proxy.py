@@ -14,6 +14,9 @@ import requests
 from google.auth.exceptions import TransportError
 
 from livechat.events import Ended, Opened, Wire
+from livechat.server import tls
+from livechat.server.agent import Parrot
+from livechat.server.serve import Server
 from livechat.session.proxy import Blocked, blamed, is_loopback, proxy_for
 from livechat.session.verdicts import Kind, Verdict, judge
 from tests.proxies import (
@@ -437,16 +440,17 @@ def test_a_proxy_that_wants_a_password_for_a_token_is_told_from_one_that_is_away
 
 
 def test_no_proxy_is_blamed_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert blamed(TransportError(requests.exceptions.ConnectionError("no"))) is None
+    away = requests.exceptions.ConnectionError("no")
+    assert blamed(away) is None
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    assert blamed(TransportError(requests.exceptions.ConnectionError("no"))) is None
+    assert blamed(away) is None
     assert blamed(ValueError("Project ID is missing")) is None
 
 
 # ------------------------------------------------------------------------------------------ the program
 
 
-async def talk(state: Path, *args: str, stdin: bytes = b"hello\n", **variables: str) -> tuple[int, str, str]:
+async def talk(state: Path, *args: str, **variables: str) -> tuple[int, str, str]:
     """`livechat talk` with these variables; exit code, stdout, stderr."""
     clean = {n: v for n, v in os.environ.items() if n not in VARIABLES and not n.startswith(("GOOGLE_", "GEMINI_"))}
     process = await asyncio.create_subprocess_exec(
@@ -454,7 +458,7 @@ async def talk(state: Path, *args: str, stdin: bytes = b"hello\n", **variables: 
         env={**clean, "LIVECHAT_STATE": str(state), **variables},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await process.communicate(stdin)
+    out, err = await process.communicate(b"hello\n")
     return process.returncode or 0, out.decode(), err.decode()
 
 
@@ -472,6 +476,28 @@ def test_the_embedded_server_answers_whatever_proxy_is_set(variable: str, value:
     code, out, _ = program(talk(tmp_path, "--offline", **{variable: value}))
     assert code == 0
     assert out.count("\n") >= 1
+
+
+@pytest.mark.parametrize(("scheme", "proxy"), [("http", http_proxy), ("socks5", socks5_proxy)])
+def test_a_conversation_is_held_through_a_proxy(
+    scheme: str, proxy: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded server, which has a name here that only the proxy knows."""
+    certificate, key = certified(NAME)
+    monkeypatch.setattr(tls, "server_context", lambda: (serving(certificate, key), certificate))
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificate)
+
+    async def main() -> tuple[int, str, str]:
+        async with Server(Parrot()) as server, proxy({NAME: server.port}, login="alice:s3cret") as running:
+            at = f"{scheme}://alice:s3cret@127.0.0.1:{running.port}"
+            said = await talk(tmp_path, "--endpoint", f"https://{NAME}", "--ca-file", str(ca), ALL_PROXY=at)
+            assert running.asked.targets == [(NAME, 443)]
+            return said
+
+    code, out, _ = program(main())
+    assert code == 0
+    assert "hello" in out
 
 
 def test_a_proxy_without_its_kind_ends_the_program_at_once(tmp_path: Path) -> None:

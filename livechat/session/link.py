@@ -341,7 +341,7 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
                 vertexai=True, project=settings.project, location=settings.location, http_options=options
             )
         return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
-    except (ValueError, OSError) as e:
+    except (ValueError, OSError, ImportError) as e:  # the last where a variable asks for a library that is not there
         raise ConfigError(
             f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
         ) from None

@@ -151,19 +151,17 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
 
 
 def _tls(words: str) -> tuple[str, str]:
-    """(why, hint), by OpenSSL's words for a certificate, or its name for what else went wrong."""
-    said = words.lower()
-    if "not yet valid" in said or "expired" in said:
-        why = f"the server's certificate is {'out of date' if 'expired' in said else 'not valid yet'}"
+    """(why, hint), by OpenSSL's words for a certificate that it refuses, or its NAME for what else went wrong."""
+    if words.isupper():
+        said = words.lower().replace("_", " ")
+        return f"the server does not speak TLS as we do ({said})", "check the address and the port"
+    if "expired" in words or "not yet valid" in words:
+        why = f"the server's certificate is {'out of date' if 'expired' in words else 'not valid yet'}"
         return why, "look at the clock of this computer; if it is right, the server needs a new certificate"
-    if "mismatch" in said:
-        return (
-            f"the server's certificate is for another name ({words.rstrip('.')})",
-            "check the name in --endpoint, or whether this network sends you to somebody else",
-        )
-    if "certificate" in said or "self-signed" in said or "self signed" in said or "issuer" in said:
-        return f"the server's certificate is not trusted ({words})", "give its CA with --ca-file"
-    return f"the server does not speak TLS as we do ({said.replace('_', ' ')})", "check the address and the port"
+    if "mismatch" in words:
+        why = f"the server's certificate is for another name ({words.rstrip('.')})"
+        return why, "check the name in --endpoint, or whether this network sends you to somebody else"
+    return f"the server's certificate is not trusted ({words})", "give its CA with --ca-file"
 
 
 def _http(status: int) -> Verdict:
