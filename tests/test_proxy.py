@@ -310,6 +310,8 @@ BROKEN: list[tuple[str, Handler, Kind, str]] = [
     ("http", saying(b"", after=0), Kind.RESUME, "closed the connection without an answer"),
     ("http", saying(b""), Kind.RESUME, "closed the connection without an answer"),
     ("http", silent, Kind.RESUME, "does not answer"),
+    ("http", saying(b"HTTP/1.1 200 OK\r\n\r\n"), Kind.RESUME, "cut the connection to live.test"),
+    ("socks4a", saying(b"\x00\x5a" + bytes(6)), Kind.RESUME, "cut the connection to live.test"),
     ("https", saying(b"HTTP/1.1 400 No\r\n\r\n"), Kind.FATAL, "does not speak TLS"),
     ("https", silent, Kind.RESUME, "does not answer"),
     ("socks5", silent, Kind.RESUME, "does not answer"),
@@ -318,7 +320,6 @@ BROKEN: list[tuple[str, Handler, Kind, str]] = [
     ("socks5", saying(b"\x05\xff"), Kind.FATAL, "refused the user name and password"),
     ("socks4a", saying(b"\x00\x5d" + bytes(6)), Kind.FATAL, "refused the user name and password"),
     ("socks4a", saying(b"\x00\x5b" + bytes(6)), Kind.RESUME, "does not get through to live.test"),
-    ("socks4", saying(b""), Kind.RESUME, "needs the number of live.test"),
 ]
 
 
@@ -392,6 +393,17 @@ def test_a_proxy_whose_name_is_unknown_is_named(scheme: str, monkeypatch: pytest
     said = verdict(end_of(asyncio.run(dial(NAME, None))))
     assert said.why == "the proxy proxy.invalid:3128 cannot be found: its name cannot be looked up"
     assert said.kind is Kind.RESUME
+
+
+def test_a_proxy_that_takes_numbers_alone_is_not_blamed_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> Ended:
+        async with socks4_proxy({}) as running:
+            monkeypatch.setenv("ALL_PROXY", f"socks4://127.0.0.1:{running.port}")
+            return end_of(await dial("live.invalid", None))
+
+    said = verdict(asyncio.run(main()))
+    assert "needs the number of live.invalid" in said.why
+    assert "socks4a://" in said.hint
 
 
 def test_a_server_that_fails_behind_a_proxy_is_not_the_proxys_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,9 +54,15 @@ class Connect(connect):
         try:
             return (yield from super().__await__())
         except Exception as e:
-            if self._proxy is None or self._past_proxy:
+            if self._proxy is None:
                 raise
-            raise _fault(self._proxy, e, self._server) from e
+            if not self._past_proxy:
+                raise _fault(self._proxy, e, self._server) from e
+            if isinstance(
+                e, ConnectionError | ssl.SSLEOFError
+            ):  # as of one that says yes to what it does not let through
+                raise self._proxy.fails(f"cut the connection to {self._server}") from e
+            raise
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         """No redirect is followed: the key would go with it."""

@@ -37,16 +37,16 @@ class Blocked(Exception):  # noqa: N818 - it is a verdict
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`address` is for websockets. `shown` is HOST:PORT, `source` the variable it comes from, or SYSTEM."""
+    """`address` is for websockets. `shown` is HOST:PORT, `source` the variable it comes from, or SYSTEM.
+
+    `scheme` is the kind that was set.
+    """
 
     address: str = field(repr=False)
+    scheme: str
     shown: str
     source: str
     login: bool  # whether the address holds a user and a password
-
-    @property
-    def scheme(self) -> str:
-        return self.address.partition("://")[0]
 
     def fails(self, what: str, hint: str = "", code: int | None = None) -> Blocked:
         """It may work the next time. `what` follows its name."""
@@ -152,9 +152,10 @@ def _parse(value: str, source: str) -> Proxy:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     user, _, password = login.partition(":")
     # The name is the proxy's to look up, as Go and httpx have it: a network with a proxy may know its own names only.
-    scheme = "socks5h" if scheme == "socks5" else scheme
+    dialled = "socks5h" if scheme == "socks5" else scheme
     held = f"{_quoted(user)}:{_quoted(password)}@" if at and (user or password) else ""
-    return Proxy(f"{scheme}://{held}{host}:{port}", plain(f"{host}:{port}"), source, login=bool(held))
+    place = f"{host}:{port}"
+    return Proxy(f"{dialled}://{held}{place}", scheme, plain(place), source, login=bool(held))
 
 
 def _quoted(text: str) -> str:
