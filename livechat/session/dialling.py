@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, InvalidStatus, ProxyError
 
-from livechat.session.proxy import Blocked, Proxy, plain, proxy_for
+from livechat.session.proxy import Blocked, Proxy, number_of, plain, proxy_for
 
 # A name with several addresses: the next is tried beside the one before that does not answer so soon (RFC 8305).
 NEXT_ADDRESS_S = 0.15
@@ -36,12 +36,15 @@ class Connect(connect):
         self._past_proxy = self._proxy is None
         if self._proxy is not None and self._proxy.scheme == "https":
             kwargs["proxy_ssl"] = kwargs.get("ssl")  # the same certificates are trusted
+        dialled = urlsplit(self._proxy.address if self._proxy else uri).hostname or ""
+        # Only where there is something to race: asyncio's race, when it is cancelled, forgets to close what has won.
+        if number_of(dialled) is None:
+            kwargs["happy_eyeballs_delay"] = NEXT_ADDRESS_S
         super().__init__(
             uri,
             proxy=self._proxy.address if self._proxy else None,
             create_connection=self._begin,  # type: ignore[arg-type] # any factory will do, its documentation says
             open_timeout=OPEN_S,
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
             **kwargs,
         )
 

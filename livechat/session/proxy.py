@@ -80,8 +80,21 @@ def is_loopback(host: str) -> bool:
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    ip = _number(name)
+    ip = number_of(name)
     return ip is not None and (ip.is_loopback or ip.is_unspecified)
+
+
+def number_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that `name` is, in any way of writing it; None for a name."""
+    try:
+        ip = ipaddress.ip_address(name.strip("[]").partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(name))  # 127.1, which resolvers take, too
+        except OSError:
+            return None
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return mapped or ip
 
 
 def proxy_for(host: str, port: int) -> Proxy | None:
@@ -178,21 +191,9 @@ def _port(parts: SplitResult, default: int) -> int:
         return 0
 
 
-def _number(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        ip = ipaddress.ip_address(name.strip("[]").partition("%")[0])
-    except ValueError:
-        try:
-            return ipaddress.IPv4Address(socket.inet_aton(name))  # 127.1, which resolvers take, too
-        except OSError:
-            return None
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return mapped or ip
-
-
 def _listed(no_proxy: str, host: str, port: int) -> bool:
     """Whether NO_PROXY names this server: *, a name and what is below it, a number, a network; a port, too."""
-    name, number = host.lower().rstrip("."), _number(host)
+    name, number = host.lower().rstrip("."), number_of(host)
     for entry in re.split(r"[\s,]+", no_proxy.lower()):
         if entry == "*":
             return True
