@@ -505,6 +505,7 @@ def test_an_address_where_nothing_ever_opens_is_given_up_with_exit_5() -> None:
     "end",
     [
         Ended(1, "bad", reason="Project ID is missing"),
+        Ended(1, "bad", 407, "the proxy proxy:3128 wants a user name and password (HTTP 407)", "set HTTPS_PROXY"),
         Ended(1, "http", 403),
         Ended(1, "tls", reason="self-signed certificate"),
         Ended(1, "close", 1007, KEY_WRONG),
@@ -522,7 +523,14 @@ def test_a_wrong_configuration_ends_it_at_once_with_exit_3(end: Ended) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Ended(2, "tls", reason="unable to get local issuer certificate"), Ended(2, "bad", reason="no token")]
+    "how",
+    [
+        Ended(2, "tls", reason="unable to get local issuer certificate"),
+        Ended(2, "bad", reason="no token"),
+        Ended(2, "bad", 407, "the proxy proxy:3128 wants a user name and password (HTTP 407)", "set HTTPS_PROXY"),
+        Ended(2, "bad", 302, "the server sent the connection on to portal.test (HTTP 302)", "open a web page"),
+        Ended(2, "proxy", 503, "the proxy proxy:3128 does not get through to live.test (HTTP 503)", "check it"),
+    ],
 )
 def test_what_worked_in_this_run_is_not_the_configurations_fault(how: Ended) -> None:
     """A captive portal has its own certificate, and without a network no token is renewed: both pass."""
