@@ -276,10 +276,9 @@ class Turns:
             case CutIn():
                 self._cut_in()
             case Replied():
-                if not self._interaction.announced:
-                    self._complete()
                 self._sink.finish()
-                if not self._interaction.working:
+                if not self._interaction.announced:  # else it may be one utterance of several
+                    self._complete()
                     self._late_until = 0.0  # all of what was cut into is here
             case Status(_, status):
                 if status == "working":
