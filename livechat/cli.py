@@ -526,7 +526,7 @@ def _write_no_more() -> None:
 
 
 def _leave_at_once(code: int) -> NoReturn:
-    """Exit without the C libraries' own ends: one of them is in a call that does not return (AUDIO.md A2)."""
+    """Exit without the C libraries' own ends: one of them is in a call that does not return (docs/audio.md A2)."""
     import contextlib
     import logging
     import os

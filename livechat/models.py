@@ -1,6 +1,6 @@
 """What each model family accepts, and the limits of the API, each with its source.
 
-[D] Google's documentation, [M] measured by the source named in LIVE_API.md, section in brackets.
+Numbers in parentheses are sections of docs/wire.md, which says who found each of them and how.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ DEFAULT_MODEL = "gemini-3.8-live"
 
 THINKING_MODEL = "gemini-3.8-live-extended-thinking"
 
-CONTEXT_WINDOW = 131_072  # tokens, input [D 0.1]
-TRIGGER_RANGE = (5_000, 128_000)  # tokens [D 4]
-TARGET_RANGE = (0, 128_000)  # tokens [D 4]
-DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies by itself [D 4]
+CONTEXT_WINDOW = 131_072  # tokens, input (0.1)
+TRIGGER_RANGE = (5_000, 128_000)  # tokens (4)
+TARGET_RANGE = (0, 128_000)  # tokens (4)
+DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies by itself (4)
 
 MAX_VAD_MS = 10_000  # beyond it nobody would call it a conversation; the API names no limit
 
-LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later [M 3.1]
-ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway [6.2]
-HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended [D 2.8]
+LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later (3.1)
+ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway (6.2)
+HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended (2.8)
 DEFAULT_HANDLE_TTL_S = 2 * 3600.0
 
-# The prebuilt voices of Gemini's speech generation documentation [D].
+# The prebuilt voices of Gemini's speech generation documentation.
 VOICES = (
     "Achernar", "Achird", "Algenib", "Algieba", "Alnilam", "Aoede", "Autonoe", "Callirrhoe", "Charon", "Despina",
     "Enceladus", "Erinome", "Fenrir", "Gacrux", "Iapetus", "Kore", "Laomedeia", "Leda", "Orus", "Puck",
@@ -36,7 +36,7 @@ VOICES = (
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What differs from one generation of Live models to the next (LIVE_API.md 0.3).
+    """What differs from one generation of Live models to the next (docs/wire.md 0.3).
 
     `thinking_level`: must be sent with setup, or None where any would be refused or none is needed.
     `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
@@ -66,7 +66,7 @@ _FAMILIES = (  # the first whose prefix fits
     Family("gemini-live-2.5-flash", text="content", thoughts=True),
     Family("gemini-2.5-flash-native-audio", text="content", thoughts=True),
 )
-_GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" [M 0.1]
+_GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" (0.1)
 _UNKNOWN = Family("", silent=True)  # newer than this table: it may do what the newest known ones do
 
 
@@ -105,6 +105,6 @@ def voice(name: str) -> tuple[str, str]:
 
 
 def compression(trigger: int | None, target: int | None) -> tuple[int, int]:
-    """(trigger, target) in tokens as the server will apply them: 80 % of the window, half of the trigger [D 4]."""
+    """(trigger, target) in tokens as the server will apply them: 80 % of the window, half of the trigger (4)."""
     used = trigger if trigger is not None else DEFAULT_TRIGGER
     return used, target if target is not None else used // 2

@@ -1,4 +1,4 @@
-"""The architecture of DESIGN.md, read off the imports: who may know whom, and where each library lives.
+"""The architecture of docs/design.md, read off the imports: who may know whom, and where each library lives.
 
 Imports inside functions and under TYPE_CHECKING count: a dependency is one wherever it is written.
 """

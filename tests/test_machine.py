@@ -3,6 +3,8 @@
 `World` plays network, server, person and clock in every legal order and checks after each step what must
 hold for any of them: one link at a time, no good handle given up, no dead one kept, no deadline missed, no
 endless loop, and an end that comes soon after it was asked for.
+
+Numbers in parentheses are sections of docs/wire.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What livechat knows of models, voices and limits, against the table of LIVE_API.md section 0."""
+"""What livechat knows of models, voices and limits, against the table of docs/wire.md 0."""
 
 from __future__ import annotations
 

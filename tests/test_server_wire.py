@@ -23,7 +23,7 @@ def rejection(frame: str | bytes) -> str:
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        # As google-genai 3.4.0 sends them (LIVE_API 1.3), and as the JS SDK does.
+        # As google-genai 3.4.0 sends them (docs/wire.md 1.3), and as the JS SDK does.
         ({"realtime_input": {"audio": {"data": "-_8=", "mime_type": "audio/pcm;rate=16000"}}},
          wire.Audio(b"\xfb\xff", 16_000)),
         ({"realtimeInput": {"audio": {"data": "+/8", "mimeType": "audio/pcm"}}}, wire.Audio(b"\xfb\xff", 16_000)),

@@ -1,4 +1,4 @@
-"""Every close that was ever seen (LIVE_API.md 6.1), as the wire has it: what it means and what the person reads."""
+"""Every close that was ever seen (docs/wire.md 6.1), as the wire has it: what it means and what the person reads."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The two interfaces every microphone, file and speaker stands behind, and the formats of the wire.
 
-Rates and the 20 ms frame: LIVE_API media recommendations (16 kHz in, 24 kHz out, chunks of 20 to 40 ms).
+Rates and the 20 ms frame: docs/wire.md 7 (16 kHz in, 24 kHz out, chunks of 20 to 40 ms).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LEAST_S = 0.12  # what a speaker of 0.1 s latency takes at once: less would leave a hole in it (AUDIO.md A2)
+_LEAST_S = 0.12  # what a speaker of 0.1 s latency takes at once: less would leave a hole in it (docs/audio.md A2)
 _MOST_S = 3.0
 
 
@@ -10,7 +10,7 @@ class Cushion:
     """`seconds` of sound to be queued before playback starts, or starts again after it ran dry.
 
     Doubled each time an answer runs dry, halved by each answer that does not. A line that brings a quarter of a
-    second of speech each second, as measured (LIVE_API 1.6), is so heard in phrases and not in syllables.
+    second of speech each second, as measured (docs/wire.md 1.6), is so heard in phrases and not in syllables.
     """
 
     def __init__(self) -> None:

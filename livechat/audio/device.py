@@ -5,7 +5,7 @@ sound server does: so all calls go through one worker thread that nobody waits f
 callbacks, on threads of PortAudio's own, copy, count and return.
 
 A device that was unplugged, or whose server died, is seen again only by a PortAudio that was ended and begun
-anew, which ends every stream: so the Card reopens all together. What losing a device looks like: AUDIO.md A2.
+anew, which ends every stream: so the Card reopens all together. What losing a device looks like: docs/audio.md A2.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
 
 SILENCE_DBFS = -90.0  # the bottom of the scale: one bit of 16
 
-_HALF_WIDTH = 16  # zero crossings of the sinc on each side; with _BETA, stop band below -90 dB (AUDIO.md A4)
+_HALF_WIDTH = 16  # zero crossings of the sinc on each side; with _BETA, stop band below -90 dB (docs/audio.md A4)
 _BETA = 8.0  # shape of the Kaiser window
 _CUTOFF = 0.92  # of the lower Nyquist frequency: what is left is the transition band
 

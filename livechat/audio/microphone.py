@@ -30,7 +30,7 @@ class Microphone(Stream):
 
     kind = "input"
     wire_rate = INPUT_RATE
-    latency = "low"  # two blocks; the block decides, AUDIO.md A2
+    latency = "low"  # two blocks; the block decides, docs/audio.md A2
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
         self.clean: Callable[[bytes, float], bytes] | None = None

@@ -25,7 +25,7 @@ class Speaker(Stream):
     """A Sink: the default speaker, or the one named by a number or part of its name.
 
     The stream runs only while there is something to play: starting and aborting one take a few ms, whatever
-    its latency (AUDIO.md A6). While the device is away, what is queued stays.
+    its latency (docs/audio.md A6). While the device is away, what is queued stays.
     Raises DeviceError or UsageError if it cannot be opened at first.
     """
 

@@ -1,5 +1,5 @@
 """A Live API server for offline use and for tests.
 
-It speaks the protocol of LIVE_API.md as the real one does, its close codes included, and shares no code
+It speaks the protocol of docs/wire.md as the real one does, its close codes included, and shares no code
 with `livechat.session`: one bug cannot hide in both.
 """

@@ -1,4 +1,4 @@
-"""The ways the real service ends a link, each by a short name: its close code and its words (LIVE_API 6.1). Pure."""
+"""The ways the real service ends a link, each by a short name: its close code and words (docs/wire.md 6.1). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models this server can be, and how each generation behaves (LIVE_API 0.3, 1.4, 2.2). Pure."""
+"""The models this server can be, and how each generation behaves (docs/wire.md 0.3, 1.4, 2.2). Pure."""
 
 from __future__ import annotations
 

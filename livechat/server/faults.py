@@ -2,6 +2,8 @@
 
 Plans are data, so that a test, a command line and a bug report can hold the same one. The grammar is in
 `parse`, every kind in KINDS, and what each does in docs/faults.md. Times count from the opening of the link.
+
+Numbers in parentheses are sections of docs/wire.md.
 """
 
 from __future__ import annotations
@@ -53,24 +55,24 @@ class Form:
 
 
 KINDS: dict[str, Form] = {
-    # F1 closes
+    # closes (F1)
     "close": Form("may", "CLOSE"),
     "setup-close": Form("no", "NAME"),
-    # F2 the network
+    # the network (F2)
     "drop": Form("must"),
     "half-open": Form("must"),
     "stall": Form("must"),
     "pong-delay": Form("may", "DELAY"),
     "no-pong": Form("may"),
-    # F3 GoAway
+    # GoAway (F3)
     "goaway": Form("must", "LEFT"),
     "goaway-silent": Form("must", "LEFT"),
     "no-goaway": Form("may"),
-    # F4 setup
+    # setup (F4)
     "no-setup": Form("no"),
     "slow-setup": Form("no", "DELAY"),
     "setup-noise": Form("may"),
-    # F5 resumption
+    # resumption (F5)
     "no-handles": Form("may"),
     "empty-updates": Form("may"),
     "late-handles": Form("may"),
@@ -78,7 +80,7 @@ KINDS: dict[str, Form] = {
     "expire-handles": Form("must"),
     "poison": Form("may"),
     "poison-dies": Form("may"),
-    # F6 the grammar of turns
+    # the grammar of turns (F6)
     "no-turn-complete": Form("may"),
     "no-generation-complete": Form("may"),
     "early-turn-complete": Form("may"),
@@ -91,35 +93,35 @@ KINDS: dict[str, Form] = {
     "reason": Form("may", "REASON[,N]"),
     "empty-turn": Form("may", "[N]"),
     "text-answer": Form("may", "[N]"),
-    # F7 frames
+    # frames (F7)
     "bundle": Form("may"),
     "noise": Form("may"),
     "huge-frame": Form("may"),
     "text-frames": Form("may"),
     "fragments": Form("may"),
     "compact": Form("may"),
-    # F8 delivery
+    # delivery (F8)
     "burst": Form("may"),
     "trickle": Form("may", "SPEED"),
     "odd-pcm": Form("may"),
     "no-rate": Form("may"),
     "rate": Form("may", "RATE"),
-    # F9 a session that does not react
+    # a session that does not react (F9)
     "deaf": Form("may"),
     "silence": Form("may", "[N]"),
     "unheard": Form("may"),
-    # F10 before there is a link
+    # before there is a link (F10)
     "http": Form("no", "STATUS"),
     "hang-up": Form("no"),
     "bad-certificate": Form("no"),
-    # F11 tokens
+    # tokens (F11)
     "no-usage": Form("may"),
     "empty-usage": Form("may"),
     "usage-per-chunk": Form("may"),
     "candidates-usage": Form("may"),
     "falling-usage": Form("may"),
     "compression-dies": Form("may"),
-    # F12 limits
+    # limits (F12)
     "concurrent-limit": Form("no", "N"),
     "spent-token": Form("no"),
 }

@@ -1,7 +1,7 @@
 """What a session remembers: its turns, how many tokens they weigh, and how old ones are dropped. Pure.
 
 Weights: 25 tokens a second of sound (Live API token counting), about four characters of text a token.
-Dropping: the sliding window cuts always at the start of a user's turn (LIVE_API section 4).
+Dropping: the sliding window cuts always at the start of a user's turn (docs/wire.md 4).
 """
 
 from __future__ import annotations

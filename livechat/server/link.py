@@ -28,14 +28,14 @@ from .tamper import Tamper
 
 log = logging.getLogger(__name__)
 
-SETUP_S = 0.13  # from setup to setupComplete, the median measured (LIVE_API 1.1)
-FASTER = 4.0  # an answer is sent so much faster than it sounds (LIVE_API 1.6)
+SETUP_S = 0.13  # from setup to setupComplete, the median measured (docs/wire.md 1.1)
+FASTER = 4.0  # an answer is sent so much faster than it sounds (docs/wire.md 1.6)
 
-GAP_S = 4.0  # between the bursts of an answer that trickles (LIVE_API 1.6)
+GAP_S = 4.0  # between the bursts of an answer that trickles (docs/wire.md 1.6)
 FIRST_WORDS = "Let me check that for you."  # of a model that answers in several utterances
 THINK_S = 3.0  # from the end of one of them to the next
 MUTE_S = 0.5  # from a question to a turn that is complete with nothing said
-DIES_S = 0.4  # from an utterance to the end of a session that dies of it (LIVE_API 2.6)
+DIES_S = 0.4  # from an utterance to the end of a session that dies of it (docs/wire.md 2.6)
 
 
 class Link:

@@ -5,10 +5,10 @@ It is told what happens and what time it is, and returns what to do. States:
     listening -> hearing -> thinking -> generating -> playing -> listening
 
 Playing lasts until the answer, sent faster than it sounds, must have been heard: only then is the turn
-complete (LIVE_API 1.5). Speech or a question that comes before that interrupts.
+complete (docs/wire.md 1.5). Speech or a question that comes before that interrupts.
 
 A model that answers in several utterances goes from playing back to thinking until it has said the last one.
-Each of them is a turn, and `interactionStatus` says which is the last (LIVE_API 12).
+Each of them is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds. The defaults are what was measured of the real service (LIVE_API 3.1, 3.2, 2.2)."""
+    """Seconds. The defaults are what was measured of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
 
     lifetime: float = 590.0  # a link still open then is closed
     notice: float = 50.0  # how long before that it is told

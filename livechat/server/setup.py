@@ -1,6 +1,6 @@
 """What a client may ask for in its first message, and how it is refused. Pure.
 
-Rules and texts: LIVE_API sections 0.3, 4 and 6.1.
+Rules and texts: docs/wire.md 0.3, 4 and 6.1.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
 
 
 def _cadence(family: Family, vertex: bool, requested: bool) -> Cadence:
-    """When handles come. The 3.x models give them even to those who did not ask (LIVE_API 2.2)."""
+    """When handles come. The 3.x models give them even to those who did not ask (docs/wire.md 2.2)."""
     if family.handles == "every second" and not vertex:
         return "every second"
     return "after turns" if requested and family.handles != "never" else "never"

@@ -1,7 +1,7 @@
 """The JSON of the wire: what clients send, read; what the server sends, built. Pure.
 
 Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are taken at
-every level. Servers answer in binary frames of pretty JSON without proto3 defaults (LIVE_API 1.2 to 1.4).
+every level. Servers answer in binary frames of pretty JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
 """
 
 from __future__ import annotations

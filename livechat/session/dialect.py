@@ -1,4 +1,4 @@
-"""Messages of the server that the SDK would misread, put into the form it reads (LIVE_API.md 6.5, 12).
+"""Messages of the server that the SDK would misread, put into the form it reads (docs/wire.md 6.5, 12).
 
 Pure. Seen in google-genai 3.6.1: it drops an interactionStatus at the root of a message, cannot read a message
 that holds nothing else, and reads the token count of an answer by the name of its own backend alone.

@@ -1,7 +1,7 @@
 """What of the microphone goes out: all of it, nothing while it is muted, or what is said with the key pressed.
 
 Pure. Silence goes out in the place of what does not, frame for frame: a server closes a line on which
-nothing comes (LIVE_API.md 3.2).
+nothing comes (docs/wire.md 3.2).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from livechat.events import Signal
 
 PREROLL_MS = 300  # kept from before the key was pressed: speech begins before the finger is down
 TAIL_MS = 200  # sent after it was released: the finger is up before the last syllable is over
-APART_S = 0.5  # from one activity's end to the next one's beginning, at least (LIVE_API.md 4)
+APART_S = 0.5  # from one activity's end to the next one's beginning, at least (docs/wire.md 5)
 _SILENCE = bytes(FRAME_BYTES)
 
 

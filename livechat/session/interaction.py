@@ -1,4 +1,4 @@
-"""Whether the server has more to say to a question, by its own word (LIVE_API.md 12).
+"""Whether the server has more to say to a question, by its own word (docs/wire.md 12).
 
 Pure. Some models answer one question in several utterances, each with a turnComplete of its own. They say
 IN_PROGRESS until the last one, and IDLE then. A server may leave IDLE out, so what is said last has a limit.

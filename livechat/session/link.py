@@ -1,6 +1,6 @@
 """One WebSocket connection to a Live API server, through google-genai: the only file that imports it.
 
-What the SDK does that a caller must know, each seen in its 3.4.0 source or run on loopback (LIVE_API.md 6.5):
+What the SDK does that a caller must know, each seen in its 3.4.0 source or run on loopback (docs/wire.md 6.5):
  - `receive()` ends after each turn, and messages between turns wait for the next call: it is looped here
  - it waits for setupComplete for ever: there is a limit here
  - a message of unknown fields alone, or of no JSON object, raises anything and leaves the socket usable
@@ -216,7 +216,7 @@ class Link:
             await self._send(text=text)
 
     async def send_context(self, contents: list[Content]) -> None:
-        """Turns to remember, which ask for no answer (turn_complete false never interrupts: LIVE_API.md 0.3)."""
+        """Turns to remember, which ask for no answer (turn_complete false never interrupts: docs/wire.md 0.3)."""
         await self._send_content(contents, complete=False)
 
     async def _send(self, **kinds: Any) -> None:

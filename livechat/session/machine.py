@@ -24,6 +24,8 @@ Rules
     and only if nothing shows that it was heard.
  8. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
     was sent again, then the network.
+
+Numbers in parentheses are sections of docs/wire.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether a link that used to say something all the time has gone quiet.
 
-Pure. Newer models send a resumption update every second (LIVE_API.md 2.2): where they stop, the link or its
+Pure. Newer models send a resumption update every second (docs/wire.md 2.2): where they stop, the link or its
 session is dead. Of a server that speaks only when it has something to say, silence proves nothing.
 """
 

@@ -1,6 +1,6 @@
 """Who said what: pieces of transcript as they come, put together to exchanges of a question and its answer.
 
-Pure. The wire promises no order between the transcript of the person and the answer to it (LIVE_API.md
+Pure. The wire promises no order between the transcript of the person and the answer to it (docs/wire.md
 1.4), so the rule is one of time: a piece belongs to the question being answered until that answer is over
 or cut into; what comes after belongs to the next. So does what is heard during the answer to a question that
 was only typed.

@@ -2,7 +2,7 @@
 
 Told what a link says, in the order it came, and what the person does. It decides nothing about links: what the
 machine must know of a turn goes to `feed`. What servers leave out, or say too early or too late, is made up for
-here (LIVE_API.md 1.5, C2).
+here (docs/wire.md 1.5, C2).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Why a link ended, in plain words, and what follows from it.
 
 The reason's text decides, the code is only a tie-breaker: the same code means a wrong key, a dead handle
-and a passing fault (LIVE_API.md 6.1, where each text below was seen). Reasons are cut at 123 bytes on the
+and a passing fault (docs/wire.md 6.1, where each text below was seen). Reasons are cut at 123 bytes on the
 wire, so the texts are beginnings or middles.
 """
 

@@ -1,6 +1,6 @@
 """PURE. How full the context is: the server's count, and between two of them a prediction from what was said since.
 
-25 tokens are a second of sound, whoever speaks; four characters of text are about one (LIVE_API.md 4).
+25 tokens are a second of sound, whoever speaks; four characters of text are about one (docs/wire.md 4).
 """
 
 from __future__ import annotations
