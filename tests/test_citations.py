@@ -60,14 +60,17 @@ def cited(prose: str, top: str) -> Iterator[tuple[str, str]]:
 
 
 def comments(source: str) -> Iterator[str]:
-    """The comments of a file, those of neighbouring lines as one."""
+    """The comments of a file; those that fill neighbouring lines as one."""
     block, last = "", -1
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            if block and token.start[0] != last + 1:
-                yield block
-                block = ""
-            block, last = f"{block} {token.string.lstrip('# ')}", token.start[0]
+        if token.type != tokenize.COMMENT:
+            continue
+        whole_line = token.line.lstrip().startswith("#")
+        if not whole_line or token.start[0] != last + 1:
+            yield block
+            block = ""
+        block = f"{block} {token.string.lstrip('# ')}"
+        last = token.start[0] if whole_line else -1
     yield block
 
 

@@ -22,7 +22,8 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     (install, test, *_) = BLOCKS
     assert install.strip() == "pip install '.[offline]' && livechat talk"
-    assert "pip install -q -e '.[dev]' && pytest" in (ROOT / ".ci/run").read_text()
+    assert "\npip install -q -e '.[dev]'\n.ci/check\n" in (ROOT / ".ci/run").read_text()
+    assert "\npytest " in (ROOT / ".ci/check").read_text()
     assert test.strip() == "pip install -e '.[dev]' && pytest"
 
 
