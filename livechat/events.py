@@ -60,14 +60,16 @@ class Ended:
     """A link is gone, or never came to be. Said exactly once for each link.
 
     `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" and "bad" where
-    the credentials or the configuration did not even leave this machine.
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "token" where Vertex AI's
+    could not be renewed for now, and "auth" where it was refused or there are no credentials; "bad" where the
+    configuration did not even leave this machine. `key_from`: where the key or the credentials are from.
     """
 
     link: int
-    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "bad"]
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "token", "auth", "bad"]
     code: int | None = None
     reason: str = ""
+    key_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
