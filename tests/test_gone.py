@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.terminal import Terminal
 from tests.test_cli import BARE
@@ -114,6 +117,23 @@ def test_while_a_name_is_looked_up_that_nobody_answers_for(
     dialling = talk("--text", stuck="dns", GEMINI_API_KEY="AIzaSomeKey")
     dialling.until("link", state="connecting")
     dialling.gone(stop, 130, again=again)
+
+
+def test_while_a_token_endpoint_says_nothing(talk: Callable[..., Talk], tmp_path: Path) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}/token"
+        account = {"type": "service_account", "private_key": private, "client_email": "a@b", "token_uri": uri}
+        (tmp_path / "account.json").write_text(json.dumps(account))
+        vertex = {"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_CLOUD_PROJECT": "p"}
+        file = str(tmp_path / "account.json")
+        dialling = talk("--text", **vertex, GOOGLE_APPLICATION_CREDENTIALS=file)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(4)
+            dialling.gone(signal.SIGTERM, 130)
 
 
 def test_while_the_offline_voice_is_made_for_a_long_text(talk: Callable[..., Talk], tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ IMPURE = {
 HOMES = {
     "cryptography": {"server/tls.py"},
     "filelock": {"store.py"},
-    "google": {"session/link.py"},
+    "google": {"session/credentials.py", "session/link.py"},  # google-auth, google-genai
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
         "audio/check.py", "audio/dsp.py", "audio/echo.py", "audio/echo_path.py", "audio/files.py",
@@ -113,7 +113,17 @@ HOMES = {
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
-LAZY = {"filelock", "google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari", "pywebrtc_audio"}
+LAZY = {
+    "filelock",
+    "google",
+    "requests",
+    "sounddevice",
+    "soundfile",
+    "platformdirs",
+    "onnxruntime",
+    "hibari",
+    "pywebrtc_audio",
+}
 
 
 def imports(file: str, *, lazy: bool = True) -> set[str]:
