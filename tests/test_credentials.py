@@ -192,6 +192,22 @@ def test_the_metadata_server_of_a_machine_in_the_cloud_may_be_away_for_a_while(
         assert not failure(Token()).refused
 
 
+def test_a_machine_without_credentials_has_none_though_no_metadata_server_answers(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setattr(credentials, "TOKEN_S", 0.2)
+    from google.auth.compute_engine import _metadata
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr(_metadata, "_get_metadata_ip_root", lambda *_: address)
+        error = failure(Token())
+    assert error.refused
+    assert str(error).startswith("no credentials for Vertex AI: ")
+
+
 @pytest.mark.parametrize(
     "content", [None, "", "not json", "{}", '{"type": "unheard of"}', '{"type": "service_account"}']
 )

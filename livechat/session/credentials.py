@@ -88,10 +88,12 @@ class _Exchange:
     def __call__(
         self, url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **more: Any
     ) -> Any:
+        from google.auth.exceptions import TransportError
+
         left = self._until - time.monotonic()
         self._asked, self._status = True, None
         if left <= 0:
-            raise TimeoutError
+            raise TransportError("out of time") from TimeoutError()  # type: ignore[no-untyped-call]
         wait = min(left, timeout) if isinstance(timeout, int | float) else left
         response = self._request(url=url, method=method, body=body, headers=headers, timeout=wait, **more)
         self._status, self._answer = response.status, response.data
