@@ -273,7 +273,7 @@ class Machine:
         accepted = self._ever_open if self.state is State.DIALING else self._ever_good
         if accepted and verdict.kind is Kind.FATAL:
             self._doubts += 1
-            return replace(verdict, kind=Kind.AGAIN)
+            return replace(verdict, kind=Kind.AGAIN, hint="it was accepted before: the same once more")
         return verdict
 
     def _expire(self, now: float) -> list[Action]:
