@@ -73,10 +73,11 @@ class Terminal:
         if sys.platform != "win32":
             self._held.callback(self._write, "\x1b[?2004l")
             self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread's loop
+            with contextlib.suppress(RuntimeError, ValueError):  # no loop, or not the main thread's
                 loop = asyncio.get_running_loop()
-                loop.add_signal_handler(signal.SIGTSTP, self.suspend)
-                self._held.callback(loop.remove_signal_handler, signal.SIGTSTP)
+                # Not add_signal_handler, which would keep leaving.py from hearing of signals.
+                before = signal.signal(signal.SIGTSTP, lambda *_: loop.call_soon_threadsafe(self.suspend))
+                self._held.callback(self._unhandle, before)
             if self._releases:
                 self._write(kitty.ASK)
         self._held.enter_context(self._drawing())
@@ -96,6 +97,10 @@ class Terminal:
             self.take()
         except OSError:
             self._gone()
+
+    def _unhandle(self, before: Any) -> None:
+        with contextlib.suppress(ValueError):  # another thread gives back what this one is stuck with (leaving.py)
+            signal.signal(signal.SIGTSTP, before)
 
     def lost(self) -> bool:
         """Whether another job has the terminal now, though nobody stopped us: the shell that ran us was killed."""
