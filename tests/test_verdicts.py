@@ -225,8 +225,8 @@ def test_a_certificate_nobody_trusts_keeps_a_line_from_opening_but_is_not_why_an
 @pytest.mark.parametrize(
     "end",
     [
-        Ended(1, "close", 1007, "API key not valid. Please pass a valid API key.", "GOOGLE_API_KEY"),
-        Ended(1, "close", 1007, "API key expired. Please renew the API key.", "GOOGLE_API_KEY"),
+        Ended(1, "close", 1007, "API key not valid. Please pass a valid API key.", key_from="GOOGLE_API_KEY"),
+        Ended(1, "close", 1007, "API key expired. Please renew the API key.", key_from="GOOGLE_API_KEY"),
         Ended(1, "http", 401, key_from="GOOGLE_API_KEY"),
         Ended(1, "http", 403, key_from="GOOGLE_API_KEY"),
     ],
