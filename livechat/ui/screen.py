@@ -29,18 +29,18 @@ from livechat.events import Command, LinkState, ModelText, Output, Start, Summar
 from livechat.ui import paint, shortcuts
 from livechat.ui.base import tolerant
 from livechat.ui.details import Details
-from livechat.ui.keys import TypedLine
+from livechat.ui.keys import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
 from livechat.ui.save import save
-from livechat.ui.shortcuts import SLASHES, Wish
+from livechat.ui.shortcuts import LABELS, SLASHES, Wish
 from livechat.ui.terminal import Terminal
-from livechat.ui.text import clean
+from livechat.ui.text import LONGEST, clean
 from livechat.ui.transcript import Line, closing, lines, said
 from livechat.ui.view import KEYBOARD, ViewState
 
 WIDE = 90  # columns: room for more words in the hint
 FRAME_S = 0.1
 REPEAT_S = 0.15  # a key that comes again so soon is being held: terminals repeat it 30 times a second
-LETTER_S = 0.3  # a letter that no other has followed by then is a command; fast typing has 0.1 s between two
+SHORT = 60  # characters of a line that a warning repeats
 ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
 
 
@@ -96,9 +96,11 @@ class Screen:
             leave=self._leave,
             suspend=self._terminal.suspend,
             ask=self._ask,
-            commands=self._keys(microphone=False),
+            refuse=self._refuse,
+            commands={},
             typing=typing,
         )
+        self._offer(microphone=False)
         self._view = ViewState(lifetime_s=lifetime_s)
         self._details = Details()
         self._helping = self._detailed = False  # which panel is open
@@ -130,7 +132,7 @@ class Screen:
         if not isinstance(event, LinkState):  # the bar tells that
             self._finals += lines(event, newlines=True)
         if isinstance(event, Start):
-            self._line.commands = self._keys(microphone=event.input != KEYBOARD)
+            self._offer(microphone=event.input != KEYBOARD)
             self._conversation = event.conversation
         if isinstance(event, Summary):
             self._summary = event
@@ -181,16 +183,23 @@ class Screen:
                 # Each on one line however narrow the terminal is, so that the command can be copied.
                 self._console.print(words, soft_wrap=True)
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
+        """Whether it was taken. What begins with a slash and is no command stays in the line, to be mended."""
         if not text.startswith("/") or text.startswith("//"):
             self._typed.put_nowait(text.removeprefix("/") if text.startswith("//") else text)
         elif wish := SLASHES.get(text[1:].strip().lower()):
             self._ask(wish)
         else:
             names = ", ".join(f"/{name}" for name in SLASHES)
-            self.show(
-                Warned(f"there is no command {text.split(maxsplit=1)[0]}", f"there are {names}; //text sends /text")
-            )
+            first = text[:SHORT] + "…" * (len(text) > SHORT)
+            self.show(Warned(f"there is no command {first}", f"there are {names}; //text sends /text"))
+            return False
+        return True
+
+    def _refuse(self) -> None:
+        self.show(
+            Warned(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
+        )
 
     def _ask(self, wish: Wish) -> None:
         match wish:
@@ -200,8 +209,6 @@ class Screen:
                 self._detailed = not self._detailed
             case "save":
                 self._save()
-            case "text":
-                self._line.begun = True
             case "quit":
                 self._end()
             case "talk":
@@ -245,13 +252,27 @@ class Screen:
 
     def _pressed(self, presses: Sequence[KeyPress]) -> None:
         self._key_at = self._clock()
-        if self._helping and presses:  # any key ends it, and does what it does
-            self._helping = False
-            presses = presses[1:] if presses[0].key == "?" else presses
-        self._line.press(presses)
+        self._keys(presses)
         if self._terminal.kitty.released:
             self._terminal.kitty.released = False
             self._asked.put_nowait("release")
+
+    def _keys(self, presses: Sequence[KeyPress]) -> None:
+        for key in decoded(presses):
+            if not self.quit.is_set():
+                self._key(key)
+            elif key.name == LEAVE:  # nobody is there any more to send to
+                self._leave()
+
+    def _key(self, key: Key) -> None:
+        if self._helping:
+            self._helping = False
+            if key.name == WRITING:
+                key = Key(WRITING, key.text[1:])  # the first closes it; what came with it is a paste
+            elif key.name not in (LEAVE, STOP, PASTE):
+                return
+        if key != Key(WRITING):
+            self._line.press(key)
 
     @contextlib.contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -266,11 +287,9 @@ class Screen:
 
     def _draw(self) -> None:
         now = self._clock()
-        if self._key_at is not None and now - self._key_at > LETTER_S:
-            self._line.settle()
         if self._key_at is not None and now - self._key_at > ESCAPE_S:
             self._key_at = None
-            self._line.press(self._terminal.flush())
+            self._keys(self._terminal.flush())
         size = self._console.size
         rows = self._rows(now, size.width - 1, size.height)
         finals = self._take_finals()
@@ -304,19 +323,20 @@ class Screen:
 
     def _panel(self, now: float, width: int) -> list[str]:
         if self._helping:
-            return shortcuts.help_rows(self._line.commands, width - 2, typing=self._typing)
+            return shortcuts.help_rows(self._offered, width - 2, typing=self._typing)
         return self._details.rows(now) if self._detailed else []
 
-    def _keys(self, *, microphone: bool) -> dict[str, Wish]:
-        return shortcuts.keys(microphone=microphone, typing=self._typing, push_to_talk=self._push_to_talk)
+    def _offer(self, *, microphone: bool) -> None:
+        self._offered = shortcuts.available(microphone=microphone, push_to_talk=self._push_to_talk)
+        self._line.commands = shortcuts.keys(self._offered)
 
     def _hint(self, width: int) -> str:
-        talk = " " in self._line.commands
+        talk = "talk" in self._offered
         keys = [
             "hold space to talk" if talk and self._terminal.kitty.supported else "space to talk" if talk else "",
             ("type to write" if width > WIDE else "type") if self._typing else "",
-            "m mutes" if "m" in self._line.commands and width > WIDE else "",
-            "? help",
+            f"{LABELS['mute']} mutes" if "mute" in self._offered and width > WIDE else "",
+            "/help" if self._typing else f"{LABELS['help']} help",
             paint.LEAVE,
         ]
         return " · ".join(filter(None, keys))

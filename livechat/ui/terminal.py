@@ -18,7 +18,7 @@ from typing import IO, Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyPress
 
-from livechat.ui import kitty
+from livechat.ui import kitty, typeahead
 
 
 class _Reader:
@@ -66,6 +66,7 @@ class Terminal:
         keyboard: Any = self._keyboard
         if keyboard is None:
             keyboard = self._keyboard = create_input()
+            typeahead.reading.add(keyboard.fileno())
         if self._releases and not isinstance(getattr(keyboard, "stdin_reader", None), _Reader):
             keyboard.stdin_reader = _Reader(keyboard.stdin_reader, self.kitty)
         self._held.enter_context(keyboard.raw_mode())
@@ -78,6 +79,7 @@ class Terminal:
                 loop.add_signal_handler(signal.SIGTSTP, self.suspend)
                 self._held.callback(loop.remove_signal_handler, signal.SIGTSTP)
             if self._releases:
+                self.kitty.awaiting = True
                 self._write(kitty.ASK)
         self._held.enter_context(self._drawing())
 
@@ -108,7 +110,12 @@ class Terminal:
 
     def flush(self) -> Sequence[KeyPress]:
         """The keys that began what would have been a longer sequence, had more followed."""
-        return self._keyboard.flush_keys() if self._keyboard else ()
+        if self._keyboard is None:
+            return ()
+        if rest := self.kitty.flush():
+            decoder: Any = self._keyboard
+            decoder.vt100_parser.feed(rest)
+        return self._keyboard.flush_keys()
 
     def _read(self) -> None:
         assert self._keyboard is not None  # noqa: S101 - it is what calls this
