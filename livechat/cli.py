@@ -491,8 +491,8 @@ def _exit(run: Any) -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
         code = _say_bug(error)
     device = sys.modules.get("livechat.audio.device")
-    typeahead = sys.modules.get("livechat.ui.typeahead")
-    if (device is not None and device.abandoned) or (typeahead is not None and typeahead.reading):
+    ending = sys.modules.get("livechat.ui.ending")
+    if (device is not None and device.abandoned) or (ending is not None and ending.held):
         _leave_at_once(code)
     raise SystemExit(code)
 
@@ -529,19 +529,19 @@ def _write_no_more() -> None:
 def _leave_at_once(code: int) -> NoReturn:
     """Exit without the C libraries' own ends: one of them may be in a call that does not return (AUDIO.md A2).
 
-    And so nothing comes between the last look at what was typed and the end of the process.
+    And so nothing comes between the last words and the end of the process.
     """
     import contextlib
     import logging
     import os
 
-    from livechat.ui.typeahead import discard
+    from livechat.ui import ending
 
     logging.shutdown()
+    ending.end()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    discard()
     os._exit(code)
 
 

@@ -49,7 +49,9 @@ class Watched(Screen):
             self.warned += event.message
 
 
-def pressed(*steps: str | float, shown: Iterable[ev.Output] = OPEN, ptt: bool = False, typing: bool = True) -> Outcome:
+def pressed(
+    *steps: str | float, shown: Iterable[ev.Output] = OPEN, ptt: bool = False, typing: bool = True
+) -> Outcome:
     """Press keys, each string at once, with so many seconds between them, and wait for what comes of it."""
 
     async def main() -> Outcome:
@@ -99,7 +101,9 @@ def slowly(text: str, pauses: Iterable[float]) -> list[str | float]:
 
 sentences = st.text(
     st.sampled_from("qmisdt?/ ha,.'-19") | st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1
-) | st.sampled_from(["quick", "save", "?", "mute", "i", "talk to me", "/etc/hosts", "//quit", "/quit smoking", "help"])
+) | st.sampled_from(
+    ["quick", "save", "?", "mute", "i", "talk to me", "/etc/hosts", "//quit", "/quit smoking", "help"]
+)
 speeds = st.lists(st.floats(0.01, 2.0), min_size=15, max_size=15)
 
 
@@ -125,7 +129,7 @@ def test_a_sentence_is_sent_whole_or_stands_in_the_line(
     assert outcome.line == ("" if sent or (end and not words) else stands)
     assert set(outcome.asked) <= {"talk"}
     assert not outcome.asked or (ptt and sentence.startswith(" "))
-    assert not (outcome.left or outcome.helping)
+    assert (outcome.left, outcome.helping) == (False, False)
 
 
 @pytest.mark.parametrize("pause", [0.01, 0.2, 0.45, 0.6, 2.0])

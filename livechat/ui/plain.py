@@ -14,11 +14,12 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import BinaryIO, TextIO
 
 from livechat.errors import LivechatError, UsageError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
-from livechat.ui import typeahead
+from livechat.ui import ending
 from livechat.ui.base import colored, tolerant, write_no_more
 from livechat.ui.text import LONGEST, clean
 from livechat.ui.transcript import Line, closing, lines
@@ -53,7 +54,7 @@ class _Writer:
         """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
         if self._stdin is not None:
             if self._typed:
-                typeahead.reading.add(self._stdin.fileno())
+                ending.last(partial(ending.discard, self._stdin.fileno()))
             async for line in piped_lines(self._stdin, CANONICAL if self._typed else None):
                 if isinstance(line, LivechatError):
                     self.refuse(line)

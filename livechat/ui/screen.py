@@ -26,7 +26,7 @@ from rich.text import Text
 
 from livechat.errors import LivechatError
 from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
-from livechat.ui import paint, shortcuts
+from livechat.ui import ending, paint, shortcuts
 from livechat.ui.base import tolerant
 from livechat.ui.details import Details
 from livechat.ui.keys import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
@@ -118,7 +118,7 @@ class Screen:
         self._partials: dict[str, Line] = {}  # by speaker
         self._summary: Summary | None = None
         self._size = self._console.size
-        self._closed = False
+        self._closed = self._ended = False
 
     def show(self, event: Output) -> None:
         """Show `event` with the next refresh; once closed, at once."""
@@ -137,10 +137,12 @@ class Screen:
         if isinstance(event, Summary):
             self._summary = event
         if self._closed:
+            self._show_finals()
+        if self._ended:
             self._last_words()
 
     async def run(self) -> None:
-        """Draw and read keys until cancelled; the terminal is as it was before when this ends."""
+        """Draw and read keys until cancelled; then close."""
         try:
             self._terminal.take()
             while not self._terminal.lost():
@@ -163,20 +165,27 @@ class Screen:
             yield line
 
     def close(self) -> None:
-        """Take the bar away, give the terminal back, say the last words."""
+        """Take the bar away. At the process's end, give the terminal back and say the last words."""
         if not self._closed:
             self._closed = True
             with contextlib.suppress(OSError):
-                self._terminal.give_back()
-            self._last_words()
+                self._terminal.release()
+            self._show_finals()
+            ending.last(self._last_words)
 
-    def _last_words(self) -> None:
+    def _show_finals(self) -> None:
         self._finals += self._partials.values()
         self._partials.clear()
-        summary, self._summary = self._summary, None
         with contextlib.suppress(OSError):
             for text in self._take_finals():
                 self._console.print(text)
+
+    def _last_words(self) -> None:
+        with contextlib.suppress(OSError):
+            self._terminal.end()
+        self._ended = True
+        summary, self._summary = self._summary, None
+        with contextlib.suppress(OSError):
             if summary:
                 *head, last = closing(summary)
                 words = Text.assemble(("\n" + "\n".join(head) + "\n", "dim"), (last, "bold"))

@@ -18,7 +18,7 @@ from typing import IO, Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyPress
 
-from livechat.ui import kitty, typeahead
+from livechat.ui import ending, kitty
 
 
 class _Reader:
@@ -59,20 +59,20 @@ class Terminal:
         self._pressed, self._gone = pressed, gone
         self.kitty = kitty.Keys()
         self._reporting = False  # keys that are let go
-        self._held = contextlib.ExitStack()
+        self._modes = contextlib.ExitStack()  # of the terminal
+        self._held = contextlib.ExitStack()  # of this process's loop and screen
 
     def take(self) -> None:
         """Have the terminal's keys and its screen, until `give_back`."""
         keyboard: Any = self._keyboard
         if keyboard is None:
             keyboard = self._keyboard = create_input()
-            typeahead.reading.add(keyboard.fileno())
         if self._releases and not isinstance(getattr(keyboard, "stdin_reader", None), _Reader):
             keyboard.stdin_reader = _Reader(keyboard.stdin_reader, self.kitty)
-        self._held.enter_context(keyboard.raw_mode())
+        self._modes.enter_context(keyboard.raw_mode())
         self._held.enter_context(keyboard.attach(self._read))
         if sys.platform != "win32":
-            self._held.callback(self._write, "\x1b[?2004l")
+            self._modes.callback(self._write, "\x1b[?2004l")
             self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread's loop
                 loop = asyncio.get_running_loop()
@@ -85,8 +85,20 @@ class Terminal:
 
     def give_back(self) -> None:
         """Leave everything as it was. Safe to call twice."""
+        with self._modes:
+            self.release()
+
+    def release(self) -> None:
+        """Read and draw no more. The terminal goes on without an echo until it is given back."""
         self._reporting = False
         self._held.close()
+
+    def end(self) -> None:
+        """Give it back with nothing left in it of what was typed to us."""
+        if self._keyboard is not None:
+            with contextlib.suppress(NotImplementedError):  # a keyboard without a descriptor
+                ending.discard(self._keyboard.fileno())
+        self.give_back()
 
     def suspend(self) -> None:
         """Stop the program, as Ctrl-Z does where no program has the keys; with SIGCONT (`fg`) it goes on."""
@@ -122,7 +134,7 @@ class Terminal:
         self._pressed(self._keyboard.read_keys())
         if self.kitty.supported and not self._reporting and self._releases:
             self._reporting = True
-            self._held.callback(self._write, kitty.END)
+            self._modes.callback(self._write, kitty.END)
             self._write(kitty.REPORT)
         if self._keyboard.closed:
             self._gone()
