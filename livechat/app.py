@@ -26,6 +26,7 @@ from livechat.session.seeding import Exchange
 from livechat.session.spend import Spend
 from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
+from livechat.ui import ending
 from livechat.ui.base import Display, choose, colored
 from livechat.ui.view import KEYBOARD
 
@@ -68,6 +69,7 @@ def main(flags: dict[str, Any], config: Config, *, resume: str | None = None, re
     `flags` are those of `settings.resolve`, given now. `resume`: what to go on with, None for the newest.
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
+    ending.hold()
     return leaving.run(_main(flags, config, resume, resuming=resuming))
 
 

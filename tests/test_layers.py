@@ -22,7 +22,7 @@ OWN = {"livechat"}
 MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
-    "leaving.py": ("errors",),
+    "leaving.py": ("errors", "ui.ending"),
     "events.py": ("errors",),
     "settings.py": ("errors", "models"),
     "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
