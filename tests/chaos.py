@@ -27,6 +27,7 @@ import traceback
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, redirect_stderr
+from contextvars import copy_context
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,7 +60,7 @@ from tests.chaos_dice import ENDINGS, Deed, Run, scenario
 from tests.conversation import Recorder, settings_for
 from tests.person import Loudspeaker, Voice
 from tests.soak import soak
-from tests.virtual_time import VirtualLoop, run
+from tests.virtual_time import PROGRAM, VirtualLoop, run
 
 EPOCH = 1_800_000_000.0  # the virtual time of day when the loop's clock shows 0
 PATIENCE_S = 1_800.0  # virtual seconds beyond what the person needs, after which a run counts as hung
@@ -184,6 +185,7 @@ class Hand(Recorder):
         self._deeds = one.deeds
         self._count: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
+        self._outside = copy_context()  # of the program: a hand moves while it is stopped
         self.pressed: asyncio.Queue[Command] = asyncio.Queue()
         self.burst: asyncio.Queue[str] = asyncio.Queue()
         for at, command in one.keys:
@@ -204,10 +206,11 @@ class Hand(Recorder):
         for deed in self._deeds:
             if (deed.moment, deed.nth) != (moment, self._count[moment]):
                 continue
+            outside = self._outside.copy()
             if deed.after is None:
-                self._do(deed)
+                outside.run(self._do, deed)
             else:
-                self._loop.call_later(deed.after, self._do, deed)
+                self._loop.call_later(deed.after, self._do, deed, context=outside)
 
     def press(self, command: Command) -> None:
         """A key."""
@@ -341,6 +344,8 @@ async def _one_run(
         settings = settings_for(
             server, folder, backend=world.scenario.backend, model=world.scenario.model, ptt=one.ptt
         )
+        program = copy_context()
+        program.run(PROGRAM.set, True)
         talk = loop.create_task(
             converse(
                 Parts(
@@ -355,7 +360,8 @@ async def _one_run(
                     random=jitter.random,
                     wall=time.time,
                 )
-            )
+            ),
+            context=program,
         )
         if one.end:
             loop.call_later(one.end_at, do, Deed("", 0, None, one.end))
@@ -400,8 +406,8 @@ def _do(
         case "type":
             for line in deed.lines:
                 display.burst.put_nowait(line)
-        case "stop":  # nobody runs, though the time goes on
-            loop.hold_up(deed.seconds)
+        case "stop":
+            loop.stop_program(deed.seconds)
         case "suspend" | "clock":
             clock.off += deed.seconds
         case "outage":
