@@ -63,14 +63,16 @@ class Ended:
     """A link is gone, or never came to be. Said exactly once for each link.
 
     `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" and "bad" where
-    the credentials or the configuration did not even leave this machine.
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" where there are no
+    credentials; "proxy" where a proxy failed, and "bad" where the configuration is wrong or something on the way
+    refuses: `reason` says in plain words what did, `hint` what to do about it, `code` is its HTTP status.
     """
 
     link: int
-    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "bad"]
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "proxy", "bad"]
     code: int | None = None
     reason: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,7 +400,7 @@ class LinkState:
     `state`: "connecting", "open", "closing" and "closed" are its life; "waiting": there is none, and the next dial
     comes in `retry_in_s`; "resting": none is needed until the person speaks or types. With "open", `resumed`: the
     session was taken up by a handle; `setup_ms`: from dialling to the server's setupComplete. With "closed", `code`
-    and `reason` are the close frame's or the refused upgrade's, `why` is the cause in plain words.
+    and `reason` are the close frame's, or those of who refused, perhaps a proxy; `why` is the cause in plain words.
     """
 
     n: int

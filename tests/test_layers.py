@@ -111,8 +111,8 @@ HOMES = {
     "sounddevice": {"audio/device.py"},
     "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},
-    # Client: its exceptions pass through the SDK. Server: who listens, and one connection.
-    "websockets": {"session/link.py", "server/link.py", "server/line.py", "server/serve.py"},
+    # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
+    "websockets": {"session/dialling.py", "session/link.py", "server/link.py", "server/line.py", "server/serve.py"},
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.

@@ -83,9 +83,9 @@ def kinds(actions: list[Action], kind: type[A]) -> list[A]:
 class Line:
     """A machine, its clock, and everything it ever asked for."""
 
-    def __init__(self, *, draw: float = 0.5, ttl: float = TTL) -> None:
+    def __init__(self, *, draw: float = 0.5, ttl: float = TTL, silent: bool = False) -> None:
         self.now = 1_000.0
-        self.machine = Machine(random=lambda: draw, ttl=ttl)
+        self.machine = Machine(random=lambda: draw, ttl=ttl, silent=silent)
         self.actions: list[Action] = []
 
     @property
@@ -291,6 +291,90 @@ def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at
     assert line.at(State.MOVING)  # an answer has made it trusted again
 
 
+def silent(*, handles: bool = True) -> Line:
+    """A live line to a model that may choose silence; `handles`: it has given one."""
+    line = Line(silent=True)
+    line.begin()
+    line.open()
+    if handles:
+        line.feed(HandleIn(1, "h", 0))
+    return line
+
+
+def test_a_heard_question_without_an_answer_is_the_silence_of_a_model_that_may_choose_it() -> None:
+    line = silent()
+    spoken(line)
+    line.feed(Noticed(1))
+    for _ in range(20):
+        line.feed(HandleIn(1, "h", 0), 0.5)
+    line.tick()
+    assert line.at(State.LIVE)
+    assert kinds(line.actions, Forgo) == [Forgo()]
+
+
+def test_a_model_that_may_choose_silence_is_asked_once_more_and_keeps_its_session() -> None:
+    line = silent()
+    line.feed(Asked())
+    line.tick()
+    line.tick()
+    line.cut(0.1)
+    line.open()
+    assert line.dialled == "h"
+    line.feed(HandleIn(2, "h2", 0), 1.0)
+    line.tick()
+    line.tick()
+    assert line.at(State.LIVE)
+    assert kinds(line.actions, Forgo) == [Forgo()]
+
+
+@pytest.mark.parametrize("evidence", ["nothing is resumable", "no handle", "the handles stopped"])
+def test_what_speaks_against_the_session_is_no_silence(evidence: str) -> None:
+    line = silent(handles=evidence != "no handle")
+    if evidence == "the handles stopped":
+        line.feed(HandleIn(1, "h", 0), 1.0)
+    spoken(line)
+    line.feed(Noticed(1))
+    if evidence == "nothing is resumable":
+        line.feed(HandleIn(1, "", 0), 1.0)
+    line.tick()
+    line.tick()
+    assert line.at(State.MOVING)
+
+
+def test_a_question_asked_while_an_answer_is_on_its_way_is_not_deaf() -> None:
+    line = live()
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.feed(Asked(), 1.0)
+    line.tick()
+    line.tick()
+    assert line.at(State.LIVE)
+
+
+def test_no_handover_while_the_server_is_still_working() -> None:
+    line = live()
+    line.handle("h")
+    line.feed(Asked())
+    line.feed(Replying(1), 1.0)
+    line.feed(Replied(1))
+    line.feed(Reopened(1))
+    line.feed(GoAway(1, 50.0))
+    line.feed(HandleIn(1, "h2", 0), 20.0)
+    line.tick()
+    assert line.at(State.LIVE)
+    line.feed(Replied(1), 2.0)
+    line.feed(TurnOver(1))
+    line.feed(HandleIn(1, "h3", 1), 1.0)
+    assert line.at(State.MOVING)
+
+
+def test_a_key_that_silences_the_last_answer_while_a_link_is_opened_is_nothing_to_it() -> None:
+    line = live()
+    line.cut()
+    assert line.at(State.DIALING)
+    assert line.feed(TurnOver(line.link)) == []
+
+
 def test_a_cough_expects_no_answer() -> None:
     line = live()
     spoken(line, 0.5)
@@ -421,6 +505,7 @@ def test_an_address_where_nothing_ever_opens_is_given_up_with_exit_5() -> None:
     "end",
     [
         Ended(1, "bad", reason="Project ID is missing"),
+        Ended(1, "bad", 407, "the proxy proxy:3128 wants a user name and password (HTTP 407)", "set HTTPS_PROXY"),
         Ended(1, "http", 403),
         Ended(1, "tls", reason="self-signed certificate"),
         Ended(1, "close", 1007, KEY_WRONG),
@@ -438,7 +523,14 @@ def test_a_wrong_configuration_ends_it_at_once_with_exit_3(end: Ended) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Ended(2, "tls", reason="unable to get local issuer certificate"), Ended(2, "bad", reason="no token")]
+    "how",
+    [
+        Ended(2, "tls", reason="unable to get local issuer certificate"),
+        Ended(2, "bad", reason="no token"),
+        Ended(2, "bad", 407, "the proxy proxy:3128 wants a user name and password (HTTP 407)", "set HTTPS_PROXY"),
+        Ended(2, "bad", 302, "the server sent the connection on to portal.test (HTTP 302)", "open a web page"),
+        Ended(2, "proxy", 503, "the proxy proxy:3128 does not get through to live.test (HTTP 503)", "check it"),
+    ],
 )
 def test_what_worked_in_this_run_is_not_the_configurations_fault(how: Ended) -> None:
     """A captive portal has its own certificate, and without a network no token is renewed: both pass."""

@@ -563,3 +563,38 @@ def test_an_answer_that_begins_with_the_next_sentence_does_not_take_its_first_sy
     box.rewind()
     again = [item.audio[0] for item in iter(box.next, None) if item.audio]
     assert again == [0, 1, 2, 7]
+
+
+def test_what_was_answered_too_soon_waits_again_in_its_place() -> None:
+    box = live()
+    speak(box, 0, 1)
+    box.add_text("typed")
+    drain(box)
+    box.answered(box.sent_mark())
+    hush(box, *range(2, 40))
+    speak(box, 40)
+    box.reopened()
+    assert box.waiting()
+    box.rewind()
+    assert drain(box)[:3] == [0, 1, "typed"]
+    box.answered(box.sent_mark())
+    box.reopened()
+    box.reopened()
+    box.answered(box.sent_mark())
+    assert not any(item.text for item in box._items.values())
+
+
+def test_a_question_is_asked_again_on_the_same_link_before_what_comes_next() -> None:
+    box = live()
+    box.add_text("one")
+    speak(box, 1, 2)
+    hush(box, *range(3, 30))
+    drain(box)
+    mark = box.sent_mark()
+    box.add_text("two")
+    box.again(mark)
+    assert drain(box) == ["one", 1, 2, "two"]
+    assert box.replayed_ms == 2 * FRAME_MS
+    assert box.sent_ms == 29 * FRAME_MS
+    box.answered(box.sent_mark())
+    assert not box.asks_since(box.sent_mark())

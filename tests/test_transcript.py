@@ -122,6 +122,17 @@ def test_a_new_link_that_hears_the_question_again_shows_and_stores_it_once() -> 
     assert transcript.close() == Exchange("He was not ill", "You said it.")
 
 
+def test_a_question_that_the_new_link_does_not_transcribe_keeps_its_words() -> None:
+    transcript = Transcript()
+    hear(transcript, "He was not")
+    transcript.shown()
+    transcript.lost()
+    transcript.said("You said it.")
+    assert transcript.close() == Exchange("He was not", "You said it.")
+    transcript.said("And more.")
+    assert transcript.close() == Exchange("", "And more.")
+
+
 def test_a_question_that_was_not_shown_before_the_loss_is_shown_after_it() -> None:
     transcript = Transcript()
     hear(transcript, "He was")
@@ -222,3 +233,26 @@ def test_a_seed_is_bounded_and_never_holds_an_empty_turn(said: list[tuple[str, s
     assert all(content.text for content in contents)
     assert sum(tokens(content.text) for content in contents) <= MAX_TOKENS + 100
     assert bool(contents) == any(user or model for user, model in said) or len(said) > MAX_TURNS
+
+
+def answer(*pieces: tuple[str, str]) -> str:
+    transcript = Transcript()
+    for how, piece in pieces:
+        (transcript.said if how == "said" else transcript.written)(piece)
+    return transcript.close().model
+
+
+def test_an_answer_may_be_written_and_what_is_both_said_and_written_stands_once() -> None:
+    assert answer(("written", "It is "), ("written", "ten.")) == "It is ten."
+    assert answer(("written", "It is ten."), ("said", "It is"), ("said", " ten.")) == "It is ten."
+    assert answer(("said", "It is"), ("said", " ten."), ("written", "It is ten.")) == "It is ten."
+    assert answer(("said", "Look: "), ("written", "1 + 1 = 2")) == "Look: 1 + 1 = 2"
+
+
+def test_each_utterance_of_an_answer_is_a_sentence_of_its_own() -> None:
+    transcript = Transcript()
+    transcript.pause()
+    transcript.said("Let me check.")
+    transcript.pause()
+    transcript.said("It is ten.")
+    assert transcript.close().model == "Let me check. It is ten."

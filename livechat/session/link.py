@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
-from livechat.errors import ConfigError, UsageError
+from livechat.errors import ConfigError
 from livechat.events import (
     Audio,
     Counted,
@@ -47,13 +47,12 @@ from livechat.events import (
     Written,
 )
 from livechat.models import family
-from livechat.session.dialect import readable
+from livechat.session import proxy, trust
 from livechat.session.seeding import Content
 
 if TYPE_CHECKING:
     from google.genai import Client, errors, types
     from google.genai.live import AsyncSession
-    from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed
 
     from livechat.settings import Settings
@@ -67,6 +66,7 @@ MAX_MESSAGE = 64 * 2**20  # bytes; the library's 1 MiB is less than a burst of a
 _log = logging.getLogger(__name__)
 _AUDIO_IN = f"audio/pcm;rate={INPUT_RATE}"
 _RATE = re.compile(r"rate=(\d{4,5})\b")
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
@@ -76,7 +76,11 @@ def load_sdk() -> None:
     gc.disable()
     try:
         import google.genai.live
-        import google.genai.types  # noqa: F401
+        import google.genai.types
+
+        from livechat.session.dialling import Connect
+
+        google.genai.live.ws_connect = Connect  # type: ignore[attr-defined] # the SDK leaves no other way
     finally:
         if was_on:
             gc.enable()
@@ -90,7 +94,7 @@ class Dialler:
     def __init__(self, settings: Settings, *, url: str | None = None, ca_pem: str | None = None) -> None:
         """`url` and `ca_pem`: the embedded server's, in place of the settings' endpoint.
 
-        Raises ConfigError where the SDK refuses the environment, UsageError for an unreadable CA file.
+        Raises ConfigError for an environment that cannot be used, UsageError for an unreadable CA file.
         """
         load_sdk()
         self._settings = settings
@@ -135,18 +139,21 @@ class Link:
             await self._talk()
         except (errors.APIError, ConnectionClosed) as e:  # the latter where the close was faster than our setup
             end = _close_event(self.n, e)
+        except proxy.Blocked as e:
+            end = _blocked(self.n, e)
         except InvalidStatus as e:
             end = Ended(self.n, "http", e.response.status_code)
         except TimeoutError:
             end = Ended(self.n, "timeout")
         except socket.gaierror as e:
             end = Ended(self.n, "dns", reason=e.strerror or "")
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # no refusal: it was cut in the middle of TLS
+            end = Ended(self.n, "network")
         except ssl.SSLError as e:
             verify = getattr(e, "verify_message", "") or e.reason or "TLS"
             end = Ended(self.n, "tls", reason=str(verify))
         except (OSError, InvalidHandshake, WebSocketException) as e:
-            errno = getattr(e, "errno", None)  # asyncio's own words for it hold addresses
-            end = Ended(self.n, "network", reason=os.strerror(errno).lower() if errno else "")
+            end = Ended(self.n, "network", reason=_system_words(e))
         except Exception as e:  # noqa: BLE001 - google.auth and the SDK's reading of the first message raise anything
             end = _other_end(self.n, e)
         finally:
@@ -282,11 +289,25 @@ def _status(status: types.InteractionStatus | None) -> Interaction:
 
 def _other_end(n: int, error: Exception) -> Ended:
     """Of what the SDK raises while it connects: no credentials, a refused configuration, nonsense from the server."""
+    if blocked := proxy.blamed(error):
+        return _blocked(n, blocked)
     words = (str(error).splitlines() or [""])[0]
     if type(error).__module__.startswith("google.auth"):
         return Ended(n, "auth", reason=words)
     refused = type(error) in (ValueError, TypeError) and not words.startswith("Failed to parse response")
     return Ended(n, "bad", reason=words) if refused else Ended(n, "close", reason="the first message cannot be read")
+
+
+def _blocked(n: int, by: proxy.Blocked) -> Ended:
+    return Ended(n, by.how, by.code, by.why, by.hint)
+
+
+def _system_words(error: Exception) -> str:
+    """What the system says of a connection that failed; "" if nothing. asyncio's own words for it hold addresses."""
+    errno = getattr(error, "errno", None)
+    found = _ERRNO.search(str(error))  # of a name with several addresses, each of which failed
+    number = errno or (int(found[1]) if found else 0)
+    return os.strerror(number).lower() if number else ""
 
 
 def _rate(mime: str) -> int:
@@ -319,38 +340,28 @@ def _close_event(n: int, error: errors.APIError | ConnectionClosed) -> Ended:
     return Ended(n, "network", 1006, cause.sent.reason if cause is not None and cause.sent else "")
 
 
-def _connection() -> type[ClientConnection]:
-    """The WebSocket connection, whose messages the SDK can read."""
-    from websockets.asyncio.client import ClientConnection
-
-    class Connection(ClientConnection):
-        async def recv(self, decode: bool | None = None) -> Any:  # the kind of its three overloads
-            raw = await super().recv(decode)
-            return readable(raw) if isinstance(raw, bytes) else readable(raw.encode()).decode()
-
-    return Connection
-
-
 def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
     from google import genai
     from google.genai import types
 
-    args: dict[str, Any] = {
+    # Of all this only a link is opened. The SDK's own HTTP clients, which it makes at once, are never used: they
+    # would stumble over proxies and certificates that are none of theirs.
+    unused: dict[str, Any] = {"trust_env": False}
+    args: dict[str, Any] = unused | {
         "ping_interval": PING_S,
         "ping_timeout": None,
         "close_timeout": CLOSE_S,
         "max_size": MAX_MESSAGE,
-        "create_connection": _connection(),
     }
-    if ca_pem or settings.ca_file:
-        try:
-            args["ssl"] = ssl.create_default_context(cadata=ca_pem, cafile=None if ca_pem else settings.ca_file)
-        except (OSError, ssl.SSLError) as e:
-            raise UsageError(
-                f"cannot read the certificate {settings.ca_file}: {e.strerror or e}",
-                "--ca-file takes the PEM that `livechat serve --ca-out` wrote",
-            ) from None
-    options = types.HttpOptions(base_url=url, api_version=settings.api_version, async_client_args=args)
+    if context := trust.context(ca_pem, settings.ca_file):
+        args["ssl"] = args["verify"] = unused["verify"] = context
+    else:
+        trust.check_environment(os.environ)
+    if settings.backend == "vertex" and not settings.key:
+        trust.check_credentials(os.environ)
+    options = types.HttpOptions(
+        base_url=url, api_version=settings.api_version, client_args=unused, async_client_args=args
+    )
     try:
         if settings.backend == "vertex" and settings.key:
             return genai.Client(vertexai=True, api_key=settings.key, http_options=options)
@@ -359,7 +370,7 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
                 vertexai=True, project=settings.project, location=settings.location, http_options=options
             )
         return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
-    except (ValueError, OSError) as e:
+    except (ValueError, OSError, ImportError) as e:  # the last where a variable asks for a library that is not there
         raise ConfigError(
             f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
         ) from None

@@ -31,6 +31,11 @@ class Transcript:
         return "\n".join(part for part in (*self._typed, self.heard_text) if part)
 
     @property
+    def question(self) -> str:
+        """The same; what a lost link heard stands for it where the next one, which heard it again, tells no words."""
+        return self.user or self._known
+
+    @property
     def heard_text(self) -> str:
         """What was heard of the question so far."""
         return self._heard.strip()
@@ -95,9 +100,9 @@ class Transcript:
 
     def close(self) -> Exchange:
         """The question has its answer."""
-        done = Exchange(self.user, self.model.strip())
+        done = Exchange(self.question, self.model.strip())
         self.turns.append(done)
-        if self.heard_text:  # else it is still to be heard again, after something typed
+        if self.heard_text or not self._typed:  # else it is still to be heard again, after something typed
             self._known = ""
         self._last_model = self.model
         self._spoken = self._written = ""

@@ -38,7 +38,6 @@ from livechat.events import (
     Working,
     Written,
 )
-from livechat.events import Interaction as Word
 from livechat.session.barge_in import BargeIn
 from livechat.session.interaction import Interaction
 from livechat.session.outbox import Mark, Outbox
@@ -277,20 +276,22 @@ class Turns:
             case CutIn():
                 self._cut_in()
             case Replied():
-                if not self._interaction.announced:
-                    self._complete()
                 self._sink.finish()
-                if not self._interaction.working:
+                if not self._interaction.announced:  # else it may be one utterance of several
+                    self._complete()
                     self._late_until = 0.0  # all of what was cut into is here
             case Status(_, status):
-                self._told(status)
+                if status == "working":
+                    self._at_work(with_turn=False)
+                elif status == "idle":
+                    self._at_rest()
                 self._show_work()
             case TurnOver(_, status, reason):
                 if reason:
                     self._show_question()
                     self._show(Warned(explained(reason), ASK_AGAIN))
                 if status == "working":
-                    self._told(status)
+                    self._at_work(with_turn=True)
                 else:
                     self._interaction.told(status, self._now())
                 self._take_over(reason)
@@ -309,24 +310,29 @@ class Turns:
 
     # ---------------------------------------------------------------------- the server's word on the whole
 
-    def _told(self, word: Word) -> None:
-        """The server is at work on the question, or has finished, whatever turns it was in."""
-        if not word:
-            return
+    def _at_rest(self) -> None:
+        """The server has finished with the question, whatever turns its answer was in."""
         was_paused = self._interaction.paused
-        self._interaction.told(word, self._now())
-        if word == "idle":
-            if self._mark is None:
-                self._late_until = 0.0
-            elif was_paused:
-                self._end()
-            elif self._content:
-                self._complete()
+        self._interaction.told("idle", self._now())
+        if self._mark is None:
+            self._late_until = 0.0
+        elif was_paused:
+            self._end()
+        elif self._content:
+            self._complete()
+
+    def _at_work(self, *, with_turn: bool) -> None:
+        """The server is still at work on the question, or begins; `with_turn`: said with an utterance's end."""
+        self._interaction.told("working", self._now())
+        if self._mark is None and self._over_due:  # on an answer that was cut into
             return
+        nothing_asked = not self._outbox.waiting()
         just_over = self._now() - self._over_at < MORE_S and not self._transcript.user
-        if self._replied or (self._mark is None and just_over and not self._outbox.waiting()):
+        if (self._replied and (with_turn or nothing_asked)) or (self._mark is None and just_over and nothing_asked):
             self._reopen()
-        elif self._mark is None and self._outbox.asks_since(self._outbox.sent_mark()):
+        elif (self._replied or self._mark is None) and self._outbox.asks_since(self._outbox.sent_mark()):
+            self._turn_over()
+            self._interaction.told("working", self._now())
             self._begin()
 
     def _show_work(self) -> None:
@@ -341,6 +347,7 @@ class Turns:
         if self._mark is None and not self._reopen_last():
             return
         self._replied = False
+        self._transcript.pause()
         self._outbox.reopened()
         self._feed(Reopened(self._link()))
 
@@ -540,7 +547,7 @@ class Turns:
             self._transcript.shown()
 
     def _record(self) -> None:
-        self._ledger.turn(len(self._transcript.turns), self._transcript.user, self._transcript.model.strip())
+        self._ledger.turn(len(self._transcript.turns), self._transcript.question, self._transcript.model.strip())
 
     def _check_free(self) -> None:
         """Let who waits go on if no question is open."""

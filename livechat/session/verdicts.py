@@ -130,7 +130,9 @@ _HTTP = {
 def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     """What a link's end means. `setting_up`: it never opened; `age_s`: for how long it was open."""
     if end.how == "bad":
-        return Verdict(Kind.FATAL, end.reason, "check the options and the environment", 3)
+        return Verdict(Kind.FATAL, end.reason, end.hint or "check the options and the environment", 3)
+    if end.how == "proxy":
+        return Verdict(Kind.RESUME, end.reason, end.hint)
     if end.how == "auth":
         return Verdict(Kind.FATAL, "no credentials for Vertex AI", "run `gcloud auth application-default login`", 3)
     if end.how == "http":
@@ -140,12 +142,26 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     if end.how == "dns":
         return Verdict(Kind.RESUME, "the server's name cannot be looked up", "check the network")
     if end.how == "tls":
-        why = f"the server's certificate is not trusted ({end.reason})"
-        return Verdict(Kind.FATAL if setting_up else Kind.RESUME, why, "give its CA with --ca-file", 3)
+        why, hint = _tls(end.reason)
+        return Verdict(Kind.FATAL if setting_up else Kind.RESUME, why, hint, 3)
     if end.how == "network":
         why = f"the server cannot be reached ({end.reason})" if end.reason else "the connection was cut"
         return Verdict(Kind.RESUME, why, "check the network")
     return _close(end.code, end.reason, young=setting_up or age_s < STABLE_S, setting_up=setting_up)
+
+
+def _tls(words: str) -> tuple[str, str]:
+    """(why, hint), by OpenSSL's words for a certificate that it refuses, or its NAME for what else went wrong."""
+    if words.isupper():
+        said = words.lower().replace("_", " ")
+        return f"the server does not speak TLS as we do ({said})", "check the address and the port"
+    if "expired" in words or "not yet valid" in words:
+        why = f"the server's certificate is {'out of date' if 'expired' in words else 'not valid yet'}"
+        return why, "look at the clock of this computer; if it is right, the server needs a new certificate"
+    if "mismatch" in words:
+        why = f"the server's certificate is for another name ({words.rstrip('.')})"
+        return why, "check the name in --endpoint, or whether this network sends you to somebody else"
+    return f"the server's certificate is not trusted ({words})", "give its CA with --ca-file"
 
 
 def _http(status: int) -> Verdict:
