@@ -119,8 +119,8 @@ class Servers:
 
     async def outage(self, deed: Deed) -> None:
         """No server for a while, then one on the same port."""
-        assert self.now is not None
-        assert self._one is not None
+        if self.now is None or self._one is None:
+            return  # it is gone already
         one, port = self._one, self.now.port
         self._world.note("server", f"is gone for {deed.seconds} s")
         await self.stop()
@@ -148,6 +148,8 @@ class Servers:
                     world.understood.update(things(event["text"]))
                 case "question":
                     world.questions.append((now, place, event["text"]))
+                case "model" if not event["cut"] and things(event["text"]):
+                    world.given.append((now, place, event["text"]))
                 case "nothing":
                     world.nothing.append((now, place, event["reason"]))
                 case "setup":
@@ -411,8 +413,7 @@ def _do(
         case "suspend" | "clock":
             clock.off += deed.seconds
         case "outage":
-            if servers.now is not None:
-                outages.append(loop.create_task(servers.outage(deed)))
+            outages.append(loop.create_task(servers.outage(deed)))
         case "interrupt" | "mute" | "press" | "release" as key:
             display.press(key)
 
