@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import random
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from livechat import __version__
+from livechat import __version__, leaving
 from livechat.audio.base import Sink, Source
 from livechat.audio.quiet import quiet_stderr
 from livechat.config import SERVER, Config, layered
@@ -27,6 +26,7 @@ from livechat.session.seeding import Exchange
 from livechat.session.spend import Spend
 from livechat.settings import Settings, resolve
 from livechat.store import Book, Kept, Store, state_folder
+from livechat.ui import ending
 from livechat.ui.base import Display, choose, colored
 from livechat.ui.view import KEYBOARD
 
@@ -69,7 +69,8 @@ def main(flags: dict[str, Any], config: Config, *, resume: str | None = None, re
     `flags` are those of `settings.resolve`, given now. `resume`: what to go on with, None for the newest.
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
-    return asyncio.run(_main(flags, config, resume, resuming=resuming))
+    ending.hold()
+    return leaving.run(_main(flags, config, resume, resuming=resuming))
 
 
 async def _main(flags: dict[str, Any], config: Config, resume: str | None, *, resuming: bool) -> int:
@@ -148,59 +149,76 @@ async def converse(parts: Parts) -> int:
         )  # fmt: skip
 
     spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
-    leaving = False
+    over = False  # a limit is reached
 
     def show(event: Output) -> None:
-        nonlocal leaving
+        nonlocal over
         display.show(event)
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
-            if not leaving and (why := spend.over(spent)):
+            if not over and (why := spend.over(spent)):
                 display.show(Warned(f"{why}: the conversation ends here, and can be resumed"))
-                leaving = True
+                over = True
                 runner.leave_when_heard()
         if isinstance(event, Handover) and runner is not None:
             store.measure(identity, day, summary(runner, 0))
 
-    try:
-        turns = kept.turns if kept else []
-        _introduce(parts, identity, turns)
-        async with contextlib.AsyncExitStack() as stack:
+    def say_summary() -> None:
+        if runner is not None:
+            display.show(summary(runner, code()))
+
+    # A file before a device, which may hang. Each step once, on whichever thread gets there (see `forced`).
+    steps = [*(part.close for part in (parts.sink, parts.source) if part is not None), say_summary]
+
+    def finish() -> None:
+        while steps:
+            steps.pop(0)()
+
+    def forced(code: int) -> None:
+        """Finish in place of this loop's thread, which is stuck."""
+        nonlocal interrupted
+        interrupted = code == INTERRUPTED
+        finish()
+        display.close()
+
+    def code() -> int:
+        return error.exit_code if error else INTERRUPTED if interrupted else 0
+
+    def leave(*, signalled: bool) -> None:
+        nonlocal interrupted
+        interrupted = interrupted or signalled
+        leaving.countdown(code())
+        if runner is not None:
+            runner.leave(hurry=True)
+
+    leaving.prepare(forced)
+    async with contextlib.AsyncExitStack() as stack:  # the embedded server ends last: it may have a voice to make
+        try:
+            turns = kept.turns if kept else []
+            _introduce(parts, identity, turns)
             server = await _embedded(parts, stack) if settings.backend == "offline" else None
             runner = await _runner(parts, server, identity, turns, show)
+            quitting = loop.create_task(_leave_on(display.quit, partial(leave, signalled=False)))
+            with leaving.told(partial(leave, signalled=True)):
+                try:
+                    error = await runner.run()
+                finally:
+                    quitting.cancel()
+        except LivechatError as e:
+            error = e
+        finally:
+            leaving.countdown(code())
+            finish()
+            display_task.cancel()
+            await asyncio.gather(display_task, return_exceptions=True)
+            display.close()
+            if runner is not None:
+                store.measure(identity, day, summary(runner, code()))
+        if error is not None:
+            from livechat.ui.plain import report
 
-            def leave() -> None:
-                nonlocal interrupted
-                interrupted = True
-                runner.leave(hurry=True)
-
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-                with contextlib.suppress(NotImplementedError, AttributeError, RuntimeError):
-                    loop.add_signal_handler(getattr(signal, name), leave)
-            quitting = loop.create_task(_leave_on(display.quit, runner))
-            try:
-                error = await runner.run()
-            finally:
-                quitting.cancel()
-    except LivechatError as e:
-        error = e
-    finally:
-        for part in (parts.source, parts.sink):
-            if part is not None:
-                part.close()
-        code = error.exit_code if error else INTERRUPTED if interrupted else 0
-        if runner is not None:
-            end = summary(runner, code)
-            store.measure(identity, day, end)
-            display.show(end)
-        display_task.cancel()
-        await asyncio.gather(display_task, return_exceptions=True)
-        display.close()
-    if error is not None:
-        from livechat.ui.plain import report
-
-        report(error)
-    return code
+            report(error)
+    return code()
 
 
 @contextlib.contextmanager
@@ -248,9 +266,9 @@ def _plan(faults: str) -> Plan | None:
     return parse(faults)
 
 
-async def _leave_on(quit_event: asyncio.Event, runner: Runner) -> None:
+async def _leave_on(quit_event: asyncio.Event, leave: Callable[[], None]) -> None:
     await quit_event.wait()
-    runner.leave(hurry=True)
+    leave()
 
 
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:

@@ -309,14 +309,14 @@ def serve(
     """Run the embedded Live API server for other programs."""
 
     def run() -> int:
-        import asyncio
         from pathlib import Path
 
+        from livechat import leaving
         from livechat.server.faults import duration, parse
         from livechat.server.serve import run_serve
 
         _log_to(log_file)
-        return asyncio.run(
+        return leaving.run(
             run_serve(
                 port=port,
                 tls=not no_tls,
@@ -490,9 +490,9 @@ def _exit(run: Any) -> NoReturn:
             code = _say(UsageError(f"writing failed: {error.strerror}", "free some space, or write somewhere else"))
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
         code = _say_bug(error)
-    device = sys.modules.get("livechat.audio.device")
-    if device is not None and device.abandoned:
-        _leave_at_once(code)
+    leaving = sys.modules.get("livechat.leaving")  # not before a command needs it: it loads asyncio
+    if leaving is not None and leaving.held:
+        leaving.gone(code)
     raise SystemExit(code)
 
 
@@ -523,19 +523,6 @@ def _write_no_more() -> None:
     from livechat.ui.base import write_no_more
 
     write_no_more(sys.stdout)
-
-
-def _leave_at_once(code: int) -> NoReturn:
-    """Exit without the C libraries' own ends: one of them is in a call that does not return (AUDIO.md A2)."""
-    import contextlib
-    import logging
-    import os
-
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
 
 
 def _log_to(path: str | None) -> None:

@@ -116,6 +116,6 @@ def _server_source(config: Config, flags: dict[str, Any], settings: Settings) ->
     variables = {
         "endpoint": ("GOOGLE_GEMINI_BASE_URL",),
         "vertex": ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"),
-        "gemini": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        "gemini": (settings.key_from,),
     }
     return next((name for name in variables.get(settings.backend, ()) if os.environ.get(name)), "default")

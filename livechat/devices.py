@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from livechat import leaving
 from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.choose import FLAG, WORD, Device, Kind, choose
 from livechat.audio.quiet import quiet_stderr
@@ -119,7 +119,7 @@ def main(
     config = load(os.environ, profile)
     with quiet_stderr(), contextlib.closing(open_store(notice)) as store:
         choices = Choices(store, config)
-        return asyncio.run(_main({"input": mic, "output": speaker}, choices, notice, json=json, test=test))
+        return leaving.run(_main({"input": mic, "output": speaker}, choices, notice, json=json, test=test))
 
 
 def open_store(notice: Callable[[str, str], None]) -> Store:

@@ -63,16 +63,19 @@ class Ended:
     """A link is gone, or never came to be. Said exactly once for each link.
 
     `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "auth" where there are no
-    credentials; "proxy" where a proxy failed, and "bad" where the configuration is wrong or something on the way
-    refuses: `reason` says in plain words what did, `hint` what to do about it, `code` is its HTTP status.
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "token" where Vertex AI's
+    could not be renewed for now, and "auth" where it was refused or there are no credentials; "proxy" where a proxy
+    failed, and "bad" where the configuration is wrong or something on the way refuses: `reason` says in plain words
+    what did, `hint` what to do about it, `code` is its HTTP status. `key_from`: where the key or the credentials
+    are from.
     """
 
     link: int
-    how: Literal["close", "http", "dns", "tls", "network", "timeout", "auth", "proxy", "bad"]
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "token", "auth", "proxy", "bad"]
     code: int | None = None
     reason: str = ""
     hint: str = ""
+    key_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

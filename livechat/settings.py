@@ -14,6 +14,9 @@ from livechat.errors import KEY_PAGE, ConfigError, UsageError
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
 ECHO = ("cancel", "duck", "off")
 BARGE_IN = ("local", "server")
+KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # the first that is set counts, as in the SDK
+_VERTEX = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
+_COPIED = (*KEYS, *_VERTEX, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")  # what stands in env files
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ class Settings:
     endpoint: str | None = None
     ca_file: str | None = None
     key: str = field(default="", repr=False)
+    key_from: str = (
+        ""  # the variable of the key or of the credentials, or what else they are; "" where there are none
+    )
     api_version: str | None = None
     project: str | None = None
     location: str | None = None
@@ -120,6 +126,7 @@ def resolve(
 
     Raises UsageError for flags that are wrong or do not go together, ConfigError for the environment.
     """
+    environ = {name: _bare(value) if name in _COPIED else value for name, value in environ.items()}
     _check_compression(trigger_tokens, target_tokens, off=no_compression)
     if text and (input or mic):
         raise UsageError("--text does not go with --input or --mic", "leave one of them out")
@@ -158,7 +165,7 @@ def resolve(
         raise UsageError(f"--record and --output are both {record}", "give one of them another name")
     if ca_file and not Path(ca_file).is_file():
         raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
-    backend, url, key = _backend(environ, offline=offline, endpoint=endpoint)
+    backend, url, (key, key_from) = _backend(environ, offline=offline, endpoint=endpoint)
     if fast and backend in ("gemini", "vertex"):
         raise UsageError(
             "--fast is not for Gemini, which asks for sound at the pace of speech", "leave it out, or add --offline"
@@ -168,6 +175,8 @@ def resolve(
             "--faults breaks the embedded server only", "add --offline, or use `livechat serve --faults`"
         )
     notes: list[tuple[str, str]] = []
+    if key_from in KEYS and len({environ.get(name) or None for name in KEYS} - {None}) > 1:
+        notes.append((f"{' and '.join(KEYS)} are both set: {key_from} is used", "unset the one you do not mean"))
     chosen = model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
     if trouble := _no_model(chosen):
         raise UsageError(*trouble) if model else ConfigError(f"LIVECHAT_MODEL: {trouble[0]}", trouble[1])
@@ -208,6 +217,7 @@ def resolve(
         endpoint=url,
         ca_file=ca_file,
         key=key,
+        key_from=key_from,
         api_version=_api_version(environ, backend, chosen, key),
         project=environ.get("GOOGLE_CLOUD_PROJECT"),
         location=environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
@@ -217,33 +227,46 @@ def resolve(
     )
 
 
-def _backend(environ: Mapping[str, str], *, offline: bool, endpoint: str | None) -> tuple[Backend, str | None, str]:
-    """Which server, its URL where it is not the SDK's own, and the key. GOOGLE_API_KEY wins, as in the SDK."""
+def _backend(
+    environ: Mapping[str, str], *, offline: bool, endpoint: str | None
+) -> tuple[Backend, str | None, tuple[str, str]]:
+    """Which server, its URL where it is not the SDK's own, and the key with where that is from."""
     if offline:
-        return "offline", None, "offline"
+        return "offline", None, ("offline", "")
     if endpoint:
         if not _is_address(endpoint):
             shown = "--endpoint" if any(c in endpoint for c in "@?") else endpoint  # it may hold a password
             raise UsageError(f"{shown} is not the address of a Live server", "give it as https://HOST:PORT")
-        return "endpoint", endpoint, _key(environ) or "local"
+        return "endpoint", endpoint, _key(environ) or ("local", "")
     if url := environ.get("GOOGLE_GEMINI_BASE_URL"):
         if not _is_address(url):
             raise ConfigError("GOOGLE_GEMINI_BASE_URL is not the address of a Live server", "set https://HOST:PORT")
-        return "endpoint", url, _key(environ) or "local"
-    if any(_true(environ.get(name)) for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")):
-        if not environ.get("GOOGLE_CLOUD_PROJECT") and not environ.get("GOOGLE_API_KEY"):
+        return "endpoint", url, _key(environ) or ("local", "")
+    if any(_true(environ.get(name)) for name in _VERTEX):
+        if environ.get("GOOGLE_CLOUD_PROJECT"):
+            file = "GOOGLE_APPLICATION_CREDENTIALS"
+            return "vertex", None, ("", file if environ.get(file) else "the application default credentials")
+        if not environ.get("GOOGLE_API_KEY"):
             raise ConfigError("Vertex AI is asked for, but no project", "set GOOGLE_CLOUD_PROJECT")
-        return "vertex", None, "" if environ.get("GOOGLE_CLOUD_PROJECT") else _key(environ)  # a key: express mode
+        return "vertex", None, _key(environ) or ("", "")  # express mode
     if key := _key(environ):
         return "gemini", None, key
-    return "offline", None, "offline"
+    return "offline", None, ("offline", "")
 
 
-def _key(environ: Mapping[str, str]) -> str:
-    key = environ.get("GOOGLE_API_KEY") or environ.get("GEMINI_API_KEY") or ""
-    if not key.isascii() or any(c.isspace() for c in key):
-        raise ConfigError("the API key holds a character that no key has", f"copy it again from {KEY_PAGE}")
-    return key
+def _key(environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """The key and its variable; None if there is none. Raises ConfigError for what would break a header."""
+    for name in KEYS:
+        if key := environ.get(name):
+            if not key.isascii() or not key.isprintable() or " " in key:
+                raise ConfigError(f"{name} holds a character that no key has", f"copy it again from {KEY_PAGE}")
+            return key, name
+    return None
+
+
+def _bare(value: str) -> str:
+    """A variable's value without what an env file, an editor or a copy leaves around it: quotes, line ends, a BOM."""
+    return value.strip("\"' \t\r\n\v\f\xa0\ufeff\u200b")
 
 
 def _api_version(environ: Mapping[str, str], backend: Backend, model: str, key: str) -> str | None:

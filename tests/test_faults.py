@@ -252,6 +252,9 @@ SURVIVED: dict[str, list[str]] = {
     "#1: expire-handles@5.5s; #1: drop@6s": ["seeded"],
     "#1: http:503": [],
     "#1: drop@6s; #2: http:500; #3: http:503": ["resumed"],
+    # refused, after it was accepted
+    "#1: drop@6s; #2: http:403; #3: http:404": ["resumed"],
+    "#1: drop@6s; #2: setup-close:bad-key; #3: setup-close:no-model; #4: http:401": ["resumed"],
     "#1: hang-up": [],
     "#1: drop@6s; #2: hang-up": ["resumed"],
     "#1: drop@6s; #2: bad-certificate": ["resumed"],

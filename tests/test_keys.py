@@ -11,7 +11,7 @@ import pytest
 from livechat import events as ev
 from livechat.ui.details import Details
 from livechat.ui.save import save
-from livechat.ui.shortcuts import SHORTCUTS, help_rows, keys
+from livechat.ui.shortcuts import SHORTCUTS, available, help_rows, keys
 from tests.test_screen import OPEN, START, Driven, at
 
 __all__ = ["at"]  # a fixture
@@ -29,42 +29,53 @@ def opened(at: At, columns: int = 80, rows: int = 24, **more: str) -> Driven:
 @pytest.mark.parametrize(("columns", "rows"), [(60, 20), (80, 24), (120, 40)])
 def test_help_lists_every_key_and_any_key_ends_it(at: At, columns: int, rows: int) -> None:
     terminal = opened(at, columns, rows)
-    terminal.until_shown("? help")
-    terminal.press("?")
-    terminal.until_shown("Ctrl-C    leave")
+    terminal.until_shown("/help")
+    terminal.press("\x1bOP")
+    terminal.until_shown("Ctrl-C /quit      leave")
     shown = "\n".join(terminal.rows())
     for shortcut in SHORTCUTS:
-        known = f"{shortcut.key} /{shortcut.wish}".ljust(13) + shortcut.does
+        known = f"{shortcut.label:<7}/{shortcut.wish}".ljust(18) + shortcut.does
         assert (known in shown) == (shortcut.wish != "talk")
     for part in ("Enter     send", "Alt-Enter new row", "Up, Down  ", "//text    ", "Ctrl-Z    stop"):
         assert part in shown
-    assert sum(row.startswith("  ") and "·" not in row for row in terminal.rows()) == {60: 7, 80: 7, 120: 4}[columns]
+    assert sum(row.startswith("  ") and "·" not in row for row in terminal.rows()) == {60: 11, 80: 6, 120: 4}[columns]
     assert [row for row in terminal.rows() if row][-1].startswith("○ listening")
-    terminal.press("?")
-    terminal.until(lambda: "/help" not in "".join(terminal.rows()))
+    terminal.press("q")  # it closes, and does nothing else
+    terminal.until(lambda: "/quit" not in "".join(terminal.rows()))
     terminal.press("/help\r")
-    terminal.until_shown("? /help")
-    terminal.press("hello")  # it does what it does
+    terminal.until_shown("F1     /help")
+    terminal.press("x")
+    terminal.until(lambda: "/quit" not in "".join(terminal.rows()))
+    terminal.press("hello")
     terminal.until_shown("› hello")
-    assert "/help" not in "".join(terminal.rows())
+    assert not terminal.reports()
     terminal.press("\x15\x03")
     assert terminal.until_ended() == 0
     assert terminal.restored()
 
 
 def test_help_has_the_keys_there_are() -> None:
-    spoken = help_rows(keys(microphone=True, typing=False, push_to_talk=True), 60, typing=False)
-    assert "␣            push to talk" in "\n".join(spoken)
-    assert not {"t", "/mute", "Enter"} & set(" ".join(spoken).split())
-    assert "m" not in keys(microphone=False, typing=True, push_to_talk=True)
-    everything = keys(microphone=True, typing=True, push_to_talk=True)
+    spoken = help_rows(available(microphone=True, push_to_talk=True), 60, typing=False)
+    assert "space             push to talk" in "\n".join(spoken)
+    assert not {"/mute", "Enter", "to a text file"} & set(" ".join(spoken).split())
+    silent = available(microphone=False, push_to_talk=True)
+    assert not {"mute", "talk"} & {*silent, *keys(silent).values()}
+    everything = available(microphone=True, push_to_talk=True)
     assert max(len(row) for row in help_rows(everything, 57, typing=True)) <= 57
     assert len(help_rows(everything, 118, typing=True)) <= 4
 
 
+def test_no_key_that_writes_is_a_command() -> None:
+    assert [key for key in keys(available(microphone=True, push_to_talk=True)) if len(key) == 1] == [" "]
+    assert all(len(key) > 1 for key in keys(available(microphone=True, push_to_talk=False)))
+    taken = {"c-a", "c-d", "c-e", "c-h", "c-i", "c-j", "c-k", "c-m", "c-q", "c-s", "c-u", "c-w", "c-z"}
+    assert not taken & {shortcut.key for shortcut in SHORTCUTS}
+    assert len({shortcut.key for shortcut in SHORTCUTS if shortcut.key}) == sum(bool(s.key) for s in SHORTCUTS)
+
+
 def test_what_was_sent_comes_back(at: At) -> None:
     terminal = opened(at)
-    terminal.press("first one\rsecond one\r/nonsense\rdraft")
+    terminal.press("first one\rsecond one\r/details\rdraft")
     terminal.until_shown("› draft")
     terminal.press("\x1b[A\x1b[A")
     terminal.until_shown("› second one")
@@ -72,7 +83,7 @@ def test_what_was_sent_comes_back(at: At) -> None:
     terminal.until_shown("› first one")
     terminal.press("!\r")
     terminal.press("\x1b[A\x1b[A\x1b[B\x1b[B\x1b[B")
-    terminal.until_shown("? help")
+    terminal.until_shown("/help")
     terminal.press("my draft\x1b[A")
     terminal.until_shown("› first one!")
     terminal.press("\x1b[B and more\r")
@@ -88,29 +99,9 @@ def test_several_rows_are_sent_as_one(at: At) -> None:
     terminal.until(lambda: terminal.reports() == ["typed one|two|three|four|five"])
 
 
-def test_a_line_may_begin_with_any_letter(at: At) -> None:
+def test_slash_quit_leaves(at: At) -> None:
     terminal = opened(at)
-    terminal.press("t")
-    terminal.show(at=101)
-    terminal.until(lambda: [row for row in terminal.rows() if row][-2].strip() == "›")
-    terminal.press("q")
-    terminal.show(at=102)
-    terminal.until_shown("› q")
-    terminal.press("\x7f?\r")
-    terminal.until(lambda: terminal.reports() == ["typed ?"])
-    terminal.press("/text\r")
-    terminal.until(lambda: [row for row in terminal.rows() if row][-2].strip() == "›")
-    terminal.press("\x7f")  # nothing to take back but the line
-    terminal.until_shown("? help")
-
-
-@pytest.mark.parametrize("keys", ["q", "/quit\r"])
-def test_q_leaves(at: At, keys: str) -> None:
-    terminal = opened(at)
-    terminal.press(keys)
-    if keys == "q":
-        terminal.until_shown("› q")
-        terminal.show(at=101)
+    terminal.press("/quit\r")
     assert terminal.until_ended() == 0
     assert terminal.reports() == ["left"]
     assert terminal.restored()
@@ -125,9 +116,7 @@ def test_details_open_and_close(at: At) -> None:
     terminal.press("hello\r")
     terminal.until(lambda: terminal.reports() == ["typed hello"])
     assert "handle    a" in "\n".join(terminal.rows())  # while one goes on
-    terminal.press("d")
-    terminal.until_shown("› d")
-    terminal.show(at=101)
+    terminal.press("\x0c")
     terminal.until(lambda: "handle    a" not in "\n".join(terminal.rows()))
 
 
@@ -176,9 +165,7 @@ def test_saved_where_one_is(at: At, tmp_path: Path) -> None:
     terminal = opened(at, 120, FOLDER=str(tmp_path))
     terminal.press("/save\r")
     terminal.until_shown("saved as ")
-    terminal.press("s")
-    terminal.until_shown("› s")
-    terminal.show(at=101)
+    terminal.press("/save\r")
     terminal.until(lambda: len(list(tmp_path.iterdir())) == 2)
     first, second = sorted(tmp_path.iterdir(), key=lambda path: len(path.name))
     assert first.name.startswith("livechat-")

@@ -34,6 +34,22 @@ def test_what_it_does_not_know_passes(data: str) -> None:
     assert Keys().feed(data) == data
 
 
+def test_other_keys_are_as_without_it() -> None:
+    keys = Keys()
+    keys.feed(ANSWER)
+    assert keys.feed("\x1b[A\x1b[1;1:3A\x1b[1;1:2A\x1b[1;5:2C\x1b[1;5:3C\x1b[3;1:2~\x1b[3;1:3~") == (
+        "\x1b[A\x1b[A\x1b[1;5C\x1b[3~"
+    )
+
+
+def test_an_answer_is_waited_for_and_a_key_of_its_own_given_back() -> None:
+    keys = Keys()
+    keys.awaiting = True
+    assert [keys.feed(part) for part in ("\x1b", "[?0u\x1b[", "?62;", "22c", "\x1b")] == [""] * 5
+    assert keys.flush() == "\x1b"
+    assert not keys.flush()
+
+
 @given(st.lists(st.sampled_from(["a", " ", "\x1b[A", RELEASED, "\x1b[97;1:3u", "東"])), st.integers(1, 4))
 def test_however_it_is_cut_the_same_comes_out(parts: list[str], size: int) -> None:
     data = "".join(parts)

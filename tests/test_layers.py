@@ -22,6 +22,7 @@ OWN = {"livechat"}
 MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
+    "leaving.py": ("errors", "ui.ending"),
     "events.py": ("errors",),
     "settings.py": ("errors", "models"),
     "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
@@ -31,7 +32,7 @@ MAY_KNOW = {
     "archive.py": ("errors", "kept", "store"),
     "audio/": ("audio", "errors"),
     "ui/": ("ui", "errors", "events", "kept", "export"),  # kept conversations are shown, and their times as exported
-    "server/": ("server", "errors"),  # shares no code with session/: one bug cannot hide in both
+    "server/": ("server", "errors", "leaving"),  # shares no code with session/: one bug cannot hide in both
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
 # What puts the parts together.
@@ -95,7 +96,7 @@ IMPURE = {
 HOMES = {
     "cryptography": {"server/tls.py"},
     "filelock": {"store.py"},
-    "google": {"session/link.py"},
+    "google": {"session/credentials.py", "session/link.py"},  # google-auth, google-genai
     "hibari": {"server/speech.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
         "audio/check.py", "audio/dsp.py", "audio/echo.py", "audio/echo_path.py", "audio/files.py",
@@ -116,7 +117,17 @@ HOMES = {
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
-LAZY = {"filelock", "google", "sounddevice", "soundfile", "platformdirs", "onnxruntime", "hibari", "pywebrtc_audio"}
+LAZY = {
+    "filelock",
+    "google",
+    "requests",
+    "sounddevice",
+    "soundfile",
+    "platformdirs",
+    "onnxruntime",
+    "hibari",
+    "pywebrtc_audio",
+}
 
 
 def imports(file: str, *, lazy: bool = True) -> set[str]:

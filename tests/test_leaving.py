@@ -55,6 +55,78 @@ def pid_of(terminal: Terminal) -> int:
     return talk
 
 
+# livechat, whose end takes a while and may go wrong, after the terminal was given back.
+SLOW = """
+import os, time
+import livechat.app
+from livechat.cli import main
+from livechat.errors import LostError
+
+converse = livechat.app.converse
+
+async def slow(parts):
+    code = await converse(parts)
+    print("closing", "files", flush=True)
+    time.sleep(0.7)
+    if end := os.environ.get("END"):
+        raise LostError("all is lost") if end == "lost" else ValueError(end)
+    return code
+
+livechat.app.converse = slow
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("leave", "end", "more", "said"),
+    [
+        ("\x03", "", "", "livechat resume"),
+        ("\x03\x03", "", "", "livechat resume"),
+        ("\x1a\x03", "", "", "livechat resume"),  # after it was stopped, and went on
+        ("/quit\rhow are you\r", "", "", "livechat resume"),
+        ("\x03", "lost", "", "error: all is lost"),
+        ("\x03", "bug", "", "error: livechat has a bug"),
+        ("\x03", "", "--plain", "livechat resume"),
+        ("/quit\n", "", "--plain", "livechat resume"),
+        ("terminate", "", "", "livechat resume"),
+        ("terminate", "", "--plain", "livechat resume"),
+    ],
+)
+def test_what_is_typed_to_it_while_it_ends_is_not_for_the_shell(
+    shell: Shell, tmp_path: Path, leave: str, end: str, more: str, said: str
+) -> None:
+    terminal = shell()
+    modes(terminal, "before")
+    (tmp_path / "livechat").write_text(SLOW)
+    terminal.press(f"END={end} {shlex.quote(sys.executable)} livechat talk --text --offline {more}\n")
+    if more:
+        terminal.until_shown("embedded server")
+        terminal.press("hello\n")
+        terminal.until_shown("model:")
+    else:
+        terminal.until_shown("typing only")
+    if leave.startswith("\x1a"):
+        terminal.press("\x1a")
+        terminal.until_shown("Stopped")
+        shown = len(terminal.raw)
+        terminal.press("fg\n")
+        terminal.until(lambda: b"\x1b[?2004h" in terminal.raw[shown:])
+    talk = pid_of(terminal)
+    if leave == "terminate":
+        os.kill(talk, signal.SIGTERM)
+    else:
+        terminal.press(leave.removeprefix("\x1a"))
+    terminal.press("touch leaked1\n\r")  # while the screen still reads, or already not
+    terminal.until_shown("closing files")
+    terminal.press("uick\ntouch leaked2\n\rtouch lea")  # while nobody reads
+    terminal.until(lambda: not Path(f"/proc/{talk}").exists())
+    modes(terminal, "after")
+    assert said in "\n".join(terminal.all_rows())
+    assert "command not found" not in "\n".join(terminal.all_rows())
+    assert not list(tmp_path.glob("lea*"))
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+
+
 def test_stopped_and_continued(shell: Shell, tmp_path: Path) -> None:
     terminal = shell()
     modes(terminal, "before")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar, get_args
 
 import pytest
@@ -54,6 +55,7 @@ from livechat.session.machine import (
     ANSWER_S,
     BACKOFF_S,
     CLOSE_LIMIT_S,
+    DOUBTS,
     FIRST_TRIES,
     HANDLE_STRIKES,
     LAST_HANDLE_S,
@@ -540,6 +542,91 @@ def test_what_worked_in_this_run_is_not_the_configurations_fault(how: Ended) -> 
     line.feed(how)
     assert line.at(State.WAITING)
     line.tick()
+    line.open()
+    assert line.at(State.LIVE)
+
+
+NO_MODEL = "models/x is not found for API version v1, or is not supported for bidiGenerateContent."
+REFUSALS = [
+    *(Ended(2, "http", status) for status in (400, 401, 403, 404, 407, 410, 451)),
+    Ended(2, "close", 1007, KEY_WRONG),
+    Ended(2, "close", 1007, "API key expired. Please renew the API key."),
+    Ended(2, "close", 1008, NO_MODEL),
+    Ended(2, "close", 1008, "Words nobody has seen before."),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+@pytest.mark.parametrize("life", [3.0, 600.0])
+def test_what_was_accepted_before_is_tried_again_when_it_is_refused_and_keeps_its_session(
+    refusal: Ended, life: float
+) -> None:
+    line = live()
+    line.handle("h", 1.0)
+    line.cut(life)
+    vague = "Words" in refusal.reason
+    for _ in range(2):
+        line.feed(replace(refusal, link=line.link), 0.1)
+        if line.at(State.WAITING):
+            line.tick()
+        assert line.at(State.DIALING)
+    assert line.dialled == (None if vague else "h")
+    line.open()
+    assert line.at(State.LIVE)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+def test_what_goes_on_being_refused_is_believed_soon(refusal: Ended) -> None:
+    line = live()
+    line.handle("h", 1.0)
+    line.cut(60.0)
+    began = line.now
+    while not line.at(State.OVER):
+        line.feed(replace(refusal, link=line.link), 0.1)
+        if line.at(State.WAITING):
+            line.tick()
+    assert isinstance(line.finish.error, ConfigError)
+    assert line.finish.error.hint
+    assert len(line.dials) == 2 + DOUBTS
+    assert line.now - began < 30.0
+
+
+def test_doubts_are_of_refusals_in_a_row() -> None:
+    line = live()
+    for _ in range(3 * DOUBTS):
+        line.answer()
+        line.cut(60.0)
+        line.feed(Ended(line.link, "http", 403), 0.1)
+        line.until(State.DIALING)
+        line.open()
+    assert line.at(State.LIVE)
+
+
+def test_a_key_that_a_good_link_is_closed_for_is_shown_once_more() -> None:
+    line = live()
+    line.answer()
+    line.close(KEY_WRONG, 1007, after=60.0)
+    assert line.at(State.DIALING)
+    line.open()
+    assert line.at(State.LIVE)
+
+
+def test_credentials_that_were_taken_back_end_it_at_once() -> None:
+    line = live()
+    line.answer()
+    line.cut(3600.0)
+    line.feed(Ended(line.link, "auth", reason="Google refused the credentials (invalid_grant)"), 0.1)
+    assert isinstance(line.finish.error, ConfigError)
+
+
+def test_a_token_that_cannot_be_renewed_just_now_is_a_dropped_line() -> None:
+    line = live()
+    line.handle("h", 1.0)
+    line.cut(3600.0)
+    for _ in range(20):
+        line.feed(Ended(line.link, "token", reason="HTTP 503"), 0.1)
+        line.until(State.DIALING)
+    assert line.dialled == "h"
     line.open()
     assert line.at(State.LIVE)
 
@@ -1122,6 +1209,9 @@ ENDS: tuple[tuple[str, int | None, str], ...] = (
     ("bad", None, "nothing to sign with"),
     ("close", 1007, KEY_WRONG),
     ("http", 401, ""),
+    ("http", 404, ""),
+    ("token", None, "HTTP 503"),
+    ("auth", None, "Google refused the credentials"),
 )
 SLOW_ENDS = {("close", QUOTA), ("http", "")}
 seconds = st.sampled_from([0.0, 0.001, 0.3, 1.0, 1.5, 3.0, 5.9, 6.0, 7.9, 8.0, 30.0, 100.0, 540.0, 570.0, 4_000.0])
@@ -1315,7 +1405,7 @@ class World(RuleBasedStateMachine):
         if end < 0:
             return  # most links live for a while
         how, code, reason = ENDS[end]
-        if self.opened and how in ("http", "dns", "bad", "timeout"):
+        if self.opened and how in ("http", "dns", "bad", "timeout", "token", "auth"):
             how, code, reason = "network", None, ""
         self._end(how, code, reason)
 

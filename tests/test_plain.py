@@ -18,6 +18,7 @@ from livechat.errors import ConfigError
 from livechat.ui.base import Display, choose, colored
 from livechat.ui.plain import Json, Plain, piped_lines, say_error
 from livechat.ui.transcript import closing
+from tests.terminal import Terminal
 
 START = ev.Start("0.1", "offline", "gemini-3.8-live", "Kore", "a.wav", "b.wav", None, "k3f9", 0)
 SUMMARY = ev.Summary(724, 14, 2, 1, 1, 1200, 140, 5300, "k3f9", "livechat resume k3f9", 0)
@@ -138,16 +139,16 @@ def test_an_encoding_without_the_character_is_no_reason_to_fail() -> None:
     assert raw.getvalue() == b"model: caf?\n"
 
 
-async def all_lines(stream: io.BufferedReader) -> list[str]:
-    return [line async for line in piped_lines(stream)]
+async def all_lines(stream: io.BufferedReader, canonical: int | None = None) -> list[str]:
+    return [str(line) async for line in piped_lines(stream, canonical)]
 
 
 def test_piped_lines_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "said.txt"
-    path.write_bytes(b"what time is it\r\n\n  \ncaf\xff\n" + b"x" * 9_000 + b"\nlast")
+    path.write_bytes(b"what time is it\r\n\n  \ncaf\xff\n" + b"x" * 200_000 + b"\nlast")
     with path.open("rb") as stream:
         lines = asyncio.run(all_lines(stream))
-    assert lines == ["what time is it", "caf�", "x" * 8_000, "x" * 1_000, "last"]
+    assert lines == ["what time is it", "caf�", "x" * 200_000, "last"]
 
 
 def test_piped_lines_from_nothing() -> None:
@@ -161,30 +162,60 @@ def test_piped_lines_come_as_they_are_written() -> None:
     async def main() -> list[str]:
         lines = piped_lines(stream)
         os.write(writer, b"one\ntw")
-        seen = [await anext(lines)]
+        seen = [str(await anext(lines))]
         os.write(writer, b"o\n")
-        seen.append(await anext(lines))
+        seen.append(str(await anext(lines)))
         os.close(writer)
-        return [*seen, *[line async for line in lines]]
+        return [*seen, *[str(line) async for line in lines]]
 
     with os.fdopen(reader, "rb") as stream:
         assert asyncio.run(main()) == ["one", "two"]
 
 
-def test_a_line_without_an_end_is_bounded() -> None:
+def test_a_line_without_an_end_is_refused_in_words_and_the_next_is_taken() -> None:
     reader, writer = os.pipe()
 
     def write() -> None:
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(b"x" * 200_000)
+            pipe.write(b"x" * 9_000_000 + b"\nnext\n" + b"y" * 1_000_001 + b"\n" + b"z" * 5_000_000)
 
     thread = threading.Thread(target=write)
     thread.start()
     with os.fdopen(reader, "rb") as stream:
         lines = asyncio.run(all_lines(stream))
     thread.join()
-    assert "".join(lines) == "x" * 200_000
-    assert max(map(len, lines)) <= 8_000
+    refused = "a line of more than 1,000,000 characters was not sent"
+    assert lines == [refused, "next", refused, refused]
+
+
+@pytest.mark.parametrize("size", [4_000, 4_095, 20_000])
+def test_a_line_that_the_terminal_cut_is_refused_in_words(size: int) -> None:
+    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline."""
+    script = (
+        "import asyncio, sys\n"
+        "from livechat.events import *\n"
+        "from livechat.ui.plain import Plain, Json\n"
+        "async def main():\n"
+        "    display = {}\n"
+        "    print('ready', flush=True)\n"
+        "    async for line in display.lines(): print(len(line), line[-4:], flush=True)\n"
+        "asyncio.run(main())\n"
+    )
+    for display, refused in (
+        ("Plain(sys.stdout, sys.stderr, color=False, quiet=True, stdin=sys.stdin.buffer)", "error: the terminal"),
+        ("Json(sys.stdout, clock=lambda: 0.0, stdin=sys.stdin.buffer)", '"message": "the terminal'),
+    ):
+        terminal = Terminal(200, 80, [sys.executable, "-c", script.format(display)], dict(os.environ))
+        try:
+            terminal.until_shown("ready")
+            terminal.press("x" * size + "\nnext\n/quit\n")
+            terminal.until_ended()
+            shown = "\n".join(terminal.all_rows())
+        finally:
+            terminal.close()
+        assert (refused in shown) == (size > 4_000)
+        assert ("4000 xxxx" in shown) == (size == 4_000)
+        assert "4 next" in shown
 
 
 def test_a_silent_writer_holds_up_neither_loop_nor_end() -> None:

@@ -10,6 +10,7 @@ import sys
 import wave
 from pathlib import Path
 
+from livechat.ui.shortcuts import SHORTCUTS
 from tests.conversation import CLIPS
 from tests.test_cli import BARE
 
@@ -24,6 +25,11 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert install.strip() == "pip install '.[offline]' && livechat talk"
     assert "pip install -q -e '.[dev]' && pytest" in (ROOT / ".ci/run").read_text()
     assert test.strip() == "pip install -e '.[dev]' && pytest"
+
+
+def test_its_table_of_keys_is_the_one_of_the_program() -> None:
+    rows = re.findall(r"^\| ([^|`]*?) ?\| `/(\w+)` \|", README, re.MULTILINE)
+    assert rows == [(shortcut.label, shortcut.wish) for shortcut in SHORTCUTS]
 
 
 def test_every_other_command_works(tmp_path: Path) -> None:

@@ -188,8 +188,8 @@ def test_every_finished_line_is_there_once_whole_and_in_order(
 
     terminal.until(lambda: [row for row in terminal.rows() if row][-1].startswith("○ listening"))
     *_, last_but_one, bar = [row for row in terminal.rows() if row]
-    write = {60: "type", 80: "type", 120: "type to write · m mutes"}[columns]
-    assert last_but_one.startswith(f"› {write} · ? help · Ctrl-C to leave")
+    write = {60: "type", 80: "type", 120: "type to write · Ctrl-O mutes"}[columns]
+    assert last_but_one.startswith(f"› {write} · /help · Ctrl-C to leave")
     assert bar.startswith("○ listening")
     terminal.show(ev.ModelText("word " * 2_000 + "the end", False))
     terminal.until_shown("the end")
@@ -224,34 +224,35 @@ def test_typing(at: Callable[..., Driven]) -> None:
     terminal.press("x" * 200)
     terminal.until_shown("x" * 60)
     terminal.press("\x15")
-    terminal.until_shown("› type · ? help")
+    terminal.until_shown("› type · /help")
     terminal.press("\x04")
     terminal.until_ended()
     assert terminal.reports() == ["typed q is no 東京 now!", "left"]
     assert terminal.restored()
 
 
-def test_a_letter_alone_is_a_key_and_a_word_is_text(at: Callable[..., Driven]) -> None:
+def test_commands_are_keys_that_write_nothing_and_words_after_a_slash(at: Callable[..., Driven]) -> None:
     terminal = at(120, 24)
     terminal.show(*OPEN)
-    terminal.until_shown("m mutes")
-    terminal.press("m")
-    terminal.until_shown("› m")  # it may be the first letter of a word
-    terminal.show(at=100.5)
+    terminal.until_shown("Ctrl-O mutes")
+    terminal.press("\x0f")
     terminal.until(lambda: terminal.reports() == ["asked mute"])
     terminal.show(ev.Mic("muted"))
     terminal.until_shown("× muted")
     terminal.until_shown("mic off")
-    terminal.press("my name")
+    terminal.press("m")
+    terminal.show(at=101)
+    terminal.until_shown("› m")
+    terminal.show(at=103)
+    terminal.press("y name")
     terminal.until_shown("› my name")
     terminal.press(" is m\r")
     terminal.press("/mute\r")
     terminal.press("//slash\r")
     terminal.press("/nonsense\r")
     terminal.until_shown("there is no command /nonsense")
-    terminal.press("i")
-    terminal.until_shown("› i")
-    terminal.show(at=101.5)
+    terminal.until_shown("› /nonsense")
+    terminal.press("\x07")
     terminal.until(lambda: len(terminal.reports()) == 5)
     asked = ["asked interrupt", "asked mute", "asked mute"]
     assert sorted(terminal.reports()) == [*asked, "typed /slash", "typed my name is m"]
@@ -374,7 +375,7 @@ def test_resized_where_long_lines_reflow(tmp_path: Path) -> None:
                 until_shown(bar)
                 print(repr(ev.UserText(f"now at {columns}", True, "text")), file=commands, flush=True)
                 rows = until_shown(f"  you  now at {columns}", "› type")
-            for once in ("~9:50", "? help", "The first answer", "now at 40", "now at 90"):
+            for once in ("~9:50", "/help", "The first answer", "now at 40", "now at 90"):
                 assert sum(once in row for row in rows) == 1
             assert rows[0].startswith("    ·  livechat")
     finally:

@@ -82,11 +82,56 @@ def test_offline_wins_over_everything_configured_and_lets_no_key_out() -> None:
     assert (settings.backend, settings.endpoint, settings.key) == ("offline", None, "offline")
 
 
-@pytest.mark.parametrize("key", ["with space", "line\n", " lead", "ключ", "tab\there"])
-def test_a_key_that_no_key_looks_like_is_refused_without_being_repeated(key: str) -> None:
-    error = refused(ConfigError, {"GEMINI_API_KEY": key})
-    assert key.strip() not in error.message + error.hint
+@pytest.mark.parametrize("name", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+@pytest.mark.parametrize("key", ["with space", "two\nlines", "ключ", "tab\there", "AIza\x7f", "AIza\xa0x", "“AIza”"])
+def test_a_key_that_no_key_looks_like_is_refused_without_being_repeated(name: str, key: str) -> None:
+    error = refused(ConfigError, {name: key})
+    assert key not in error.message + error.hint
+    assert name in error.message
     assert "https://aistudio.google.com/apikey" in error.hint
+
+
+@pytest.mark.parametrize(
+    "around",
+    ['"{}"', "'{}'", " {} ", "{}\n", "{}\r\n", "\ufeff{}", '\ufeff"{}"\r', '" {} "', '"{}', "\xa0{}", "\t{}\t"],
+)
+def test_what_an_env_file_leaves_around_a_value_is_not_of_it(around: str) -> None:
+    assert resolve({"GEMINI_API_KEY": around.format(KEY)}).key == KEY
+    vertex = {"GOOGLE_GENAI_USE_VERTEXAI": around.format("true"), "GOOGLE_CLOUD_PROJECT": around.format("p")}
+    assert (resolve(vertex).backend, resolve(vertex).project) == ("vertex", "p")
+    assert resolve({"GEMINI_API_KEY": around.format("")}).backend == "offline"
+
+
+def test_of_two_keys_the_one_that_is_used_is_named_and_neither_is_shown() -> None:
+    settings = resolve({"GEMINI_API_KEY": "first", "GOOGLE_API_KEY": "second"})
+    ((message, hint),) = settings.warnings
+    assert message == "GOOGLE_API_KEY and GEMINI_API_KEY are both set: GOOGLE_API_KEY is used"
+    assert hint
+    assert settings.key_from == "GOOGLE_API_KEY"
+    assert resolve({"GEMINI_API_KEY": "same", "GOOGLE_API_KEY": '"same"'}).warnings == ()
+    assert resolve({"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": ""}).warnings == ()
+    assert resolve({"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": "b"}, offline=True).warnings == ()
+    assert resolve({"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": "b"}, endpoint="https://h").warnings != ()
+
+
+@pytest.mark.parametrize(
+    ("environ", "where"),
+    [
+        ({"GEMINI_API_KEY": KEY}, "GEMINI_API_KEY"),
+        ({"GEMINI_API_KEY": KEY, "GOOGLE_API_KEY": "''"}, "GEMINI_API_KEY"),
+        ({"GOOGLE_GEMINI_BASE_URL": "https://h", "GOOGLE_API_KEY": KEY}, "GOOGLE_API_KEY"),
+        ({"GOOGLE_GEMINI_BASE_URL": "https://h"}, ""),
+        ({"GOOGLE_GENAI_USE_VERTEXAI": "1", "GOOGLE_API_KEY": KEY}, "GOOGLE_API_KEY"),
+        (
+            {"GOOGLE_GENAI_USE_VERTEXAI": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_APPLICATION_CREDENTIALS": "/f"},
+            "GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+        ({"GOOGLE_GENAI_USE_VERTEXAI": "1", "GOOGLE_CLOUD_PROJECT": "p"}, "the application default credentials"),
+        ({}, ""),
+    ],
+)
+def test_where_the_key_or_the_credentials_are_from_is_known(environ: dict[str, str], where: str) -> None:
+    assert resolve(environ).key_from == where
 
 
 @pytest.mark.parametrize(

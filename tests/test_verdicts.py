@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,6 +220,42 @@ def test_a_certificate_nobody_trusts_keeps_a_line_from_opening_but_is_not_why_an
     assert "--ca-file" in first.hint
     assert "self-signed certificate" in first.why
     assert judge(end, setting_up=False, age_s=5.0).kind is RESUME
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Ended(1, "close", 1007, "API key not valid. Please pass a valid API key.", key_from="GOOGLE_API_KEY"),
+        Ended(1, "close", 1007, "API key expired. Please renew the API key.", key_from="GOOGLE_API_KEY"),
+        Ended(1, "http", 401, key_from="GOOGLE_API_KEY"),
+        Ended(1, "http", 403, key_from="GOOGLE_API_KEY"),
+    ],
+)
+def test_a_refused_key_is_said_to_be_from_where_it_is(end: Ended) -> None:
+    verdict = judge(end, setting_up=True, age_s=0.0)
+    assert verdict.why.endswith(" (from GOOGLE_API_KEY)")
+    assert "aistudio" in verdict.hint
+
+
+def test_refused_credentials_are_said_to_be_from_where_they_are_and_are_no_key() -> None:
+    where = "GOOGLE_APPLICATION_CREDENTIALS"
+    for end in (Ended(1, "http", 403, key_from=where), Ended(1, "auth", reason="refused", key_from=where)):
+        verdict = judge(end, setting_up=True, age_s=0.0)
+        assert verdict.why.endswith(f" (from {where})")
+        assert "gcloud" in verdict.hint
+        assert verdict.exit_code == 3
+
+
+def test_where_the_key_is_from_matters_to_nothing_else() -> None:
+    for end in (Ended(1, "http", 503), Ended(1, "network"), Ended(1, "close", 1008, "session not found")):
+        named = replace(end, key_from="GEMINI_API_KEY")
+        assert judge(named, setting_up=True, age_s=0.0) == judge(end, setting_up=True, age_s=0.0)
+
+
+def test_a_token_that_cannot_be_renewed_just_now_is_the_networks() -> None:
+    verdict = judge(Ended(1, "token", reason="HTTP 503"), setting_up=True, age_s=0.0)
+    assert verdict.kind is RESUME
+    assert "HTTP 503" in verdict.why
 
 
 def test_a_configuration_that_never_left_this_machine_is_fatal_in_its_own_words() -> None:

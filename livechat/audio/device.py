@@ -36,14 +36,12 @@ _ALIVE_POLLS = 3  # with callbacks in each: a suspended device fills its buffer 
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
 _PATIENCE_S = 3.0  # for a named device to be plugged in again, until the default takes its place
 _OPEN_LIMIT_S = 10.0
-_CLOSE_LIMIT_S = 2.0
+_CLOSE_LIMIT_S = 0.5
 _FOLLOWERS = ("default", "pulse", "pipewire")  # what ALSA calls a sound server's default device
 _LATE_S = 0.1  # a callback later than this, against the clock it is told, is a clock that was set
 _DRIFT_S = 2e-6  # from one block to the next: 100 ppm
 
 Notice = Callable[[str, str], None]
-
-abandoned = False  # PortAudio hangs: an exit that ends its threads, or its libraries, may crash
 
 
 @functools.cache
@@ -225,7 +223,7 @@ class Card:
         return all(begun)
 
     def close(self, stream: Stream) -> None:
-        """Close a stream for good, within two seconds, whether PortAudio answers or not."""
+        """Close a stream for good, within half a second, whether PortAudio answers or not."""
         if stream in self._streams:
             self._streams.remove(stream)
             closing = self.worker.submit(stream.end)
@@ -240,8 +238,7 @@ class Card:
 
     def _abandon(self) -> None:
         """Leave PortAudio behind: at exit it would be ended, and hang as the call before it."""
-        global abandoned  # noqa: PLW0603 - there is one PortAudio in a process
-        self._stuck = abandoned = True
+        self._stuck = True
         if self._loaded:
             atexit.unregister(self._sd._exit_handler)
 
@@ -393,7 +390,7 @@ class Stream(ABC):
         return False
 
     def close(self) -> None:
-        """Give the device back for good, within two seconds. Safe to call twice."""
+        """Give the device back for good, within half a second. Safe to call twice."""
         self.running = False
         self._closed = True
         self._card.close(self)

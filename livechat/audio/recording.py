@@ -212,7 +212,7 @@ class _Model:
         return self._sink.level()
 
     def close(self) -> None:
-        """Close the sink and finish the recording. Safe to call twice."""
+        """Finish the recording and close the sink, which may take its time. Safe to call twice."""
         self._look()
-        self._sink.close()
         self._recording.finish()
+        self._sink.close()

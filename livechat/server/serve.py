@@ -9,7 +9,6 @@ import http
 import json
 import logging
 import re
-import signal
 import ssl
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from livechat import leaving
 from livechat.errors import UsageError
 
 from . import model, tls
@@ -40,6 +40,7 @@ from .link import Link
 from .setup import Route
 
 HOST = "127.0.0.1"
+END_S = 0.2  # for links to end by themselves when the server does
 FRAME_BYTES = 16 << 20  # the largest frame taken; a client's largest seen was 129 kB
 RECORDS = 1_000  # links and sessions remembered for `links` and `sessions`
 
@@ -117,6 +118,7 @@ class Server:
         self._count = 0
         # Asked for, and not upgraded yet: the upgrade may fail, and then nobody takes it from here.
         self._begun: WeakKeyDictionary[ServerConnection, Fate] = WeakKeyDictionary()
+        self._serving: set[asyncio.Task[None]] = set()  # one for each link
         self._listener: Listener | None = None
         self._loading: asyncio.Task[None] | None = None
 
@@ -155,6 +157,10 @@ class Server:
     ) -> None:
         if self._listener:
             self._listener.close()
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=END_S)
+            for link in self._serving:  # it waits for its agent, which may take long to hear, and to say
+                link.cancel()
             await self._listener.wait_closed()
         if self._loading:
             self._loading.cancel()
@@ -231,8 +237,14 @@ class Server:
             return
         fate = self._begun.pop(ws)
         fate.record.open = True
-        await Link(ws, self, fate, route=to, key=key_of(request)).run()
-        self._end(fate.record)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is one
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        try:
+            await Link(ws, self, fate, route=to, key=key_of(request)).run()
+        finally:
+            self._end(fate.record)
 
 
 async def run_serve(
@@ -255,10 +267,6 @@ async def run_serve(
     """
     agent, lacking = make_agent()
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
-            loop.add_signal_handler(name, stop.set)
     server = Server(
         agent,
         port=port,
@@ -270,18 +278,20 @@ async def run_serve(
         as_model=as_model,
         on_event=_print_json if json_lines else None,
     )
-    async with server:
-        with contextlib.ExitStack() as files:
-            if tls and ca_out is None:
-                folder = files.enter_context(tempfile.TemporaryDirectory(prefix="livechat-"))
-                ca_out = Path(folder, "ca.pem")
-            if tls and ca_out is not None:
-                try:
-                    ca_out.write_bytes(server.ca_pem)
-                except OSError as error:
-                    raise UsageError(f"cannot write {ca_out}: {error.strerror}", "choose another --ca-out") from None
-            _say(server, agent, lacking, ca_out)
-            await stop.wait()
+    with leaving.told(stop.set):
+        async with server:
+            with contextlib.ExitStack() as files:
+                if tls and ca_out is None:
+                    folder = files.enter_context(tempfile.TemporaryDirectory(prefix="livechat-"))
+                    ca_out = Path(folder, "ca.pem")
+                if tls and ca_out is not None:
+                    try:
+                        ca_out.write_bytes(server.ca_pem)
+                    except OSError as error:
+                        why = f"cannot write {ca_out}: {error.strerror}"
+                        raise UsageError(why, "choose another --ca-out") from None
+                _say(server, agent, lacking, ca_out)
+                await stop.wait()
     return 0
 
 

@@ -21,6 +21,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
@@ -48,6 +49,7 @@ from livechat.events import (
 )
 from livechat.models import family
 from livechat.session import proxy, trust
+from livechat.session.credentials import Token, TokenError
 from livechat.session.seeding import Content
 
 if TYPE_CHECKING:
@@ -103,7 +105,11 @@ class Dialler:
     def dial(self, how: Dial, post: Callable[[Wire], None]) -> Link:
         """A new link, to be `run`. Everything it hears goes to `post`, on the loop."""
         settings = self._settings
-        return Link(self._client, _config(settings, how), settings.model, how.n, post, thoughts=settings.thoughts)
+
+        def named(event: Wire) -> None:
+            post(replace(event, key_from=settings.key_from) if isinstance(event, Ended) else event)
+
+        return Link(self._client, _config(settings, how), settings.model, how.n, named, thoughts=settings.thoughts)
 
 
 class Link:
@@ -154,7 +160,7 @@ class Link:
             end = Ended(self.n, "tls", reason=str(verify))
         except (OSError, InvalidHandshake, WebSocketException) as e:
             end = Ended(self.n, "network", reason=_system_words(e))
-        except Exception as e:  # noqa: BLE001 - google.auth and the SDK's reading of the first message raise anything
+        except Exception as e:  # noqa: BLE001 - the token's renewal and the SDK's reading of the first message
             end = _other_end(self.n, e)
         finally:
             self._session = None
@@ -288,12 +294,12 @@ def _status(status: types.InteractionStatus | None) -> Interaction:
 
 
 def _other_end(n: int, error: Exception) -> Ended:
-    """Of what the SDK raises while it connects: no credentials, a refused configuration, nonsense from the server."""
+    """Of what the SDK raises while it connects: no token, a refused configuration, nonsense from the server."""
     if blocked := proxy.blamed(error):
         return _blocked(n, blocked)
+    if isinstance(error, TokenError):
+        return Ended(n, "auth" if error.refused else "token", reason=str(error))
     words = (str(error).splitlines() or [""])[0]
-    if type(error).__module__.startswith("google.auth"):
-        return Ended(n, "auth", reason=words)
     refused = type(error) in (ValueError, TypeError) and not words.startswith("Failed to parse response")
     return Ended(n, "bad", reason=words) if refused else Ended(n, "close", reason="the first message cannot be read")
 
@@ -366,8 +372,13 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         if settings.backend == "vertex" and settings.key:
             return genai.Client(vertexai=True, api_key=settings.key, http_options=options)
         if settings.backend == "vertex":
+            token: Any = Token()
             return genai.Client(
-                vertexai=True, project=settings.project, location=settings.location, http_options=options
+                vertexai=True,
+                credentials=token,
+                project=settings.project,
+                location=settings.location,
+                http_options=options,
             )
         return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
     except (ValueError, OSError, ImportError) as e:  # the last where a variable asks for a library that is not there

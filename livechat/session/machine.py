@@ -23,7 +23,7 @@ Rules
     session that is well (`_well`) is never given up: such a question is asked once more, on the same session,
     and only if nothing shows that it was heard.
  8. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
-    was sent again, then the network.
+    was sent again, then the network; and the same is tried a few times before it is believed.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ HANDLE_STRIKES = 2  # short-lived links on one session before its handles count 
 QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
 DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
 DEADLY = 4  # links in a row that died young after they were given old speech: once more without it
-DOUBTS = 4  # refusals in a row that may be of the handle or of what was sent again: then it is the setup
+DOUBTS = (
+    4  # refusals in a row that may be of the handle, of what was sent again, or of the moment: then it is the setup
+)
 FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
 
@@ -126,6 +128,7 @@ class Machine:
         self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
         self._stay_until: float | None = None  # no quiet point is looked for before
         self._ever_open = False
+        self._ever_good = False  # by rule 5
         self._lost_at: float | None = None  # when input stopped flowing: the gap's beginning
         self._cause = ""
         self._failures = 0
@@ -251,10 +254,9 @@ class Machine:
         self._lost_at = now
         stable = self._was_stable(now)
         verdict = judge(event, setting_up=False, age_s=max(now - self._opened_at, STABLE_S if stable else 0.0))
-        if not stable:
-            verdict = self._doubted(verdict, event)
-            if self._gave_old and event.how == "close" and self._failures >= DEADLY:
-                self._bare = True  # every session has died of it
+        verdict = self._doubted(verdict, event)
+        if not stable and self._gave_old and event.how == "close" and self._failures >= DEADLY:
+            self._bare = True  # every session has died of it
         self._cause = verdict.why
         return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
 
@@ -263,21 +265,28 @@ class Machine:
         if now - self._opened_at < STABLE_S and not self._proved:
             return False
         self._failures = self._strikes = self._doubts = 0
+        self._ever_good = True
         return True
 
     def _doubted(self, verdict: Verdict, event: Ended) -> Verdict:
         """Rule 8: a refusal of the whole setup, once more without what may have been refused in truth."""
+        if event.how == "auth" or not (verdict.vague or verdict.kind is Kind.FATAL):
+            return verdict  # credentials that were taken back are not given again
         if event.how in ("tls", "bad") and self._ever_open:
-            # A captive portal shows its own certificate; without a network no token can be renewed.
-            return replace(verdict, kind=Kind.RESUME)
-        if not verdict.vague or self._doubts >= DOUBTS:
+            return replace(verdict, kind=Kind.AGAIN)  # a captive portal shows its own certificate, for hours maybe
+        if self._doubts >= DOUBTS:
             return verdict
-        self._doubts += 1
-        if self._gave_old:
+        if verdict.vague and self._gave_old:
+            self._doubts += 1
             self._bare = True
             return Verdict(Kind.RESUME, "the server refused what it was sent again: once more without it")
-        if self._dialled is not None:
+        if verdict.vague and self._dialled is not None:
+            self._doubts += 1
             return Verdict(Kind.FRESH, "the server no longer accepts this handle")
+        accepted = self._ever_open if self.state is State.DIALING else self._ever_good
+        if accepted and verdict.kind is Kind.FATAL:
+            self._doubts += 1
+            return replace(verdict, kind=Kind.AGAIN, hint="it was accepted before: the same once more")
         return verdict
 
     def _expire(self, now: float) -> list[Action]:

@@ -7,7 +7,7 @@ wire, so the texts are beginnings or middles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from livechat.errors import KEY_PAGE
@@ -23,6 +23,9 @@ class Kind(Enum):
     RESUME = "resume"  # the same session, at once and then with back-off
     FRESH = "fresh"  # this handle is dead: one rung down the ladder, at once
     SLOW = "slow"  # the server wants to be left alone for a while
+    AGAIN = (
+        "again"  # it was refused, and it was accepted before: the same with back-off, and the session is not at fault
+    )
     FATAL = "fatal"  # no dial will help
 
 
@@ -31,6 +34,7 @@ class Verdict:
     """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL.
 
     `idle`: it ended because nobody spoke, so none is needed until somebody does.
+    `of_key`: the key or the credentials were refused, so it must be said which.
     `vague`: the words do not say what was refused. The setup most likely; but a handle, or old speech, fits too.
     """
 
@@ -40,15 +44,19 @@ class Verdict:
     exit_code: int = 5
     vague: bool = False
     idle: bool = False
+    of_key: bool = False
 
 
 _KEY = f"get a key at {KEY_PAGE} and set GEMINI_API_KEY, or add --offline"
+_LOGIN = (
+    "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the file of an account"
+)
 _REPORT = "change the option it names; please report it if you set none"
 
 # (text in the reason, verdict). The first that fits counts.
 _TEXTS: tuple[tuple[str, Verdict], ...] = (
-    ("api key not valid", Verdict(Kind.FATAL, "the server does not know this API key", _KEY, 3)),
-    ("api key expired", Verdict(Kind.FATAL, "the API key has expired", _KEY, 3)),
+    ("api key not valid", Verdict(Kind.FATAL, "the server does not know this API key", _KEY, 3, of_key=True)),
+    ("api key expired", Verdict(Kind.FATAL, "the API key has expired", _KEY, 3, of_key=True)),
     ("unregistered callers", Verdict(Kind.FATAL, "no API key reached the server", _KEY, 3)),
     (
         "is not found for api version",
@@ -121,20 +129,30 @@ _TEXTS: tuple[tuple[str, Verdict], ...] = (
 )
 
 _HTTP = {
-    401: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3),
-    403: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3),
+    401: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3, of_key=True),
+    403: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3, of_key=True),
     429: Verdict(Kind.SLOW, "the server is turning connections away", "wait a little"),
 }
 
 
 def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     """What a link's end means. `setting_up`: it never opened; `age_s`: for how long it was open."""
+    verdict = _judge(end, setting_up=setting_up, age_s=age_s)
+    if not verdict.of_key or not end.key_from:
+        return verdict
+    hint = verdict.hint if end.key_from.endswith("_KEY") else _LOGIN
+    return replace(verdict, why=f"{verdict.why} (from {end.key_from})", hint=hint)
+
+
+def _judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     if end.how == "bad":
         return Verdict(Kind.FATAL, end.reason, end.hint or "check the options and the environment", 3)
     if end.how == "proxy":
         return Verdict(Kind.RESUME, end.reason, end.hint)
     if end.how == "auth":
-        return Verdict(Kind.FATAL, "no credentials for Vertex AI", "run `gcloud auth application-default login`", 3)
+        return Verdict(Kind.FATAL, end.reason, _LOGIN, 3, of_key=True)
+    if end.how == "token":
+        return Verdict(Kind.RESUME, f"no token for Vertex AI can be had just now ({end.reason})", "check the network")
     if end.how == "http":
         return _http(end.code or 0)
     if end.how == "timeout":

@@ -23,7 +23,7 @@ class Display(Protocol):
         ...
 
     async def run(self) -> None:
-        """Keep the display alive until cancelled; gives the terminal back in every case."""
+        """Keep the display alive until cancelled; then close it, in every case."""
         ...
 
     def lines(self) -> AsyncIterator[str]:
@@ -35,7 +35,7 @@ class Display(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the terminal back and say the last words, once. Safe to call twice, and without `run`."""
+        """Stop showing; the terminal is given back with the last words (ui/ending.py). Safe to call twice."""
         ...
 
 

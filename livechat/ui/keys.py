@@ -2,9 +2,8 @@
 
 Keys: printable characters and pastes go into the line; Enter sends it, Alt-Enter and Ctrl-J begin a new row of
 it; Up and Down bring back what was sent before; the usual editing keys (arrows, Home, End, Backspace, Delete,
-Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line; Ctrl-Z stops the program. On an empty
-line a key of `commands` asks for its thing instead: a letter once no other has followed it for a moment, for
-then it was no word. The same things can be typed: /mute.
+Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line; Ctrl-Z stops the program. A key of
+`commands` asks for its thing at any time, but for the space bar, which does on an empty line only.
 Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
 """
 
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -19,10 +19,45 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
 from livechat.ui.shortcuts import Wish
-from livechat.ui.text import clean
+from livechat.ui.text import LONGEST, clean
 
 EARLIER = 100  # lines that Up brings back
-LONGEST = 8_000  # characters in one line: about what a Live turn takes without being a document
+
+WRITING = "writing"  # the name of characters, one or more that came together
+PASTE = Keys.BracketedPaste.value
+LEAVE, STOP = Keys.ControlC.value, Keys.ControlZ.value
+NEW_ROW = "new row"  # Alt-Enter, which is Escape and Enter
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: prompt_toolkit's name for it, or one of the names above; and what it writes."""
+
+    name: str
+    text: str = ""
+
+
+def decoded(presses: Sequence[KeyPress]) -> list[Key]:
+    """The keys of what was read at once.
+
+    A letter after Escape is the letter: Alt with it and the two one after the other look the same, and only this
+    way no character is lost.
+    """
+    keys: list[Key] = []
+    before = None
+    for press in presses:
+        if not isinstance(press.key, Keys) or press.key == Keys.ControlI:
+            text = "\t" if isinstance(press.key, Keys) else press.key
+            if keys and keys[-1].name == WRITING:
+                keys[-1] = replace(keys[-1], text=keys[-1].text + text)
+            else:
+                keys.append(Key(WRITING, text))
+        elif press.key == Keys.Enter and before == Keys.Escape:
+            keys[-1] = Key(NEW_ROW)
+        else:
+            keys.append(Key(press.key.value, press.data if press.key == Keys.BracketedPaste else ""))
+        before = press.key
+    return keys
 
 
 def _word_back(line: Buffer) -> None:
@@ -37,18 +72,18 @@ def _to(where: Callable[[Buffer], int]) -> Callable[[Buffer], None]:
 
 
 _EDITS: dict[str, Callable[[Buffer], object]] = {
-    Keys.Backspace: Buffer.delete_before_cursor,
-    Keys.Delete: Buffer.delete,
-    Keys.ControlD: Buffer.delete,
-    Keys.ControlW: _word_back,
-    Keys.ControlU: lambda line: line.delete_before_cursor(line.cursor_position),
-    Keys.ControlK: lambda line: line.delete(len(line.text) - line.cursor_position),
-    Keys.Left: Buffer.cursor_left,
-    Keys.Right: Buffer.cursor_right,
-    Keys.Home: _to(lambda _: 0),
-    Keys.ControlA: _to(lambda _: 0),
-    Keys.End: _to(lambda line: len(line.text)),
-    Keys.ControlE: _to(lambda line: len(line.text)),
+    Keys.Backspace.value: Buffer.delete_before_cursor,
+    Keys.Delete.value: Buffer.delete,
+    Keys.ControlD.value: Buffer.delete,
+    Keys.ControlW.value: _word_back,
+    Keys.ControlU.value: lambda line: line.delete_before_cursor(line.cursor_position),
+    Keys.ControlK.value: lambda line: line.delete(len(line.text) - line.cursor_position),
+    Keys.Left.value: Buffer.cursor_left,
+    Keys.Right.value: Buffer.cursor_right,
+    Keys.Home.value: _to(lambda _: 0),
+    Keys.ControlA.value: _to(lambda _: 0),
+    Keys.End.value: _to(lambda line: len(line.text)),
+    Keys.ControlE.value: _to(lambda line: len(line.text)),
 }
 
 
@@ -58,92 +93,79 @@ class TypedLine:
     def __init__(
         self,
         *,
-        send: Callable[[str], object],
+        send: Callable[[str], bool],
         leave: Callable[[], object],
         suspend: Callable[[], object],
         ask: Callable[[Wish], object],
+        refuse: Callable[[], object],
         commands: Mapping[str, Wish],
         typing: bool = True,
     ) -> None:
-        """`send` gets each finished line; `leave` and `suspend` hear each wish to. Without `typing` there is no text.
+        """`send` gets each finished line and says whether it took it; else it stands. Without `typing` there is none.
 
-        `commands`: keys, and what each makes `ask` be called with.
+        `leave` and `suspend` hear each wish to, `refuse` of a paste that would make the line longer than LONGEST.
+        `commands`: names of keys, and what each makes `ask` be called with.
         """
         self._buffer = Buffer()
         self._send = send
         self._leave = leave
         self._suspend = suspend
         self._ask = ask
+        self._refuse = refuse
         self.commands = commands
         self._typing = typing
-        self.waiting = ""  # a letter that may be a command, or the first of a word
-        self.begun = False  # the person has asked for a line: its first key is no command
         self._earlier: deque[str] = deque(maxlen=EARLIER)
         self._recalled = 0  # which of them is in the line; their number: none
         self._draft = ""  # what was in the line before
 
     @property
     def empty(self) -> bool:
-        """Nothing is being written: a key may be a command."""
-        return not (self.begun or self.waiting or self._buffer.text)
+        """Nothing is being written."""
+        return not self._buffer.text
 
     def parts(self) -> tuple[str, str]:
         """What stands before the cursor and what stands after it."""
-        return self._buffer.document.text_before_cursor + self.waiting, self._buffer.document.text_after_cursor
+        return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
 
-    def settle(self) -> None:
-        """No other key has followed the waiting one for a moment: it is a command."""
-        if key := self.waiting:
-            self.waiting = ""
-            self._ask(self.commands[key])
-
-    def press(self, presses: Sequence[KeyPress]) -> None:
-        """Take in what was typed since the last call."""
-        before = None
-        for press in presses:
-            self._one(press, after_escape=before == Keys.Escape)
-            before = press.key
-
-    def _one(self, press: KeyPress, *, after_escape: bool) -> None:
-        line, key = self._buffer, press.key
-        if self.empty and key in self.commands and not after_escape:
-            self.waiting = key
-            if not (key.isalpha() and self._typing):
-                self.settle()
-            return
-        self._insert(self.waiting)
-        self.waiting = ""
-        if key == Keys.ControlC or (key == Keys.ControlD and not line.text):
+    def press(self, key: Key) -> None:
+        """Take in one key."""
+        line, name = self._buffer, key.name
+        if name == LEAVE or (name == Keys.ControlD.value and not line.text):
             self._leave()
-        elif key == Keys.ControlZ:
+        elif name == STOP:
             self._suspend()
-        elif key == Keys.Enter and not after_escape:
+        elif wish := self._wish(key):
+            self._ask(wish)
+        elif name == Keys.Enter.value:
             self._finish()
-        elif key in (Keys.Enter, Keys.ControlJ):
+        elif name in (NEW_ROW, Keys.ControlJ.value):
             self._insert("\n")
-        elif key in (Keys.Up, Keys.Down):
-            self._recall(self._recalled + (1 if key == Keys.Down else -1))
-        elif key == Keys.Backspace and not line.text:
-            self.begun = False
-        elif edit := _EDITS.get(key):
+        elif name in (Keys.Up.value, Keys.Down.value):
+            self._recall(self._recalled + (1 if name == Keys.Down.value else -1))
+        elif edit := _EDITS.get(name):
             edit(line)
-        elif key == Keys.BracketedPaste:
-            self._insert(press.data)
-        elif not isinstance(key, Keys) and not after_escape:  # Alt with a letter is no text
-            self._insert(key)
+        elif name == PASTE and len(line.text) + len(key.text) > LONGEST:
+            self._refuse()
+        else:
+            self._insert(key.text)
+
+    def _wish(self, key: Key) -> Wish | None:
+        if key.name != WRITING:
+            return self.commands.get(key.name)
+        # Space bars alone; with more behind them in the same breath they are the beginning of a paste.
+        return self.commands.get(" ") if self.empty and not key.text.strip(" ") else None
 
     def _insert(self, text: str) -> None:
         if self._typing:
-            self._buffer.insert_text(clean(text, newlines=True)[: LONGEST - len(self._buffer.text)])
+            self._buffer.insert_text(clean(text, newlines=True))
 
     def _finish(self) -> None:
         text = self._buffer.text.strip()
+        if text and not self._send(text):
+            return
         self._buffer.reset()
-        self.begun = False
-        if text:
-            if text not in list(self._earlier)[-1:]:
-                self._earlier.append(text)
-            self._send(text)
+        if text and text not in list(self._earlier)[-1:]:
+            self._earlier.append(text)
         self._recalled = len(self._earlier)
 
     def _recall(self, number: int) -> None:

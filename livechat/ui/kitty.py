@@ -16,7 +16,8 @@ RELEASED = "\x1b[32;1:3u"  # the space bar came up
 
 _ANSWER = re.compile(r"\x1b\[\?[\d;]*[uc]")
 _SUPPORTED = re.compile(r"\x1b\[\?\d+u")
-_EVENT = re.compile(r"\x1b\[\d+(?::\d*)*;(\d*)(?::([123]))?(?:;[\d:]*)?u")
+_TEXT_KEY = re.compile(r"\x1b\[\d+(?::\d*)*;(\d*)(?::([123]))?(?:;[\d:]*)?u")
+_OTHER_KEY = re.compile(r"\x1b\[(\d+);(\d*):([123])([A-HPQS~])")  # arrows, Home, Delete, F5
 _PART = re.compile(r"\x1b(?:\[[?\d:;]*)?$")
 
 
@@ -25,6 +26,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.supported = False
+        self.awaiting = False  # the terminal was asked, and has not answered
         self.released = False  # the space bar came up; whoever sees to it sets this back
         self._rest = ""
 
@@ -32,8 +34,24 @@ class Keys:
         """What a key decoder is to see of `data`."""
         data, self._rest = self._rest + data, ""
         self.supported = self.supported or bool(_SUPPORTED.search(data))
+        self.awaiting = self.awaiting and not _ANSWER.search(data)
         self.released = self.released or RELEASED in data
-        data = _EVENT.sub("", _ANSWER.sub("", data))
-        if self.supported and (part := _PART.search(data)):
+        data = _OTHER_KEY.sub(_as_before, _TEXT_KEY.sub("", _ANSWER.sub("", data)))
+        if (self.supported or self.awaiting) and (part := _PART.search(data)):
             data, self._rest = data[: part.start()], part[0]
         return data
+
+    def flush(self) -> str:
+        """What was kept back of a sequence whose rest has not come in time."""
+        rest, self._rest = self._rest, ""
+        return rest
+
+
+def _as_before(key: re.Match[str]) -> str:
+    """The sequence without this protocol's field: "" where the key came up, as if pressed where it repeats."""
+    number, modifiers, event, end = key.groups()
+    if event == "3":
+        return ""
+    if modifiers in ("", "1"):
+        return f"\x1b[{number}~" if end == "~" else f"\x1b[{end}"
+    return f"\x1b[{number};{modifiers}{end}"

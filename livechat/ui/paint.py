@@ -72,8 +72,10 @@ def panel(rows: list[str], width: int, height: int) -> list[Text]:
 
 def typed(before: str, after: str, width: int) -> Text:
     """What is being typed, as one row that always shows the cursor, between `before` and `after`."""
-    before, after = (clean(part.replace("\n", "⏎")) for part in (before, after))
-    under, room = after[:1] or " ", width - 2 - 2  # the prompt, and a cursor on a wide character
+    room = max(1, width - 2 - 2)  # the prompt, and a cursor on a wide character
+    # No more than fits is looked at: this is done ten times a second, for lines of any length.
+    before, after = (clean(part.replace("\n", "⏎")) for part in (before[-room:], after[:width]))
+    under = after[:1] or " "
     while before and sum(map(cells, before)) > room:
         before = before[1:]
     text = Text.assemble(("› ", "cyan"), before, (under, "reverse"), after[1:])

@@ -14,15 +14,18 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import BinaryIO, TextIO
 
-from livechat.errors import LivechatError
-from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
+from livechat.errors import LivechatError, UsageError
+from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
+from livechat.ui import ending
 from livechat.ui.base import colored, tolerant, write_no_more
-from livechat.ui.text import clean
+from livechat.ui.text import LONGEST, clean
 from livechat.ui.transcript import Line, closing, lines
 
-LONGEST = 8_000  # characters of one piped line; what is longer comes as several
+# Bytes of a line that a terminal passes on while it lets it be edited; the rest it throws away in silence.
+CANONICAL = 4_095 if sys.platform == "linux" else 1_023
 _AHEAD = 64  # lines read before somebody wants them
 SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
@@ -39,6 +42,10 @@ class _Writer:
         self._typed = stdin is not None and stdin.isatty()
         self._asked: asyncio.Queue[Command] = asyncio.Queue()
 
+    def refuse(self, error: LivechatError) -> None:
+        """Say that a line was not sent. The conversation goes on."""
+        raise NotImplementedError
+
     async def run(self) -> None:
         """Wait to be cancelled: everything is written as it is shown."""
         await asyncio.Event().wait()
@@ -46,7 +53,12 @@ class _Writer:
     async def lines(self) -> AsyncIterator[str]:
         """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
         if self._stdin is not None:
-            async for line in piped_lines(self._stdin):
+            if self._typed:
+                ending.last(partial(ending.discard, self._stdin.fileno()))
+            async for line in piped_lines(self._stdin, CANONICAL if self._typed else None):
+                if isinstance(line, LivechatError):
+                    self.refuse(line)
+                    continue
                 if self._typed and line == "/quit":
                     break
                 if self._typed and (command := SLASHES.get(line)):
@@ -113,6 +125,10 @@ class Plain(_Writer):
             for text in closing(event):
                 self._talk("", text)
 
+    def refuse(self, error: LivechatError) -> None:
+        """Said even where the rest is not."""
+        say_error(error, self._err, color=self._color)
+
     def _talk(self, kind: str, text: str) -> None:
         if not self._quiet:
             _say(self._err, kind, text, color=self._color)
@@ -134,6 +150,10 @@ class Json(_Writer):
         elapsed = round(self._clock() - self._began, 3)
         self._write(json.dumps({"type": event.type, "t": elapsed} | dataclasses.asdict(event)))
 
+    def refuse(self, error: LivechatError) -> None:
+        """As a warning, for whoever reads the lines."""
+        self.show(Warned(error.message, error.hint))
+
 
 def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
     """Write `error: …` and, with a remedy, `hint: …` to `err`."""
@@ -148,16 +168,18 @@ def report(error: LivechatError) -> None:
     say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
 
 
-async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
+async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIterator[str | LivechatError]:
     """The lines of `stream` (pipe, file, device), without line ends, until it ends; no blank ones.
 
+    A line is whole; in the place of one that is too long comes an error that says so. `canonical`: `stream` is a
+    terminal, which cuts off what is longer than so many bytes.
     Bytes that are no UTF-8 become �. A thread reads the descriptor itself, ahead of any buffer, so that
     neither the loop nor the end of the program ever waits for a writer that says nothing.
     """
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue(_AHEAD)
+    queue: asyncio.Queue[str | LivechatError | None] = asyncio.Queue(_AHEAD)
 
-    def put(line: str | None) -> None:
+    def put(line: str | LivechatError | None) -> None:
         waiting = queue.put(line)
         try:
             asyncio.run_coroutine_threadsafe(waiting, loop).result()
@@ -168,22 +190,29 @@ async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
     def read() -> None:
         # The loop has closed or is closing: nobody wants more.
         with contextlib.suppress(RuntimeError, CancelledError):
-            rest = b""
+            rest, endless = b"", False
             with contextlib.suppress(OSError):  # a device that broke has ended
                 while chunk := os.read(stream.fileno(), 65_536):
                     *whole, rest = (rest + chunk).split(b"\n")
                     for line in whole:
-                        put_pieces(line)
+                        put_whole(line, cut=endless)
+                        endless = False
                     if len(rest) > LONGEST * 4:
-                        put_pieces(rest)
-                        rest = b""
-            put_pieces(rest)
+                        rest, endless = b"", True
+            put_whole(rest, cut=endless)
             put(None)
 
-    def put_pieces(line: bytes) -> None:
+    def put_whole(line: bytes, *, cut: bool) -> None:
         text = line.decode("utf-8", "replace").strip()
-        for start in range(0, len(text), LONGEST):
-            put(text[start : start + LONGEST])
+        if canonical and len(line) >= canonical:
+            limit = (
+                f"the terminal passes on only the first {canonical:,} bytes of a line, so a longer one was not sent"
+            )
+            put(UsageError(limit, "send it in parts, or through a pipe"))
+        elif cut or len(text) > LONGEST:
+            put(UsageError(f"a line of more than {LONGEST:,} characters was not sent", "send it in parts"))
+        elif text:
+            put(text)
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
     while (line := await queue.get()) is not None:

@@ -26,21 +26,21 @@ from rich.text import Text
 
 from livechat.errors import LivechatError
 from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
-from livechat.ui import paint, shortcuts
+from livechat.ui import ending, paint, shortcuts
 from livechat.ui.base import tolerant
 from livechat.ui.details import Details
-from livechat.ui.keys import TypedLine
+from livechat.ui.keys import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
 from livechat.ui.save import save
-from livechat.ui.shortcuts import SLASHES, Wish
+from livechat.ui.shortcuts import LABELS, SLASHES, Wish
 from livechat.ui.terminal import Terminal
-from livechat.ui.text import clean
+from livechat.ui.text import LONGEST, clean
 from livechat.ui.transcript import Line, closing, lines, said
 from livechat.ui.view import KEYBOARD, ViewState
 
 WIDE = 90  # columns: room for more words in the hint
 FRAME_S = 0.1
 REPEAT_S = 0.15  # a key that comes again so soon is being held: terminals repeat it 30 times a second
-LETTER_S = 0.3  # a letter that no other has followed by then is a command; fast typing has 0.1 s between two
+SHORT = 60  # characters of a line that a warning repeats
 ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
 
 
@@ -96,9 +96,11 @@ class Screen:
             leave=self._leave,
             suspend=self._terminal.suspend,
             ask=self._ask,
-            commands=self._keys(microphone=False),
+            refuse=self._refuse,
+            commands={},
             typing=typing,
         )
+        self._offer(microphone=False)
         self._view = ViewState(lifetime_s=lifetime_s)
         self._details = Details()
         self._helping = self._detailed = False  # which panel is open
@@ -116,7 +118,7 @@ class Screen:
         self._partials: dict[str, Line] = {}  # by speaker
         self._summary: Summary | None = None
         self._size = self._console.size
-        self._closed = False
+        self._closed = self._ended = False
 
     def show(self, event: Output) -> None:
         """Show `event` with the next refresh; once closed, at once."""
@@ -130,15 +132,17 @@ class Screen:
         if not isinstance(event, LinkState):  # the bar tells that
             self._finals += lines(event, newlines=True)
         if isinstance(event, Start):
-            self._line.commands = self._keys(microphone=event.input != KEYBOARD)
+            self._offer(microphone=event.input != KEYBOARD)
             self._conversation = event.conversation
         if isinstance(event, Summary):
             self._summary = event
         if self._closed:
+            self._show_finals()
+        if self._ended:
             self._last_words()
 
     async def run(self) -> None:
-        """Draw and read keys until cancelled; the terminal is as it was before when this ends."""
+        """Draw and read keys until cancelled; then close."""
         try:
             self._terminal.take()
             while not self._terminal.lost():
@@ -161,36 +165,50 @@ class Screen:
             yield line
 
     def close(self) -> None:
-        """Take the bar away, give the terminal back, say the last words."""
+        """Take the bar away. At the process's end, give the terminal back and say the last words."""
         if not self._closed:
             self._closed = True
             with contextlib.suppress(OSError):
-                self._terminal.give_back()
-            self._last_words()
+                self._terminal.release()
+            self._show_finals()
+            ending.last(self._last_words)
 
-    def _last_words(self) -> None:
+    def _show_finals(self) -> None:
         self._finals += self._partials.values()
         self._partials.clear()
-        summary, self._summary = self._summary, None
         with contextlib.suppress(OSError):
             for text in self._take_finals():
                 self._console.print(text)
+
+    def _last_words(self) -> None:
+        with contextlib.suppress(OSError):
+            self._terminal.end()
+        self._ended = True
+        summary, self._summary = self._summary, None
+        with contextlib.suppress(OSError):
             if summary:
                 *head, last = closing(summary)
                 words = Text.assemble(("\n" + "\n".join(head) + "\n", "dim"), (last, "bold"))
                 # Each on one line however narrow the terminal is, so that the command can be copied.
                 self._console.print(words, soft_wrap=True)
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
+        """Whether it was taken. What begins with a slash and is no command stays in the line, to be mended."""
         if not text.startswith("/") or text.startswith("//"):
             self._typed.put_nowait(text.removeprefix("/") if text.startswith("//") else text)
         elif wish := SLASHES.get(text[1:].strip().lower()):
             self._ask(wish)
         else:
             names = ", ".join(f"/{name}" for name in SLASHES)
-            self.show(
-                Warned(f"there is no command {text.split(maxsplit=1)[0]}", f"there are {names}; //text sends /text")
-            )
+            first = text[:SHORT] + "…" * (len(text) > SHORT)
+            self.show(Warned(f"there is no command {first}", f"there are {names}; //text sends /text"))
+            return False
+        return True
+
+    def _refuse(self) -> None:
+        self.show(
+            Warned(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
+        )
 
     def _ask(self, wish: Wish) -> None:
         match wish:
@@ -200,8 +218,6 @@ class Screen:
                 self._detailed = not self._detailed
             case "save":
                 self._save()
-            case "text":
-                self._line.begun = True
             case "quit":
                 self._end()
             case "talk":
@@ -245,13 +261,27 @@ class Screen:
 
     def _pressed(self, presses: Sequence[KeyPress]) -> None:
         self._key_at = self._clock()
-        if self._helping and presses:  # any key ends it, and does what it does
-            self._helping = False
-            presses = presses[1:] if presses[0].key == "?" else presses
-        self._line.press(presses)
+        self._keys(presses)
         if self._terminal.kitty.released:
             self._terminal.kitty.released = False
             self._asked.put_nowait("release")
+
+    def _keys(self, presses: Sequence[KeyPress]) -> None:
+        for key in decoded(presses):
+            if not self.quit.is_set():
+                self._key(key)
+            elif key.name == LEAVE:  # nobody is there any more to send to
+                self._leave()
+
+    def _key(self, key: Key) -> None:
+        if self._helping:
+            self._helping = False
+            if key.name == WRITING:
+                key = Key(WRITING, key.text[1:])  # the first closes it; what came with it is a paste
+            elif key.name not in (LEAVE, STOP, PASTE):
+                return
+        if key != Key(WRITING):
+            self._line.press(key)
 
     @contextlib.contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -266,11 +296,9 @@ class Screen:
 
     def _draw(self) -> None:
         now = self._clock()
-        if self._key_at is not None and now - self._key_at > LETTER_S:
-            self._line.settle()
         if self._key_at is not None and now - self._key_at > ESCAPE_S:
             self._key_at = None
-            self._line.press(self._terminal.flush())
+            self._keys(self._terminal.flush())
         size = self._console.size
         rows = self._rows(now, size.width - 1, size.height)
         finals = self._take_finals()
@@ -304,19 +332,20 @@ class Screen:
 
     def _panel(self, now: float, width: int) -> list[str]:
         if self._helping:
-            return shortcuts.help_rows(self._line.commands, width - 2, typing=self._typing)
+            return shortcuts.help_rows(self._offered, width - 2, typing=self._typing)
         return self._details.rows(now) if self._detailed else []
 
-    def _keys(self, *, microphone: bool) -> dict[str, Wish]:
-        return shortcuts.keys(microphone=microphone, typing=self._typing, push_to_talk=self._push_to_talk)
+    def _offer(self, *, microphone: bool) -> None:
+        self._offered = shortcuts.available(microphone=microphone, push_to_talk=self._push_to_talk)
+        self._line.commands = shortcuts.keys(self._offered)
 
     def _hint(self, width: int) -> str:
-        talk = " " in self._line.commands
+        talk = "talk" in self._offered
         keys = [
             "hold space to talk" if talk and self._terminal.kitty.supported else "space to talk" if talk else "",
             ("type to write" if width > WIDE else "type") if self._typing else "",
-            "m mutes" if "m" in self._line.commands and width > WIDE else "",
-            "? help",
+            f"{LABELS['mute']} mutes" if "mute" in self._offered and width > WIDE else "",
+            "/help" if self._typing else f"{LABELS['help']} help",
             paint.LEAVE,
         ]
         return " · ".join(filter(None, keys))

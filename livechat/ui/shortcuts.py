@@ -1,37 +1,52 @@
-"""PURE. What a person can ask the screen for: a key on an empty line, a word after a slash, and the help on both."""
+"""PURE. What a person can ask the screen for: a word after a slash, a Ctrl or function key, and the help on both.
+
+No command is a key that writes: a sentence may begin with any letter, and be typed at any speed. The one
+exception is the space bar on an empty line with --ptt, which the person has asked for.
+
+Which keys are left: a terminal sends Ctrl-H, I, J and M as Backspace, Tab, and the two line ends; A, D, E, K, U and W
+edit; C and Z leave and stop; S and Q hold a terminal's output; B, F, N, P, R, T, V and Y are habits of line
+editors, after which nobody expects a shut microphone. Alt is none: on a Mac it writes letters, and Escape before
+a typed letter looks the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from livechat.events import Command
 
-Wish = Command | Literal["help", "details", "save", "text", "quit"]
+Wish = Command | Literal["help", "details", "save", "quit"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """`key` on an empty line, or `/wish` typed; `does` fits into what is left of COLUMN."""
+    """`key`, as prompt_toolkit names it, "" for none, or `/wish` typed. `does` fits into what is left of COLUMN."""
 
     key: str
     wish: Wish
     does: str
 
+    @property
+    def label(self) -> str:
+        """What is written on the key: Ctrl-O, F1, space."""
+        if self.key.startswith("c-"):
+            return f"Ctrl-{self.key[2:].upper()}"
+        return "space" if self.key == " " else self.key.upper()
+
 
 SHORTCUTS = (
-    Shortcut("?", "help", "these keys"),
-    Shortcut("m", "mute", "mic off, or on"),
-    Shortcut("i", "interrupt", "hush the model"),
+    Shortcut("f1", "help", "these keys"),
+    Shortcut("c-o", "mute", "mic off, or on"),
+    Shortcut("c-g", "interrupt", "hush the model"),
     Shortcut(" ", "talk", "push to talk"),
-    Shortcut("d", "details", "of the links"),
-    Shortcut("s", "save", "to a text file"),
-    Shortcut("t", "text", "begin a line"),
-    Shortcut("q", "quit", "leave"),
+    Shortcut("c-l", "details", "of the links"),
+    Shortcut("", "save", "to a text file"),
+    Shortcut("c-c", "quit", "leave"),
 )
 SLASHES: dict[str, Wish] = {shortcut.wish: shortcut.wish for shortcut in SHORTCUTS}
-COLUMN = 28  # cells: two columns of help at 60
+LABELS: dict[Wish, str] = {shortcut.wish: shortcut.label for shortcut in SHORTCUTS}
+COLUMN = 36  # cells: two columns of help at 80
 
 _WRITING = (
     ("Enter", "send"),
@@ -39,25 +54,29 @@ _WRITING = (
     ("Up, Down", "sent before"),
     ("//text", "send /text"),
 )
-_ALWAYS = (("Ctrl-Z", "stop; fg goes on"), ("Ctrl-C", "leave"))
+_ALWAYS = (("Ctrl-Z", "stop; fg goes on"),)
 
 
-def keys(*, microphone: bool, typing: bool, push_to_talk: bool) -> dict[str, Wish]:
-    """The keys that this conversation has."""
-    lacking = {"mute"} if not microphone else set[str]()
-    lacking |= {"talk"} if not (microphone and push_to_talk) else set()
-    lacking |= {"text"} if not typing else set()
-    return {shortcut.key: shortcut.wish for shortcut in SHORTCUTS if shortcut.wish not in lacking}
+def available(*, microphone: bool, push_to_talk: bool) -> frozenset[Wish]:
+    """What can be asked for in this conversation."""
+    lacking = set[Wish]() if microphone else {"mute"}
+    lacking |= set[Wish]() if microphone and push_to_talk else {"talk"}
+    return frozenset(shortcut.wish for shortcut in SHORTCUTS if shortcut.wish not in lacking)
 
 
-def help_rows(has: Mapping[str, Wish], width: int, *, typing: bool) -> list[str]:
+def keys(has: frozenset[Wish]) -> dict[str, Wish]:
+    """The keys that ask for it."""
+    return {shortcut.key: shortcut.wish for shortcut in SHORTCUTS if shortcut.key and shortcut.wish in has}
+
+
+def help_rows(has: frozenset[Wish], width: int, *, typing: bool) -> list[str]:
     """Every key and every slash command in as many columns as `width` cells hold."""
     cells = [
-        f"{'␣' if shortcut.key == ' ' else shortcut.key} {f'/{shortcut.wish}' if typing else '':<11}{shortcut.does}"
+        f"{shortcut.label:<7}{f'/{shortcut.wish}' if typing else '':<11}{shortcut.does}"
         for shortcut in SHORTCUTS
-        if shortcut.key in has
+        if shortcut.wish in has and (typing or shortcut.key)
     ]
-    cells += [f"{key:<10}{does}" for key, does in (*_WRITING, *_ALWAYS)[0 if typing else len(_WRITING) :]]
+    cells += [f"{key:<10}{does}" for key, does in (*_ALWAYS, *(_WRITING if typing else ()))]
     columns = max(1, width // COLUMN)
     height = -(-len(cells) // columns)
     return ["".join(cell.ljust(COLUMN) for cell in cells[row::height]).rstrip() for row in range(height)]

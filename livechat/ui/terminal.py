@@ -18,7 +18,7 @@ from typing import IO, Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyPress
 
-from livechat.ui import kitty
+from livechat.ui import ending, kitty
 
 
 class _Reader:
@@ -59,7 +59,8 @@ class Terminal:
         self._pressed, self._gone = pressed, gone
         self.kitty = kitty.Keys()
         self._reporting = False  # keys that are let go
-        self._held = contextlib.ExitStack()
+        self._modes = contextlib.ExitStack()  # of the terminal
+        self._held = contextlib.ExitStack()  # of this process's loop and screen
 
     def take(self) -> None:
         """Have the terminal's keys and its screen, until `give_back`."""
@@ -68,23 +69,37 @@ class Terminal:
             keyboard = self._keyboard = create_input()
         if self._releases and not isinstance(getattr(keyboard, "stdin_reader", None), _Reader):
             keyboard.stdin_reader = _Reader(keyboard.stdin_reader, self.kitty)
-        self._held.enter_context(keyboard.raw_mode())
+        self._modes.enter_context(keyboard.raw_mode())
         self._held.enter_context(keyboard.attach(self._read))
         if sys.platform != "win32":
-            self._held.callback(self._write, "\x1b[?2004l")
+            self._modes.callback(self._write, "\x1b[?2004l")
             self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread's loop
+            with contextlib.suppress(RuntimeError, ValueError):  # no loop, or not the main thread's
                 loop = asyncio.get_running_loop()
-                loop.add_signal_handler(signal.SIGTSTP, self.suspend)
-                self._held.callback(loop.remove_signal_handler, signal.SIGTSTP)
+                # Not add_signal_handler, which would keep leaving.py from hearing of signals.
+                before = signal.signal(signal.SIGTSTP, lambda *_: loop.call_soon_threadsafe(self.suspend))
+                self._held.callback(self._unhandle, before)
             if self._releases:
+                self.kitty.awaiting = True
                 self._write(kitty.ASK)
         self._held.enter_context(self._drawing())
 
     def give_back(self) -> None:
         """Leave everything as it was. Safe to call twice."""
+        with self._modes:
+            self.release()
+
+    def release(self) -> None:
+        """Read and draw no more. The terminal goes on without an echo until it is given back."""
         self._reporting = False
         self._held.close()
+
+    def end(self) -> None:
+        """Give it back with nothing left in it of what was typed to us."""
+        if self._keyboard is not None:
+            with contextlib.suppress(NotImplementedError):  # a keyboard without a descriptor
+                ending.discard(self._keyboard.fileno())
+        self.give_back()
 
     def suspend(self) -> None:
         """Stop the program, as Ctrl-Z does where no program has the keys; with SIGCONT (`fg`) it goes on."""
@@ -97,6 +112,10 @@ class Terminal:
         except OSError:
             self._gone()
 
+    def _unhandle(self, before: Any) -> None:
+        with contextlib.suppress(ValueError):  # another thread gives back what this one is stuck with (leaving.py)
+            signal.signal(signal.SIGTSTP, before)
+
     def lost(self) -> bool:
         """Whether another job has the terminal now, though nobody stopped us: the shell that ran us was killed."""
         if sys.platform == "win32":
@@ -108,14 +127,19 @@ class Terminal:
 
     def flush(self) -> Sequence[KeyPress]:
         """The keys that began what would have been a longer sequence, had more followed."""
-        return self._keyboard.flush_keys() if self._keyboard else ()
+        if self._keyboard is None:
+            return ()
+        if rest := self.kitty.flush():
+            decoder: Any = self._keyboard
+            decoder.vt100_parser.feed(rest)
+        return self._keyboard.flush_keys()
 
     def _read(self) -> None:
         assert self._keyboard is not None  # noqa: S101 - it is what calls this
         self._pressed(self._keyboard.read_keys())
         if self.kitty.supported and not self._reporting and self._releases:
             self._reporting = True
-            self._held.callback(self._write, kitty.END)
+            self._modes.callback(self._write, kitty.END)
             self._write(kitty.REPORT)
         if self._keyboard.closed:
             self._gone()

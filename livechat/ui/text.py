@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+# Characters in one line of a person's. Far beyond what a model takes in, and even escaped in JSON within the 16 MiB
+# that a server may take in one message; a line without an end must not fill the memory.
+LONGEST = 1_000_000
+
 _ODD = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1 but tab, newline, return, which `clean` sees to

@@ -1,0 +1,168 @@
+"""Leaving means gone: the process ends in time, whatever one of its threads is doing.
+
+The look-up of a name, a token endpoint, a sound device, a voice being made, a database that another program has
+locked and a file system can each take minutes. Python waits for such threads, at the end of a loop and once more at
+its own; and where it is the main thread that is stuck, no handler of a signal runs. So here no executor is waited
+for, signals wake a thread of their own, which counts down, and the program ends with `gone`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+from livechat.errors import INTERRUPTED
+from livechat.ui import ending
+
+LEAVE_S = 1.4  # from being told to leave, or from the end of a conversation: so long it may take by itself
+LAST_S = 0.3  # then for what must be done in any case
+THREADS = 32  # a name that nobody answers for holds one for half a minute, and dials go on meanwhile
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+held = False  # a loop was run here: its threads may be busy, and the program must end with `gone`
+_guard: _Guard | None = None
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Like asyncio.run, for a program that can be left at any moment. Call it from the main thread.
+
+    A signal to leave cancels `main`, unless it is in `told`. Raises KeyboardInterrupt once it was cancelled so.
+    """
+    global held, _guard  # noqa: PLW0603 - there is one process to leave
+    held = True
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        loop.set_default_executor(_Unjoined(THREADS, "livechat"))
+        _guard = guard = _Guard(loop)
+
+        async def cancellable() -> int:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 - it is this coroutine's
+            with told(task.cancel):
+                return await main
+
+        try:
+            return runner.run(cancellable())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            guard.stop()
+            _guard = None if guard.stopped else guard
+
+
+@contextlib.contextmanager
+def told(call: Callable[[], object]) -> Iterator[None]:
+    """Inside it, each signal to leave has the running loop call this."""
+    loop = asyncio.get_running_loop()
+
+    def heard(*_: object) -> None:
+        loop.call_soon_threadsafe(call)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {name: signal.signal(name, heard) for name in SIGNALS}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def prepare(finish: Callable[[int], object]) -> None:
+    """What completes files and screen, given the exit code. It is called on another thread if this one is stuck."""
+    if _guard is not None:
+        _guard.finish = finish
+
+
+def countdown(code: int) -> None:
+    """From now on the process ends in LEAVE_S, with `code` unless it ends by itself. A signal begins it, too."""
+    if _guard is not None:
+        _guard.start(code)
+
+
+def gone(code: int) -> NoReturn:
+    """End the process now: no thread is joined, and no library's own end, which may hang, is run."""
+    last = threading.Thread(target=_flush, name="last", daemon=True)
+    last.start()
+    last.join(LAST_S)
+    os._exit(code)
+
+
+def _flush() -> None:
+    logging.shutdown()
+    ending.end()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+            stream.flush()
+
+
+class _Unjoined(ThreadPoolExecutor):
+    """An executor whose threads the loop's end does not wait for."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - its signature
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+class _Guard:
+    """Hears of signals without the main thread, and ends the process in its place where that is stuck."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.finish: Callable[[int], object] | None = None
+        self.stopped = False
+        self._loop = loop
+        self._code = INTERRUPTED
+        self._counting = False
+        self._ear, self._mouth = socket.socketpair()
+        self._mouth.setblocking(False)
+        # Python's part of a handler runs on the main thread, which may be in a call that does not return; the
+        # number of the signal is written here whatever it does. Nothing else may use asyncio's add_signal_handler.
+        signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        # Between two calls of `run` a handler of this program must not be Python's, which raises anywhere.
+        self._before = {name: signal.signal(name, _ignore) for name in SIGNALS}
+        threading.Thread(target=self._listen, name="signals", daemon=True).start()
+
+    def start(self, code: int) -> None:
+        """Count down, if nobody does yet."""
+        if not self._counting:
+            self._counting, self._code = True, code
+            threading.Thread(target=self._count, name="countdown", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let go of the signals, unless the process is to end: then each is ignored until it does."""
+        if not self._counting:
+            signal.set_wakeup_fd(-1)
+            for name, handler in self._before.items():
+                signal.signal(name, handler)
+            self._mouth.close()
+            self.stopped = True
+
+    def _listen(self) -> None:
+        while heard := self._ear.recv(64):
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_ignore)  # it wakes: a handler runs between its calls alone
+            if set(heard) & set(SIGNALS) and not self._counting:
+                self.start(INTERRUPTED)
+        self._ear.close()
+
+    def _count(self) -> None:
+        time.sleep(LEAVE_S)
+        if self.finish is not None:
+            last = threading.Thread(target=self.finish, args=(self._code,), name="finish", daemon=True)
+            last.start()
+            last.join(LAST_S)
+        gone(self._code)
+
+
+def _ignore(*_: object) -> None:
+    """A signal's handler that leaves the rest to the guard."""
