@@ -19,14 +19,14 @@ import logging
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager, redirect_stderr
+from contextvars import copy_context
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -48,128 +48,19 @@ from livechat.events import (
     Summary,
     UserText,
 )
-from livechat.server import handles, tls
-from livechat.server.agent import Parrot, Question, Said
-from livechat.server.faults import parse
-from livechat.server.serve import Server
+from livechat.server import tls
 from livechat.session.link import load_sdk
 from livechat.store import Store
-from tests.chaos_checks import Told, World, check, things
+from tests.chaos_checks import Told, World, check
 from tests.chaos_dice import ENDINGS, Deed, Run, scenario
+from tests.chaos_servers import Servers
 from tests.conversation import Recorder, settings_for
 from tests.person import Loudspeaker, Voice
 from tests.soak import soak
-from tests.virtual_time import VirtualLoop, run
+from tests.virtual_time import PROGRAM, VirtualLoop, run
 
 EPOCH = 1_800_000_000.0  # the virtual time of day when the loop's clock shows 0
 PATIENCE_S = 1_800.0  # virtual seconds beyond what the person needs, after which a run counts as hung
-DEAD = {"drop", "half-open", "close"}  # nothing reaches the server afterwards
-MUTE = {"stall", "goaway-silent"}  # and nothing the client
-
-
-# ---------------------------------------------------------------------------------- servers and agents
-
-
-class Agent(Parrot):
-    """Understands every saying, and answers with the question."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def transcribe(self, pcm: bytes) -> str:
-        return self._world.sayings.words(pcm)
-
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        world, asked = self._world, question.history[-1].text
-        if question.history[-1].role == "model":  # its first words
-            asked = question.history[-2].text
-        world.note("agent", f"answers: {asked}")
-        world.answers.add(f"You said: {asked}")
-        pcm = bytes(int(24_000 * world.scenario.answer_s) * 2)
-        half = len(pcm) // 4 * 2
-        yield Said("You said: ", pcm[:half])
-        yield Said(asked, pcm[half:])
-
-
-class Servers:
-    """The servers of a scenario, one after the other, on a port of their own or on that of the one before."""
-
-    def __init__(self, world: World, folder: Path, clock: Any) -> None:
-        self._world, self._clock = world, clock
-        self._memory = handles.Memory(folder / "server.sqlite3", clock, world.scenario.handle_ttl)
-        self._one: Run | None = None
-        self._number = -1
-        self._begins = asyncio.Event()
-        self.now: Server | None = None
-
-    async def change(self, one: Run, *, mindful: bool, port: int = 0) -> Server:
-        """The next one, in the place of the last."""
-        await self.stop()
-        self._one = one
-        self._number += 1
-        self.now = self._make(one, self._number, self._memory if mindful else None, port)
-        return await self.now.__aenter__()
-
-    async def stop(self) -> None:
-        """None from now on."""
-        if self.now is not None:
-            server, self.now = self.now, None
-            await server.__aexit__(None, None, None)
-
-    async def outage(self, deed: Deed) -> None:
-        """No server for a while, then one on the same port."""
-        assert self.now is not None
-        assert self._one is not None
-        one, port = self._one, self.now.port
-        self._world.note("server", f"is gone for {deed.seconds} s")
-        await self.stop()
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as place:  # kept from other programs, refuses all
-            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            place.bind(("127.0.0.1", port))
-            await asyncio.sleep(deed.seconds)
-            await self.change(one, mindful=deed.mindful, port=port)
-        self._world.note("server", f"is back, {'mindful' if deed.mindful else 'forgetful'}")
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._memory.close()
-
-    def _make(self, one: Run, number: int, memory: handles.Memory | None, port: int) -> Server:
-        world = self._world
-
-        def on_event(event: dict[str, Any]) -> None:
-            if event["type"] == "handle":
-                return
-            world.note("server", {k: v for k, v in event.items() if k not in ("id", "session", "t")})
-            now, place, fault = asyncio.get_running_loop().time(), (number, event["n"]), event.get("fault")
-            match event["type"]:
-                case "user":
-                    world.understood.update(things(event["text"]))
-                case "question":
-                    world.questions.append((now, place, event["text"]))
-                case "nothing":
-                    world.nothing.append((now, place, event["reason"]))
-                case "setup":
-                    world.newest[number] = max(event["n"], world.newest.get(number, 0))
-                    world.cut = None
-                case "fault":
-                    world.faults.setdefault(place, set()).add(str(fault))
-            if event["type"] == "close" or fault in DEAD:
-                world.cut = world.cut or now
-            if event["type"] == "close" or fault in DEAD | MUTE:
-                world.gone.setdefault(place, now)
-
-        def on_audio(n: int, pcm: bytes) -> None:
-            if n < world.newest[number]:
-                world.wrong.append(f"link {n} still sends when link {world.newest[number]} is open")
-            mark = world.sayings.marks.get(pcm)
-            if mark is not None:
-                world.heard.setdefault(mark, []).append((number, n))
-
-        return Server(
-            Agent(world), port=port, lifetime=one.lifetime, notice=one.notice, faults=parse(one.faults),
-            memory=memory, handle_ttl=world.scenario.handle_ttl, on_event=on_event, on_audio=on_audio,
-        )  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------- the person
@@ -178,12 +69,13 @@ class Servers:
 class Hand(Recorder):
     """A display whose events are in the trace, and at some of which the person's hand does something."""
 
-    def __init__(self, world: World, one: Run, do: Any) -> None:
+    def __init__(self, world: World, one: Run, do: Callable[[Deed], None]) -> None:
         super().__init__(typed=one.lines or ())
         self._world, self._do = world, do
         self._deeds = one.deeds
         self._count: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
+        self._outside = copy_context()  # of the program: a hand moves while it is stopped
         self.pressed: asyncio.Queue[Command] = asyncio.Queue()
         self.burst: asyncio.Queue[str] = asyncio.Queue()
         for at, command in one.keys:
@@ -204,10 +96,11 @@ class Hand(Recorder):
         for deed in self._deeds:
             if (deed.moment, deed.nth) != (moment, self._count[moment]):
                 continue
+            outside = self._outside.copy()
             if deed.after is None:
-                self._do(deed)
+                outside.run(self._do, deed)
             else:
-                self._loop.call_later(deed.after, self._do, deed)
+                self._loop.call_later(deed.after, self._do, deed, context=outside)
 
     def press(self, command: Command) -> None:
         """A key."""
@@ -341,6 +234,8 @@ async def _one_run(
         settings = settings_for(
             server, folder, backend=world.scenario.backend, model=world.scenario.model, ptt=one.ptt
         )
+        program = copy_context()
+        program.run(PROGRAM.set, True)
         talk = loop.create_task(
             converse(
                 Parts(
@@ -355,7 +250,8 @@ async def _one_run(
                     random=jitter.random,
                     wall=time.time,
                 )
-            )
+            ),
+            context=program,
         )
         if one.end:
             loop.call_later(one.end_at, do, Deed("", 0, None, one.end))
@@ -400,13 +296,12 @@ def _do(
         case "type":
             for line in deed.lines:
                 display.burst.put_nowait(line)
-        case "stop":  # nobody runs, though the time goes on
-            loop.hold_up(deed.seconds)
+        case "stop":
+            loop.stop_program(deed.seconds)
         case "suspend" | "clock":
             clock.off += deed.seconds
         case "outage":
-            if servers.now is not None:
-                outages.append(loop.create_task(servers.outage(deed)))
+            outages.append(loop.create_task(servers.outage(deed)))
         case "interrupt" | "mute" | "press" | "release" as key:
             display.press(key)
 

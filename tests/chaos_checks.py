@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from livechat.audio.base import FRAME_MS
 from livechat.events import Mic, ModelText, UserText, Warned
+from livechat.models import THINKING_MODEL
 from livechat.server.link import FIRST_WORDS
 from livechat.session.outbox import LEAD
 from livechat.store import Store
@@ -51,6 +52,7 @@ class World:
     answers: set[str] = field(default_factory=set)  # what it began to say
     understood: set[str] = field(default_factory=set)  # the words in what servers took in
     questions: list[tuple[float, Place, str]] = field(default_factory=list)  # what they were asked
+    given: list[tuple[float, Place, str]] = field(default_factory=list)  # answers that were sent whole
     nothing: list[tuple[float, Place, str]] = field(default_factory=list)  # turns without an answer, and the reason
     faults: dict[Place, set[str]] = field(default_factory=dict)  # that struck
     gone: dict[Place, float] = field(default_factory=dict)  # when a link last said or heard anything
@@ -185,6 +187,23 @@ def _check_answers(world: World) -> None:
         for word in things(text):
             if at > answered.get(word, at):
                 world.wrong.append(f"asked again after its answer was whole: {word}")
+    for at, place, text in world.given:
+        if not _reached(world, at, place, "no-generation-complete") or _several(world):
+            continue
+        again = {word for later, _, asked in world.questions if later > at for word in things(asked)}
+        if words := again & set(things(text)) - answered.keys():
+            world.wrong.append(f"asked again after its whole answer was sent: {sorted(words)}")
+
+
+def _reached(world: World, at: float, place: Place, *hidden_by: str) -> bool:
+    """Whether the client knows for certain what a link said then, and that this was all."""
+    lasted = world.gone.get(place, float("inf")) >= at + SURE_S
+    return lasted and not world.faults.get(place, set()) & set(hidden_by)
+
+
+def _several(world: World) -> bool:
+    """Whether an answer has several utterances, and is whole only when its last one has been heard."""
+    return world.scenario.model == THINKING_MODEL
 
 
 def _check_last(world: World, told: Told) -> None:
@@ -204,8 +223,7 @@ def _check_last(world: World, told: Told) -> None:
 def _check_reasons(world: World) -> None:
     """Nothing is asked again after the server said that it gets no answer, and why; once at most if it did not."""
     for at, place, reason in world.nothing:
-        said_later = world.gone.get(place, float("inf")) < at + SURE_S
-        if said_later or world.faults.get(place, set()) & {"no-turn-complete"}:
+        if not _reached(world, at, place, "no-turn-complete"):
             continue
         before = [(asked, text) for asked, of, text in world.questions if of == place and asked <= at]
         for word in things(before[-1][1]):
@@ -240,6 +258,8 @@ def _check_transcript(world: World, turns: list[tuple[str, str]]) -> None:
     # An answer whose turn is said to be over too early is shown in two pieces.
     at = 0
     for text in shown_model:
+        if text in FIRST_WORDS:
+            continue  # the rest was lost, and it was asked again
         while at < len(kept_model) and text not in kept_model[at]:
             at += 1
         if at == len(kept_model):

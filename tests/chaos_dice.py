@@ -28,7 +28,8 @@ HOPELESS: dict[str, str] = {
 
 # What the program tells of a link, at which a hand may move.
 MOMENTS = (
-    "connecting", "open", "waiting", "closing", "closed", "resting", "goaway", "handover", "answer", "question",
+    "connecting", "open", "waiting", "closing", "closed", "resting", "goaway", "handover",
+    *("answer", "question") * 2,
 )  # fmt: skip
 ENDINGS = ("quit", "ctrl-c", "kill")
 DEEDS = (

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos import play, search
 
-SEEDS = 160  # about a minute on two processors
+SEEDS = 120  # about a minute on two processors
 
 
 @pytest.mark.timeout(300)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -588,5 +589,25 @@ def test_the_certificate_is_for_this_machine_only() -> None:
             writer.close()
             await writer.wait_closed()
             assert reader
+
+    run(main())
+
+
+def test_a_client_that_dials_as_the_server_ends_leaves_no_traceback() -> None:
+    async def main() -> None:
+        unhandled: list[object] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: unhandled.append(context))
+        for steps in range(8):
+            server = Server(Parrot())
+            await server.__aenter__()
+            with socket.socket() as client:
+                client.setblocking(False)
+                dialling = loop.create_task(loop.sock_connect(client, ("127.0.0.1", server.port)))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await server.__aexit__(None, None, None)
+                await asyncio.gather(dialling, return_exceptions=True)
+        assert unhandled == []
 
     run(main())

@@ -6,17 +6,22 @@ Dial 127.0.0.1, not a name (names are resolved in a thread), and keep other thre
 Both ends of every connection live in this process, so before a jump one question must be answered: is
 anything still on its way? The kernel says it: a socket whose send queue is empty has had all of it
 acknowledged, that is delivered. Acknowledgements wait for up to 40 ms unless they are asked for.
+
+A process can be stopped, as by SIGSTOP: what runs in a context with PROGRAM set stands still for a while, and
+everything else, such as the server at the other end, goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import heapq
 import selectors
 import socket
 import struct
 import termios
 from collections.abc import Coroutine
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -24,6 +29,8 @@ T = TypeVar("T")
 GRACE = 0.001  # real seconds given to what is on its way, or may be
 HANG = 20.0  # real seconds with no timer at all after which a test has hung
 BEGIN = 1_000.0  # what the loop's clock shows first
+
+PROGRAM: ContextVar[bool] = ContextVar("PROGRAM", default=False)  # what runs in such a context can be stopped
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -93,6 +100,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _Selector()
         super().__init__(self._virtual)
+        self._stopped_until = 0.0
+        self._stopped: tuple[list[Any], list[Any], list[selectors.SelectorKey]] = [], [], []
 
     def time(self) -> float:
         return self._virtual.now
@@ -101,10 +110,42 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """As a call that blocks for so long: time passes, and nothing runs meanwhile."""
         self._virtual.now += seconds
 
+    def stop_program(self, seconds: float) -> None:
+        """As SIGSTOP and, so many seconds later, SIGCONT."""
+        self._stopped_until = max(self._stopped_until, self.time() + seconds)
+        self.call_at(self._stopped_until, lambda: None, context=Context())
+
+    def _run_once(self) -> None:
+        """One round of asyncio's own loop, with what is stopped out of its sight."""
+        loop: Any = self  # what is private is not in its types
+        ready, timers, sockets = self._stopped
+        if self.time() < self._stopped_until:
+            for own, stopped in ((loop._ready, ready), (loop._scheduled, timers)):
+                handles = list(own)
+                own.clear()
+                for handle in handles:
+                    (stopped if _of_program(handle) else own).append(handle)
+            heapq.heapify(loop._scheduled)
+            for key in list(self._virtual.get_map().values()):
+                if any(handle is not None and _of_program(handle) for handle in key.data):
+                    sockets.append(self._virtual.unregister(key.fileobj))
+        elif ready or timers or sockets:
+            loop._ready.extend(ready)
+            for timer in timers:
+                heapq.heappush(loop._scheduled, timer)
+            for key in sockets:
+                self._virtual.register(key.fileobj, key.events, key.data)
+            self._stopped = [], [], []
+        super()._run_once()  # type: ignore[misc]
+
     @property
     def open_sockets(self) -> int:
         """How many sockets this loop watches, but for its own."""
         return len(self._virtual.get_map()) - 1
+
+
+def _of_program(handle: Any) -> bool:
+    return bool(handle._context.get(PROGRAM, False))
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -156,6 +156,14 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._listener:
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(NotImplementedError):  # Windows
+                for listening in self._listener.sockets:
+                    loop.remove_reader(listening)
+            # A client that was accepted just now must be known before the listener is closed: asyncio would log a
+            # traceback for it, and forget its socket.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
             self._listener.close()
             if self._serving:
                 await asyncio.wait(self._serving, timeout=END_S)
