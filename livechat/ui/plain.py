@@ -10,20 +10,25 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
 from typing import BinaryIO, TextIO
 
-from livechat.errors import LivechatError
+from livechat import process
+from livechat.errors import INTERRUPTED, LivechatError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
+from livechat.paths import Lines
+from livechat.process import Outlet
 from livechat.ui.base import colored, tolerant, write_no_more
 from livechat.ui.text import clean
 from livechat.ui.transcript import Line, closing, lines
 
 LONGEST = 8_000  # characters of one piped line; what is longer comes as several
 _AHEAD = 64  # lines read before somebody wants them
+_LAST_WORDS_S = 1.0  # for a reader that is slow while the person wants to leave
 SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
 
@@ -34,14 +39,17 @@ class _Writer:
     def __init__(self, out: TextIO, stdin: BinaryIO | None) -> None:
         self.quit = asyncio.Event()
         self._out = out
+        self._outlet = Outlet()
+        self._code = 0  # with which the conversation ended
         tolerant(out)
         self._stdin = stdin
         self._typed = stdin is not None and stdin.isatty()
         self._asked: asyncio.Queue[Command] = asyncio.Queue()
 
     async def run(self) -> None:
-        """Wait to be cancelled: everything is written as it is shown."""
-        await asyncio.Event().wait()
+        """Wait to be cancelled, or for a stream that takes no more: everything is written as it is shown."""
+        await asyncio.shield(asyncio.wrap_future(self._outlet.broken))
+        self.quit.set()
 
     async def lines(self) -> AsyncIterator[str]:
         """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
@@ -62,17 +70,33 @@ class _Writer:
             yield await self._asked.get()
 
     def close(self) -> None:
-        """Nothing is left to do: every line was flushed."""
+        """Wait until everything has been read, or for a moment where the person has interrupted.
+
+        Raises OSError, once, if it could not all be written. Safe to call twice.
+        """
+        if not self._outlet.drain(_LAST_WORDS_S) and self._code != INTERRUPTED:
+            with contextlib.suppress(ValueError):  # not the main thread
+                # Nothing else is left to do: an interrupt ends the waiting, and the loop cannot hear of it.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self._outlet.drain(None)
+        broken, self._outlet = self._outlet.broken, Outlet()
+        if broken.done():
+            self._gone(broken.result())
 
     def _write(self, line: str) -> None:
         if self.quit.is_set():
             return
         try:
-            self._out.write(line + "\n")
-            self._out.flush()
-        except BrokenPipeError:
-            self.quit.set()
-            write_no_more(self._out)
+            self._outlet.write(self._out, line + "\n")
+        except OSError as error:
+            self._gone(error)
+
+    def _gone(self, error: OSError) -> None:
+        self.quit.set()
+        write_no_more(self._out)
+        if not isinstance(error, BrokenPipeError):
+            raise error
 
 
 class Plain(_Writer):
@@ -110,12 +134,14 @@ class Plain(_Writer):
             else:
                 self._talk(line.kind, line.text)
         if isinstance(event, Summary):
+            self._code = event.exit_code
             for text in closing(event):
                 self._talk("", text)
 
     def _talk(self, kind: str, text: str) -> None:
         if not self._quiet:
-            _say(self._err, kind, text, color=self._color)
+            with contextlib.suppress(BrokenPipeError):
+                self._outlet.write(self._err, _said(kind, text, color=self._color))
 
 
 class Json(_Writer):
@@ -131,6 +157,8 @@ class Json(_Writer):
         """Write `event`: its `type` first, then `t`, then its fields. Levels and Speaking are left out."""
         if isinstance(event, Levels | Speaking):
             return
+        if isinstance(event, Summary):
+            self._code = event.exit_code
         elapsed = round(self._clock() - self._began, 3)
         self._write(json.dumps({"type": event.type, "t": elapsed} | dataclasses.asdict(event)))
 
@@ -138,9 +166,11 @@ class Json(_Writer):
 def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
     """Write `error: …` and, with a remedy, `hint: …` to `err`."""
     tolerant(err)
-    _say(err, "error", clean(error.message), color=color)
-    if error.hint:
-        _say(err, "hint", clean(error.hint), color=color)
+    with contextlib.suppress(BrokenPipeError):
+        err.write(_said("error", clean(error.message), color=color))
+        if error.hint:
+            err.write(_said("hint", clean(error.hint), color=color))
+        err.flush()
 
 
 def report(error: LivechatError) -> None:
@@ -151,7 +181,7 @@ def report(error: LivechatError) -> None:
 async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
     """The lines of `stream` (pipe, file, device), without line ends, until it ends; no blank ones.
 
-    Bytes that are no UTF-8 become �. A thread reads the descriptor itself, ahead of any buffer, so that
+    Bytes that are no text become �. A thread reads the descriptor itself, ahead of any buffer, so that
     neither the loop nor the end of the program ever waits for a writer that says nothing.
     """
     loop = asyncio.get_running_loop()
@@ -168,20 +198,20 @@ async def piped_lines(stream: BinaryIO) -> AsyncIterator[str]:
     def read() -> None:
         # The loop has closed or is closing: nobody wants more.
         with contextlib.suppress(RuntimeError, CancelledError):
-            rest = b""
+            cut = Lines()
             with contextlib.suppress(OSError):  # a device that broke has ended
-                while chunk := os.read(stream.fileno(), 65_536):
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    for line in whole:
+                while chunk := process.read(stream.fileno(), 65_536):
+                    for line in cut.feed(chunk):
                         put_pieces(line)
-                    if len(rest) > LONGEST * 4:
-                        put_pieces(rest)
-                        rest = b""
-            put_pieces(rest)
+                    if len(cut.rest) > LONGEST * 4:
+                        put_pieces(cut.rest)
+                        cut.rest = ""
+            for line in cut.feed(b"", final=True):
+                put_pieces(line)
             put(None)
 
-    def put_pieces(line: bytes) -> None:
-        text = line.decode("utf-8", "replace").strip()
+    def put_pieces(line: str) -> None:
+        text = line.strip()
         for start in range(0, len(text), LONGEST):
             put(text[start : start + LONGEST])
 
@@ -194,8 +224,7 @@ def _utterance(line: Line) -> str:
     return f"{line.kind}: {line.text}{' —' if line.cut else ''}"
 
 
-def _say(err: TextIO, kind: str, text: str, *, color: bool) -> None:
+def _said(kind: str, text: str, *, color: bool) -> str:
     label = f"{kind}: " if kind in ("warning", "error", "hint", "thought") else ""
     on, off = (_PAINT[kind], "\x1b[0m") if color and kind in _PAINT else ("", "")
-    with contextlib.suppress(BrokenPipeError):
-        print(f"{on}{label}{off}{text}" if label else f"{on}{text}{off}", file=err, flush=True)
+    return f"{on}{label}{off}{text}\n" if label else f"{on}{text}{off}\n"
