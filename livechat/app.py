@@ -22,6 +22,7 @@ from livechat.config import SERVER, Config, layered
 from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, Usage, UserText, Warned
+from livechat.process import Journal
 from livechat.session.seeding import Exchange
 from livechat.session.spend import Spend
 from livechat.settings import Settings, resolve
@@ -63,17 +64,26 @@ class Parts:
     trace: Callable[[str], object] = len  # takes each line of the session's trace; this one forgets it
 
 
-def main(flags: dict[str, Any], config: Config, *, resume: str | None = None, resuming: bool = False) -> int:
+def main(
+    flags: dict[str, Any],
+    config: Config,
+    *,
+    resume: str | None = None,
+    resuming: bool = False,
+    log: Journal | None = None,
+) -> int:
     """Hold a conversation at this terminal or pipe. Returns the exit code; raises LivechatError before it begins.
 
     `flags` are those of `settings.resolve`, given now. `resume`: what to go on with, None for the newest.
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
     ending.hold()
-    return leaving.run(_main(flags, config, resume, resuming=resuming))
+    return leaving.run(_main(flags, config, resume, resuming=resuming, log=log))
 
 
-async def _main(flags: dict[str, Any], config: Config, resume: str | None, *, resuming: bool) -> int:
+async def _main(
+    flags: dict[str, Any], config: Config, resume: str | None, *, resuming: bool, log: Journal | None
+) -> int:
     notices: list[tuple[str, str]] = []
     folder = state_folder(os.environ)
 
@@ -103,10 +113,12 @@ async def _main(flags: dict[str, Any], config: Config, resume: str | None, *, re
         notices += settings.warnings
         # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
         with (
-            _trace(settings.trace) as trace,
+            _trace(settings.trace, trouble) as trace,
             quiet_stderr(),
             contextlib.closing(_display(settings, store)) as display,
         ):
+            if log is not None:
+                log.on_trouble = _later(trouble)
             source, lines, sink = _sound(settings, display, Choices(store, config), notices)
             if settings.record:
                 source, sink = _recorded(settings.record, source, sink, trouble)
@@ -207,11 +219,11 @@ async def converse(parts: Parts) -> int:
         except LivechatError as e:
             error = e
         finally:
-            leaving.countdown(code())
             finish()
             display_task.cancel()
             await asyncio.gather(display_task, return_exceptions=True)
-            display.close()
+            display.close()  # however slow the reader of what was said: only a person who leaves does not wait
+            leaving.countdown(code())
             if runner is not None:
                 store.measure(identity, day, summary(runner, code()))
         if error is not None:
@@ -222,25 +234,26 @@ async def converse(parts: Parts) -> int:
 
 
 @contextlib.contextmanager
-def _trace(path: str | None) -> Iterator[Callable[[str], object]]:
+def _trace(path: str | None, trouble: Callable[[str, str], None]) -> Iterator[Callable[[str], object]]:
     """What takes the lines of --trace."""
     if path is None:
         yield len
         return
-    try:
-        file = Path(path).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed below, whatever it says
-    except OSError as e:
-        raise UsageError(f"cannot write the trace {path}: {e.strerror}", "--trace takes a file to write") from None
+    journal = Journal(path, "--trace", "trace", append=False)
+    journal.on_trouble = _later(trouble)
+    with contextlib.closing(journal):
+        yield journal.write
 
-    def write(line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # a disk that fills up costs the trace, not the call
-            file.write(line)
 
-    try:
-        yield write
-    finally:
-        with contextlib.suppress(OSError):
-            file.close()
+def _later(trouble: Callable[[str, str], None]) -> Callable[[str, str], None]:
+    """The same, on the loop, from any thread: a log is written to in the middle of anything."""
+    loop = asyncio.get_running_loop()
+
+    def say(message: str, hint: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed, and the screen with it
+            loop.call_soon_threadsafe(trouble, message, hint)
+
+    return say
 
 
 def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Settings:
@@ -443,14 +456,14 @@ def _sound(
     settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
-    from livechat.audio.files import NullSink, RawSource, WavSink, WavSource
+    from livechat.audio.files import NullSink, WavSink, source_of
 
     speed = _FAST if settings.fast else 1.0
     sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
-    if settings.input == "-":
-        return RawSource(sys.stdin.buffer, speed), None, sink or NullSink()
     if settings.input:
-        spoken = WavSource(settings.input, speed)
+        spoken = source_of(settings.input, speed)
+        if settings.input == "-":
+            return spoken, None, sink or NullSink()
         return spoken, None, sink or _speaker(settings, display, choices, notices) or NullSink()
     piped = not sys.stdin.isatty() and not settings.mic
     if settings.text or piped:

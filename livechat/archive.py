@@ -83,7 +83,8 @@ class Archive(Store):
 
 def completions(environ: Mapping[str, str]) -> list[tuple[str, float]]:
     """Ids and times of last use, newest first, for a shell. Creates nothing, and raises nothing."""
-    path = (state_folder(environ) / "conversations.sqlite3").absolute()
-    with suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+    with suppress(sqlite3.Error, OSError, ValueError), contextlib.ExitStack() as stack:
+        path = (state_folder(environ) / "conversations.sqlite3").absolute()
+        db = stack.enter_context(contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)))
         return list(db.execute("SELECT id, seen FROM conversations ORDER BY seen DESC, rowid DESC"))
     return []

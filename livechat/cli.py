@@ -6,21 +6,55 @@ Typer with plain help, and everything else imported inside the commands: `livech
 from __future__ import annotations
 
 import errno
+import os
 import sys
-from typing import Annotated, Any, NoReturn, Optional
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from livechat import __version__
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
+from livechat.process import prepare
 
-app = typer.Typer(
+if TYPE_CHECKING:
+    from livechat.process import Journal
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Command(TyperCommand):
+    """One that refuses empty values: they are what `"$UNSET"` becomes, and not a wish for the default."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises UsageError."""
+        for parameter in self.params:
+            given = ctx.params.get(parameter.name)
+            values = given if isinstance(given, list | tuple) else (given,)
+            asked = getattr(ctx.get_parameter_source(parameter.name), "name", "") == "COMMANDLINE"
+            if asked and any(isinstance(value, str) and not value.strip() for value in values):
+                flag = max(parameter.opts, key=len) if parameter.param_type_name == "option" else "the argument"
+                raise UsageError(f"{flag} is empty", "give it a value, or leave it out")
+
+        return super().invoke(ctx)
+
+
+class _Commands(typer.Typer):
+    def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
+        """As Typer's, for a command that refuses empty values."""
+        return super().command(name, cls=_Command, **more)
+
+
+app = _Commands(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}  # what a disk says that takes no more
+# What a disk says that takes no more, and a stream that is open for reading alone.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 # What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
 _ParserError: Any = typer.BadParameter.__base__
@@ -34,7 +68,7 @@ _Input = Annotated[
     typer.Option(
         "--input",
         metavar="FILE|-",
-        help="A sound file instead of the microphone; - is raw 16 kHz s16le on stdin.",
+        help="A sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
     ),
 ]
 _Fast = Annotated[
@@ -283,7 +317,10 @@ def devices(
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option("--port", metavar="N", help="Listen on 127.0.0.1:N; 0 takes a free port.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port."),
+    ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
     ca_out: Annotated[
         Text, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
@@ -316,6 +353,8 @@ def serve(
         from livechat.server.serve import run_serve
 
         _log_to(log_file)
+        if not duration(lifetime):
+            raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
         return leaving.run(
             run_serve(
                 port=port,
@@ -333,7 +372,7 @@ def serve(
     _exit(run)
 
 
-_sessions = typer.Typer(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
+_sessions = _Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
 app.add_typer(_sessions, name="sessions")
 
 
@@ -407,7 +446,7 @@ def forget(
     _exit(run)
 
 
-_config = typer.Typer(help="What is set, where that is written, and a way to change it.")
+_config = _Commands(help="What is set, where that is written, and a way to change it.")
 app.add_typer(_config, name="config")
 
 
@@ -458,14 +497,12 @@ def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: boo
     given = {name: value for name, value in flags.items() if value is not None and value is not False}
 
     def run() -> int:
-        import os
-
         from livechat import app as conversation
         from livechat.config import load
 
         config = load(os.environ, profile)
-        _log_to(log_file or config.values.get("log_file"))
-        return conversation.main(given, config, resume=resume, resuming=resuming)
+        log = _log_to(log_file or config.values.get("log_file"))
+        return conversation.main(given, config, resume=resume, resuming=resuming, log=log)
 
     _exit(run)
 
@@ -483,11 +520,14 @@ def _exit(run: Any) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OSError as error:
-        if error.errno not in _FULL:
-            code = _say_bug(error)
-        else:
+        if error.errno in _FULL:
             _write_no_more()
             code = _say(UsageError(f"writing failed: {error.strerror}", "free some space, or write somewhere else"))
+        elif error.filename is not None:  # whatever a path is for, the system may refuse it
+            name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+            code = _say(UsageError(f"{name} cannot be used: {error.strerror}", "name another file or folder"))
+        else:
+            code = _say_bug(error)
     except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
         code = _say_bug(error)
     leaving = sys.modules.get("livechat.leaving")  # not before a command needs it: it loads asyncio
@@ -525,25 +565,24 @@ def _write_no_more() -> None:
     write_no_more(sys.stdout)
 
 
-def _log_to(path: str | None) -> None:
+def _log_to(path: str | None) -> Journal | None:
+    """Log into this file from now on; returns it."""
     import logging
 
     if path is None:
         # Without any handler Python would print warnings, of any library, into the screen.
         logging.getLogger().addHandler(logging.NullHandler())
-        return
+        return None
 
-    try:
-        logging.basicConfig(
-            filename=path, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
-    except OSError as e:
-        raise UsageError(
-            f"cannot write the log {path}: {e.strerror}", "--log-file takes a file that can be written"
-        ) from None
+    from livechat.process import Journal
+
+    journal = Journal(path, "--log-file", "log", append=True)
+    logging.basicConfig(stream=journal, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.raiseExceptions = False  # a record that cannot be written is no reason for a traceback on the screen
     for chatty in ("websockets", "google_genai", "httpx", "asyncio"):
         # They log frames and headers: speech and keys, which never reach a log.
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    return journal
 
 
 def _version(wanted: bool) -> None:
@@ -565,6 +604,7 @@ def main() -> NoReturn:
     """The program's entry point."""
 
     def run() -> int:
+        prepare(os.environ)
         try:
             return int(app(standalone_mode=False) or 0)
         except _ParserError as error:

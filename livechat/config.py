@@ -7,6 +7,8 @@ File names in it count from its own folder. Keys for a server are neither read f
 from __future__ import annotations
 
 import difflib
+import math
+import os
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -14,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livechat.errors import ConfigError, UsageError
+from livechat.errors import ConfigError, UsageError, reason
+from livechat.paths import decoded, look
 from livechat.settings import resolve
 
 # Every flag of `talk`, by its name, and what it takes.
@@ -95,7 +98,8 @@ def load(environ: Mapping[str, str], profile: str | None = None) -> Config:
     Raises ConfigError, which names the file and what is wrong in it.
     """
     path = config_path(environ)
-    tables = read(path) if path.exists() or environ.get("LIVECHAT_CONFIG") else {}
+    there = look(path, "the configuration", "LIVECHAT_CONFIG names another file", ConfigError)
+    tables = read(path) if there or environ.get("LIVECHAT_CONFIG") else {}
     if profile is not None and profile not in tables:
         raise ConfigError(f"{path}: there is no profile {profile}", _nearest(profile, [*filter(None, tables)]))
     layers = [("top level", tables.get("", {}))]
@@ -115,14 +119,18 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     Raises ConfigError.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(decoded(path.read_bytes()))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}", "`livechat config edit` opens it") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text", "`livechat config edit` opens it") from None
     except OSError as error:
         raise ConfigError(
-            f"the configuration {path} cannot be read: {error.strerror}", "`livechat config edit` makes one"
+            f"the configuration {path} cannot be read: {reason(error)}", "`livechat config edit` makes one"
+        ) from None
+    except (ValueError, RecursionError):  # what the parser leaves to Python
+        raise ConfigError(
+            f"{path}: a number or a list in it goes on for too long", "`livechat config edit` opens it"
         ) from None
     profiles = document.pop("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
@@ -164,9 +172,12 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
         if name in flags:
             raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
         if kind is float and type(value) is int:
-            value = float(value)  # noqa: PLW2901 - TOML tells 3 from 3.0, people do not
+            # TOML tells 3 from 3.0, people do not. No float has so many digits, and none is of use.
+            value = float(value) if abs(value) < 10**300 else math.inf  # noqa: PLW2901
         if type(value) is not kind or "\0" in str(value):  # a bool is an int, but not here
             raise ConfigError(f"{where}: {key} is of the wrong type", f"{key} takes {_TAKES[kind]}")
+        if isinstance(value, str) and not value.strip():
+            raise ConfigError(f"{where}: {key} is empty", "give it a value, or leave it out")
         flags[name] = _in_full(path, name, value)
     return flags
 
@@ -192,7 +203,11 @@ def _nearest(name: str, known: Collection[str]) -> str:
 
 def _in_full(path: Path, name: str, value: Any) -> Any:
     if name == "system" and value.startswith("@") and not value.startswith("@@"):
-        return "@" + str(path.parent / Path(value[1:]).expanduser())
+        return "@" + _beside(path, value[1:])
     if name in _FILES and value and value != "-":
-        return str(path.parent / Path(value).expanduser())
+        return _beside(path, value)
     return value
+
+
+def _beside(path: Path, name: str) -> str:
+    return str(path.parent / os.path.expanduser(name))  # noqa: PTH111 - Path's raises where nobody has that name

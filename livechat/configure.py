@@ -12,7 +12,7 @@ from typing import Any
 from livechat.audio.choose import Kind
 from livechat.config import FLAGS, Config, config_path, layered, load, read
 from livechat.devices import Choices, open_store
-from livechat.errors import ConfigError, UsageError
+from livechat.errors import ConfigError, UsageError, reason
 from livechat.settings import Settings, resolve
 from livechat.ui.base import tolerant
 from livechat.ui.text import clean
@@ -56,7 +56,8 @@ def show(profile: str | None) -> int:
 
 def where() -> int:
     """Print the file's name, whether it is there or not. Returns the exit code."""
-    print(config_path(os.environ))  # noqa: T201
+    tolerant(sys.stdout)
+    print(clean(str(config_path(os.environ))))  # noqa: T201
     return 0
 
 
@@ -67,8 +68,8 @@ def edit() -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.write_text(EXAMPLE, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be made: {error.strerror}", "LIVECHAT_CONFIG names another file") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be made: {reason(error)}", "LIVECHAT_CONFIG names another file") from None
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
         raise UsageError("neither VISUAL nor EDITOR names an editor", f"set one of them, or open {path} yourself")

@@ -114,7 +114,8 @@ def main(
             ui.as_json(sys.stdout, warned.type, warned)
         else:
             color = colored(os.environ, tty=sys.stderr.isatty())
-            Plain(sys.stdout, sys.stderr, color=color).show(warned)
+            with contextlib.closing(Plain(sys.stdout, sys.stderr, color=color)) as plain:
+                plain.show(warned)
 
     config = load(os.environ, profile)
     with quiet_stderr(), contextlib.closing(open_store(notice)) as store:

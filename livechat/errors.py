@@ -43,3 +43,10 @@ class LostError(LivechatError):
 
 INTERRUPTED = 130  # Ctrl-C, as shells report it
 KEY_PAGE = "https://aistudio.google.com/apikey"  # where Google gives out keys for the Gemini API
+
+
+def reason(error: OSError | ValueError) -> str:
+    """What the system has against a path, in a few words. A ValueError: it never got as far as the system."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "the name holds a character that no file name can hold"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from livechat import export
 from livechat.archive import Archive, completions
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError, UsageError, reason
 from livechat.kept import Entry
 from livechat.store import state_folder
 
@@ -65,8 +65,8 @@ def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
         raise UsageError(
             f"--output {output} is there already, and is not written over", "give it another name"
         ) from None
-    except OSError as error:
-        raise UsageError(f"--output {output} cannot be written: {error.strerror}", "name another file") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--output {output} cannot be written: {reason(error)}", "name another file") from None
     return 0
 
 

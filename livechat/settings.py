@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from livechat import models
-from livechat.errors import KEY_PAGE, ConfigError, UsageError
+from livechat.errors import KEY_PAGE, ConfigError, UsageError, reason
+from livechat.paths import decoded, look, same
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
 ECHO = ("cancel", "duck", "off")
@@ -24,7 +27,7 @@ class Settings:
     """Checked and complete: nothing here can still be refused by our own rules.
 
     `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
-    `input`: a file, "-" for raw 16 kHz s16le on stdin, or None for the microphone; `fast`: faster than it sounds.
+    `input`: a file, "-" for sound on stdin, or None for the microphone; `fast`: faster than it sounds.
     `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
     speaker. `plain`: lines where there could be a screen; `quiet`: those of what was said alone.
     `thoughts`: show what the model thinks. `price_in`, `price_out`: of a million tokens; `max_cost` in the same.
@@ -151,7 +154,8 @@ def resolve(
     if ptt and (input or text or vad):
         wrong = "--input" if input else "--text" if text else "the server's voice detection"
         raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
-    if input and output and Path(output).exists() and Path(input).exists() and Path(input).samefile(output):
+    old, read = output and look(output, "--output"), input and look(input, "--input")
+    if old and read and os.path.samestat(old, read):
         raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
     if fast and not input:
         raise UsageError("--fast hurries through an --input", "name an --input FILE, or leave it out")
@@ -159,12 +163,14 @@ def resolve(
         raise UsageError("--fast does not go with --record, which keeps time", "leave one of them out")
     if compact and not output:
         raise UsageError("--compact leaves silence out of the --output", "name an --output FILE, or leave it out")
-    if record and Path(record).exists():
+    if record and look(record, "--record"):
         raise UsageError(f"--record {record} is there already, and is not written over", "give it another name")
-    if record and output and Path(record).resolve() == Path(output).resolve():
+    if record and output and same(record, output):
         raise UsageError(f"--record and --output are both {record}", "give one of them another name")
-    if ca_file and not Path(ca_file).is_file():
-        raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
+    if ca_file:
+        found = look(ca_file, "--ca-file", "--ca-file takes a PEM file")
+        if found is None or stat.S_ISDIR(found.st_mode):
+            raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
     backend, url, (key, key_from) = _backend(environ, offline=offline, endpoint=endpoint)
     if fast and backend in ("gemini", "vertex"):
         raise UsageError(
@@ -292,16 +298,19 @@ def _is_address(url: str) -> bool:
     return served and url.isprintable() and not any(c in url for c in " @?#")
 
 
-def _system(text: str | None) -> str | None:
-    if text is None or not text.startswith("@"):
-        return text
-    if text.startswith("@@"):
-        return text[1:]  # a text that begins with one
+def _system(wanted: str | None) -> str | None:
+    if wanted is None or not wanted.startswith("@"):
+        return wanted
+    if wanted.startswith("@@"):
+        return wanted[1:]  # a text that begins with one
+    name = wanted[1:]
     try:
-        return Path(text[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"cannot read {text[1:]}: {reason}", "--system takes a text, or @FILE") from None
+        return decoded(Path(name).read_bytes())
+    except UnicodeDecodeError:
+        why = "it is not UTF-8 text"
+    except (OSError, ValueError) as e:
+        why = reason(e)
+    raise UsageError(f"cannot read {name}: {why}", "--system takes a text, or @FILE")
 
 
 def _no_model(name: str) -> tuple[str, str] | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError, UsageError, reason
 from livechat.events import Resumption, Summary
 from livechat.session.seeding import Exchange
 
@@ -108,9 +108,9 @@ class Store:
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as e:
+        except (OSError, ValueError, sqlite3.Error) as e:
             self.close()
-            why = e.strerror if isinstance(e, OSError) else str(e)
+            why = str(e) if isinstance(e, sqlite3.Error) else reason(e)
             raise LivechatError(
                 f"conversations cannot be kept in {path.parent if path else 'memory'}: {why}",
                 "set LIVECHAT_STATE to a folder that can be written to; until then none can be resumed later",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livechat.audio.base import FRAME_BYTES
-from livechat.audio.dsp import SILENCE_DBFS, Framer, Resampler, SpeechDetector, from_float, level, mono
+from livechat.audio.dsp import SILENCE_DBFS, Framer, Mixer, Resampler, SpeechDetector, from_float, level
 
 RATES = [(48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (24_000, 48_000), (24_000, 44_100)]
 
@@ -51,8 +51,53 @@ def test_level_of_silence_of_a_full_sine_and_of_half_of_it() -> None:
 
 def test_mono_is_the_mean_of_the_channels() -> None:
     stereo = np.array([100, 300, -32768, -32768, 32767, 32767], np.int16).tobytes()
-    assert samples(mono(stereo, 2)).tolist() == [200, -32768, 32767]
-    assert mono(stereo, 1) is stereo
+    assert samples(Mixer(16_000, 2).mix(stereo)).tolist() == [200, -32768, 32767]
+    assert Mixer(16_000, 1).mix(stereo) is stereo
+
+
+def mixed(sound: npt.NDArray[np.float64], channels: int) -> npt.NDArray[np.float64]:
+    """Float sound, a column for each channel, as it comes out of a Framer at 16 kHz."""
+    framer = Framer(channels=channels)
+    pcm = from_float(sound.astype(np.float32).reshape(-1))
+    heard = b"".join(b"".join(framer.feed(pcm[at : at + 1000])) for at in range(0, len(pcm), 1000))
+    return samples(heard + b"".join(framer.end()))[: len(sound)] / 32768
+
+
+def noise(seconds: float, channels: int = 1) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(1).normal(0, 0.1, (round(seconds * 16_000), channels))
+
+
+@pytest.mark.parametrize(
+    "gains", [(1, -1), (-1, 1), (1, -0.8), (0.5, -1), (1, -1, 0), (1, -1, 1, -1), (0, 0, 1, 0, 0, 0, 0, 0)]
+)
+def test_channels_that_cancel_each_other_leave_the_loudest(gains: tuple[float, ...]) -> None:
+    voice = noise(2)
+    heard = mixed(voice * np.array(gains), len(gains))
+    loudest = np.argmax(np.abs(gains))
+    assert heard == pytest.approx(voice[:, 0] * gains[loudest], abs=2 / 32768)
+
+
+@pytest.mark.parametrize("gains", [(1, 1), (1, 0), (0, 1), (1, 0.3), (1, -0.2), (1, 1, 1, 0.5, 0)])
+def test_channels_that_do_not_cancel_are_their_mean(gains: tuple[float, ...]) -> None:
+    voice = noise(2)
+    heard = mixed(voice * np.array(gains), len(gains))
+    assert heard == pytest.approx(voice[:, 0] * np.mean(gains), abs=2 / 32768)
+
+
+def test_channels_of_their_own_are_their_mean() -> None:
+    sound = noise(2, 2)
+    assert mixed(sound, 2) == pytest.approx(sound.mean(axis=1), abs=2 / 32768)
+
+
+def test_channels_that_begin_to_cancel_and_cease_to_are_heard_throughout_without_a_click() -> None:
+    at = np.arange(3 * 16_000) / 16_000
+    voice = 0.5 * np.sin(2 * np.pi * 200 * at)
+    second = np.where((at > 1) & (at < 2), -1, 1) * voice
+    heard = mixed(np.stack([voice, second], axis=1), 2)
+    loudness = [level(from_float(heard[a : a + 1600].astype(np.float32))) for a in range(0, len(heard), 1600)]
+    assert loudness[:10] == pytest.approx([level(from_float(voice[:1600].astype(np.float32)))] * 10, abs=0.1)
+    assert min(loudness[12:]) > loudness[0] - 7
+    assert np.abs(np.diff(heard)).max() < 2.5 * np.abs(np.diff(voice)).max()
 
 
 def test_float_samples_are_clipped_and_never_nonsense() -> None:
@@ -106,12 +151,13 @@ def test_block_sizes_change_nothing(rates: tuple[int, int], sizes: list[int], se
 
 @given(st.lists(st.binary(max_size=3000), max_size=12), st.integers(1, 3))
 def test_frames_are_the_sound_cut_up_and_filled_with_silence(chunks: list[bytes], channels: int) -> None:
-    framer = Framer(channels=channels)
+    framer, mean = Framer(channels=channels), Mixer(16_000, channels)
     frames = [frame for chunk in chunks for frame in framer.feed(chunk)]
     assert len(b"".join(chunks)) // 2 // channels * 2 - len(b"".join(frames)) < FRAME_BYTES
     frames += framer.end()
-    sound = b"".join(chunks)
-    sound = mono(sound[: len(sound) // (2 * channels) * 2 * channels], channels)
+    sound, block = b"".join(chunks), FRAME_BYTES * channels
+    sound = sound[: len(sound) // (2 * channels) * 2 * channels]
+    sound = b"".join(mean.mix(sound[at : at + block]) for at in range(0, len(sound), block))
     assert all(len(frame) == FRAME_BYTES for frame in frames)
     assert b"".join(frames) == sound + bytes(-len(sound) % FRAME_BYTES)
 

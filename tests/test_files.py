@@ -23,7 +23,7 @@ import soundfile
 
 from livechat.audio.base import FRAME_BYTES, Source
 from livechat.audio.dsp import SILENCE_DBFS, from_float, level
-from livechat.audio.files import NullSink, RawSource, SilenceSource, WavSink, WavSource
+from livechat.audio.files import NullSink, SilenceSource, StreamSource, WavSink, WavSource
 from livechat.errors import DeviceError, UsageError
 from tests.disk import small_disk
 from tests.virtual_time import run
@@ -138,7 +138,7 @@ def test_what_is_no_sound_is_refused_in_one_line_with_a_hint(tmp_path: Path, kin
 
 def test_raw_sound_that_is_all_there_is_slowed_down_to_real_time() -> None:
     sound = np.random.default_rng(0).integers(-99, 99, 16_000 * 3 + 7).astype(np.int16).tobytes()
-    heard, times = run(collect(RawSource(io.BytesIO(sound))))
+    heard, times = run(collect(StreamSource(io.BytesIO(sound))))
     assert heard == sound + bytes(-len(sound) % FRAME_BYTES)
     assert is_paced(times)
 
@@ -146,21 +146,21 @@ def test_raw_sound_that_is_all_there_is_slowed_down_to_real_time() -> None:
 def test_a_source_in_a_hurry_gives_the_same_sound_sooner(tmp_path: Path) -> None:
     sound = np.random.default_rng(0).integers(-99, 99, 16_000).astype(np.int16)
     soundfile.write(tmp_path / "in.wav", sound, 16_000)
-    for source in (WavSource(tmp_path / "in.wav", 10.0), RawSource(io.BytesIO(sound.tobytes()), 10.0)):
+    for source in (WavSource(tmp_path / "in.wav", 10.0), StreamSource(io.BytesIO(sound.tobytes()), 10.0)):
         heard, times = run(collect(source))
         assert heard == sound.tobytes()
         assert times[-1] == pytest.approx(0.098, abs=1e-6)
 
 
 def test_an_odd_byte_at_the_end_of_raw_sound_is_left_out() -> None:
-    assert run(collect(RawSource(io.BytesIO(b"\1" * (FRAME_BYTES + 1)))))[0] == b"\1" * FRAME_BYTES
+    assert run(collect(StreamSource(io.BytesIO(b"\1" * (FRAME_BYTES + 1)))))[0] == b"\1" * FRAME_BYTES
 
 
 @contextmanager
-def pipe() -> Iterator[tuple[RawSource, int]]:
+def pipe() -> Iterator[tuple[StreamSource, int]]:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as stream:
-        yield RawSource(stream), writing
+        yield StreamSource(stream), writing
 
 
 def test_a_pipe_ends_cleanly_and_a_slow_one_is_passed_on_as_it_comes() -> None:
@@ -186,9 +186,9 @@ def test_a_pipe_ends_cleanly_and_a_slow_one_is_passed_on_as_it_comes() -> None:
 def test_a_pipe_that_stays_silent_does_not_hold_up_the_loop_or_the_exit() -> None:
     program = (
         "import asyncio, sys\n"
-        "from livechat.audio.files import RawSource\n"
+        "from livechat.audio.files import StreamSource\n"
         "async def main():\n"
-        "    frames = RawSource(sys.stdin.buffer).frames()\n"
+        "    frames = StreamSource(sys.stdin.buffer).frames()\n"
         "    try:\n"
         "        async with asyncio.timeout(0.2): await anext(frames)\n"
         "    except TimeoutError: print('went on')\n"
@@ -208,7 +208,7 @@ def test_a_terminal_is_no_raw_sound() -> None:
     controller, terminal = os.openpty()
     try:
         with os.fdopen(terminal, "rb") as stream, pytest.raises(UsageError, match="terminal"):
-            RawSource(stream)
+            StreamSource(stream)
     finally:
         os.close(controller)
 

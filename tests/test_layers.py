@@ -24,15 +24,23 @@ MAY_KNOW = {
     "models.py": (),
     "leaving.py": ("errors", "ui.ending"),
     "events.py": ("errors",),
-    "settings.py": ("errors", "models"),
+    "paths.py": ("errors",),
+    "process.py": ("errors",),
+    "settings.py": ("errors", "models", "paths"),
     "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
-    "config.py": ("errors", "settings"),
+    "config.py": ("errors", "paths", "settings"),
     "kept.py": (),
     "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
     "archive.py": ("errors", "kept", "store"),
-    "audio/": ("audio", "errors"),
-    "ui/": ("ui", "errors", "events", "kept", "export"),  # kept conversations are shown, and their times as exported
-    "server/": ("server", "errors", "leaving"),  # shares no code with session/: one bug cannot hide in both
+    "audio/": ("audio", "errors", "paths", "process"),
+    # Kept conversations are shown, and their times as exported.
+    "ui/": ("ui", "errors", "events", "kept", "export", "paths", "process"),
+    "server/": (
+        "server",
+        "errors",
+        "leaving",
+        "process",
+    ),  # shares no code with session/: one bug cannot hide in both
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
 # What puts the parts together.
@@ -110,7 +118,7 @@ HOMES = {
     "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
     "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py", "ui/sessions.py"},  # what is drawn, and where
     "sounddevice": {"audio/device.py"},
-    "soundfile": {"audio/files.py", "audio/writer.py"},  # reads, and writes FLAC
+    "soundfile": {"audio/containers.py", "audio/writer.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},
     # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
     "websockets": {"session/dialling.py", "session/link.py", "server/link.py", "server/line.py", "server/serve.py"},

@@ -53,8 +53,8 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Pla
     if wanted is None:
         return default
     part = wanted.strip().lower()
-    if part.isdigit():
-        found = [device for device in usable if device.index == int(part)]
+    if part.isdecimal():
+        found = [device for device in usable if str(device.index) == (part.lstrip("0") or "0")]
     else:
         found = [device for device in usable if part in device.name.lower()]
         if not found and (card := _CARD.sub("", part)):

@@ -18,6 +18,11 @@ SILENCE_DBFS = -90.0  # the bottom of the scale: one bit of 16
 
 _HALF_WIDTH = 16  # zero crossings of the sinc on each side; with _BETA, stop band below -90 dB (docs/audio.md A4)
 _BETA = 8.0  # shape of the Kaiser window
+# When channels cancel each other, in powers. A voice in one of two channels has a mean of a quarter.
+_CANCEL, _JOIN = 10**-1.0, 10**-0.8  # of the mean, against the loudest channel: below it they do, above no more
+_LOUDER = 4.0  # a channel by so much louder than the one that is taken is taken instead
+_NOTHING = 10.0  # no channel is louder than that: -80 dBFS, from which nothing can be told
+_MEMORY_S = 0.05  # after which half of a power is forgotten
 _CUTOFF = 0.92  # of the lower Nyquist frequency: what is left is the transition band
 
 
@@ -28,11 +33,49 @@ def level(pcm: bytes) -> float:
     return max(SILENCE_DBFS, 10 * log10(power / 32768**2)) if power else SILENCE_DBFS
 
 
-def mono(pcm: bytes, channels: int) -> bytes:
-    """The mean of interleaved s16le channels."""
-    if channels == 1:
-        return pcm
-    return _s16le(np.frombuffer(pcm, np.int16).reshape(-1, channels).mean(axis=1, dtype=np.float32))
+class Mixer:
+    """Makes mono of interleaved s16le: the mean of the channels, unless they cancel each other.
+
+    One microphone of two that is wired the wrong way round turns the mean of both into next to nothing. So where
+    the mean is far below the loudest channel, that channel is taken instead, until they no longer cancel.
+    """
+
+    def __init__(self, rate: int, channels: int) -> None:
+        self._mean = np.full(channels, 1 / channels, np.float32)
+        self._weights = self._mean  # of the channels
+        self._keep = 0.5 ** (1 / (_MEMORY_S * rate))  # what of a power is left one sample later
+        self._powers = np.zeros(channels)  # of each channel, of late
+        self._power = 0.0  # of their mean
+        self._heard = False
+
+    def mix(self, pcm: bytes) -> bytes:
+        """Mono of one block, about FRAME_MS of sound."""
+        if len(self._mean) == 1 or not pcm:
+            return pcm
+        block = np.frombuffer(pcm, np.int16).reshape(-1, len(self._mean))
+        mean = block.mean(axis=1, dtype=np.float32)
+        before = self._weights
+        self._weigh(block, mean)
+        if before is self._weights is self._mean:
+            return _s16le(mean)
+        # A step from one to the other would click. Before the first block there is nothing to step from.
+        ramp = np.linspace(0, 1, len(block), dtype=np.float32) if self._heard else np.float32(1)
+        self._heard = True
+        return _s16le(block @ before * (1 - ramp) + block @ self._weights * ramp)
+
+    def _weigh(self, block: npt.NDArray[np.int16], mean: npt.NDArray[np.float32]) -> None:
+        kept = self._keep ** len(block)
+        self._powers = kept * self._powers + (1 - kept) * (block.astype(np.float64) ** 2).mean(axis=0)
+        self._power = kept * self._power + (1 - kept) * float(np.mean(mean.astype(np.float64) ** 2))
+        loudest = int(self._powers.argmax())
+        alone = self._weights is not self._mean
+        if self._powers[loudest] < _NOTHING:
+            return
+        if self._power > (_JOIN if alone else _CANCEL) * self._powers[loudest]:
+            self._weights = self._mean
+        elif not alone or self._powers[loudest] > _LOUDER * float(self._weights @ self._powers):
+            self._weights = np.eye(len(self._mean), dtype=np.float32)[loudest]
+        self._heard = self._heard or self._weights is self._mean
 
 
 def from_float(samples: npt.NDArray[np.float32]) -> bytes:
@@ -89,7 +132,10 @@ class Framer:
     """Cuts interleaved s16le at any rate into frames of FRAME_BYTES: 20 ms of mono at INPUT_RATE."""
 
     def __init__(self, rate: int = INPUT_RATE, channels: int = 1) -> None:
-        self._channels = channels
+        self._mixer = Mixer(rate, channels)
+        self._sample = 2 * channels  # bytes
+        # Several channels are mixed 20 ms at a time, however they come.
+        self._block = self._sample if channels == 1 else self._sample * (rate // 50)
         self._resampler = Resampler(rate, INPUT_RATE) if rate != INPUT_RATE else None
         self._raw = bytearray()  # less than one sample of every channel
         self._ready = bytearray()
@@ -97,18 +143,25 @@ class Framer:
     def feed(self, pcm: bytes) -> Iterator[bytes]:
         """Every frame that is complete with these bytes, which may be any number."""
         self._raw += pcm
-        whole = len(self._raw) - len(self._raw) % (2 * self._channels)
-        sound = mono(bytes(self._raw[:whole]), self._channels)
-        del self._raw[:whole]
-        self._ready += self._resampler.feed(sound) if self._resampler else sound
+        self._take(self._block)
         return self._frames()
 
     def end(self) -> Iterator[bytes]:
         """The last frames, the very last one filled up with silence."""
+        self._take(self._sample)
         if self._resampler:
             self._ready += self._resampler.flush()
         self._ready += bytes(-len(self._ready) % FRAME_BYTES)
         return self._frames()
+
+    def _take(self, unit: int) -> None:
+        """Make mono, at INPUT_RATE, of all that is there in whole units of so many bytes."""
+        whole = len(self._raw) // unit * unit
+        step = whole if unit == self._sample else unit
+        for at in range(0, whole, step or 1):
+            sound = self._mixer.mix(bytes(self._raw[at : at + step]))
+            self._ready += self._resampler.feed(sound) if self._resampler else sound
+        del self._raw[:whole]
 
     def _frames(self) -> Iterator[bytes]:
         while len(self._ready) >= FRAME_BYTES:

@@ -7,24 +7,31 @@ and a loop in virtual time runs it as fast as it likes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE
-from livechat.audio.dsp import SILENCE_DBFS, Framer, from_float, level
+from livechat import process
+from livechat.audio import containers
+from livechat.audio.base import FRAME_BYTES, FRAME_MS, OUTPUT_RATE, Source
+from livechat.audio.dsp import SILENCE_DBFS, Framer, level
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.worker import Worker
 from livechat.audio.writer import create
-from livechat.errors import DeviceError, UsageError
+from livechat.errors import DeviceError, UsageError, reason
+from livechat.paths import look
 
+T = TypeVar("T")
+
+_READ = "WAV, FLAC, Ogg and MP3 are read; for raw 16 kHz s16le use --input - < FILE"
 _CATCH_UP_S = 0.2  # how far behind its time a source may hurry to catch up; what is later stays late
-_RATES = range(4_000, 384_001)  # Hz; outside it a header is damaged rather than unusual
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
 _PAUSE = OUTPUT_RATE // 2  # samples between two answers where silence is left out
 
@@ -53,32 +60,17 @@ class WavSource:
     """
 
     def __init__(self, path: str | os.PathLike[str], speed: float = 1.0) -> None:
-        import soundfile  # 50 ms that only those who name a file wait for
-
         self.name = Path(path).name
         self._speed = speed
-        if not Path(path).is_file():
-            raise UsageError(
-                f"--input {path}: there is no such file",
-                "name a sound file, or - for raw sound on standard input",
-            )
+        found = look(path, "--input")
+        if found is None or not stat.S_ISREG(found.st_mode):
+            what = "there is no such file" if found is None else "it is no file"
+            raise UsageError(f"--input {path}: {what}", "name a sound file, or - for standard input")
         try:
-            self._file = soundfile.SoundFile(path)
-        except (soundfile.SoundFileError, OSError) as error:
-            reason = str(error).rpartition(": ")[2].rstrip(".") or "not readable"
-            raise UsageError(
-                f"--input {path} is not a sound file: {reason}",
-                "WAV, FLAC, Ogg and MP3 are read; for raw 16 kHz s16le use --input - < FILE",
-            ) from error
-        # soundfile seeks to where it is after each read, and MP3 cannot be entered at any place without harm.
-        self._file.seekable = lambda: False
-        if self._file.samplerate not in _RATES or not self._file.frames:
-            rate, frames = self._file.samplerate, self._file.frames
-            self.close()
-            raise UsageError(
-                f"--input {path} holds no usable sound: {frames} samples at {rate} Hz",
-                "record it again, or name another file",
-            )
+            self._sound = containers.open_file(path)
+        except (containers.UnreadableError, OSError) as error:
+            why = reason(error) if isinstance(error, OSError) else str(error)
+            raise UsageError(f"--input {path} is not a sound file: {why}", _READ) from error
 
     async def frames(self) -> AsyncIterator[bytes]:
         """The file's sound, one frame every 20 ms / speed, the last filled up with silence. See Source.frames."""
@@ -88,70 +80,102 @@ class WavSource:
             yield frame
 
     def _cut(self) -> Iterator[bytes]:
-        framer = Framer(self._file.samplerate, 1)
+        framer = Framer(self._sound.rate, self._sound.channels)
         try:
-            while not self._file.closed:
-                block = self._file.read(self._file.samplerate // 50, dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                yield from framer.feed(from_float(block.mean(axis=1)))
-        except (RuntimeError, OSError) as error:  # soundfile's errors are RuntimeErrors
+            while block := self._sound.read():
+                yield from framer.feed(block)
+        except (containers.UnreadableError, OSError) as error:
             raise DeviceError(f"reading {self.name} failed: {error}") from error
         yield from framer.end()
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        self._file.close()
+        self._sound.close()
 
 
-class RawSource:
-    """Raw s16le mono at 16 kHz from a pipe or an open file as the person's voice: `--input -`.
+class StreamSource:
+    """The person's voice from a pipe or an open file, which cannot be gone back in: `--input -`, or a FIFO.
 
-    A pipe that is faster than `speed` times real time is slowed down to it; from a slower one frames come as it
-    gives them.
+    A container is recognised; anything else is raw s16le mono at 16 kHz. A pipe that is faster than `speed` times
+    real time is slowed down to it; from a slower one frames come as it gives them.
     """
 
-    name = "stdin"
+    def __init__(
+        self, stream: BinaryIO | None, speed: float = 1.0, *, path: str | os.PathLike[str] | None = None
+    ) -> None:
+        """`path`: what to open in place of `stream`, as soon as frames are wanted."""
+        self.name = Path(path).name if path is not None else "stdin"
+        self._what = "standard input" if path is None else f"--input {path}"
+        self._path, self._stream, self._speed = path, stream, speed
+        self._descriptor: int | None = None
+        self._worker: Worker | None = Worker(self.name)
+        self._bytes = containers.Stream(self._more)
+        self._sound: containers.Sound | None = None
+        if stream is not None:
+            with contextlib.suppress(io.UnsupportedOperation):  # a BytesIO
+                self._descriptor = stream.fileno()
+            self._check()
+            if self._descriptor is None or stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+                self._worker = None  # it never keeps one waiting
 
-    def __init__(self, stream: BinaryIO, speed: float = 1.0) -> None:
-        self._stream = stream
-        self._speed = speed
-        self._worker: Worker | None = None
-        try:
-            mode = os.fstat(stream.fileno()).st_mode
-        except io.UnsupportedOperation:  # a BytesIO
-            return
-        if stream.isatty():
+    def _check(self) -> None:
+        if self._descriptor is not None and os.isatty(self._descriptor):
             raise UsageError(
-                "--input - reads raw sound, but standard input is a terminal",
-                "pipe 16 kHz mono s16le into it, or leave --input away to use the microphone",
+                f"--input reads sound, but {self._what} is a terminal",
+                "pipe a sound file or 16 kHz mono s16le into it, or leave --input away to use the microphone",
             )
-        if not stat.S_ISREG(mode):
-            self._worker = Worker("stdin")
 
     async def frames(self) -> AsyncIterator[bytes]:
         """Frames until the end of the input, the last one filled up with silence. See Source.frames."""
-        framer, pace = Framer(), _Pace(self._speed)
+        await self._wait_for(self._open)
+        framer = Framer(self._sound.rate, self._sound.channels) if self._sound else Framer()
+        pace, read = _Pace(self._speed), self._sound.read if self._sound else self._bytes.some
         while True:
-            chunk = await self._read()
+            chunk = await self._wait_for(read)
             for frame in framer.feed(chunk) if chunk else framer.end():
                 await pace.wait()
                 yield frame
             if not chunk:
                 break
 
-    async def _read(self) -> bytes:
-        """What there is, at least one byte; b"" at the end."""
+    async def _wait_for(self, call: Callable[[], T]) -> T:
         try:
-            if self._worker is None:
-                return self._stream.read(50 * FRAME_BYTES)
-            # Past the stream's own buffer: if a thread holds its lock at exit, the interpreter aborts.
-            return await asyncio.wrap_future(self._worker.submit(os.read, self._stream.fileno(), 2**16))
-        except OSError as error:
-            raise DeviceError(f"reading standard input failed: {error.strerror}") from error
+            return call() if self._worker is None else await asyncio.wrap_future(self._worker.submit(call))
+        except containers.UnreadableError as error:
+            raise DeviceError(f"{self._what} is not a sound file: {error}", _READ) from error
+        except (OSError, ValueError) as error:
+            raise DeviceError(f"reading {self._what} failed: {reason(error)}", "see what writes into it") from error
+
+    def _open(self) -> None:
+        if self._path is not None:
+            self._descriptor = os.open(self._path, os.O_RDONLY)  # for a FIFO this waits for its writer
+            self._check()
+        self._sound = containers.open_stream(self._bytes)
+
+    def _more(self) -> bytes:
+        if self._worker is None and self._stream is not None:
+            return self._stream.read(50 * FRAME_BYTES)
+        assert self._descriptor is not None  # noqa: S101 - opened before it is read
+        # Past the stream's own buffer: if a thread holds its lock at exit, the interpreter aborts.
+        return process.read(self._descriptor, 2**16)
 
     def close(self) -> None:
-        """Nothing to give back: standard input is not ours."""
+        """Give a path's descriptor back; a stream is not ours. Safe to call twice."""
+        if self._path is not None and self._descriptor is not None and self._worker is not None:
+            self._worker.submit(os.close, self._descriptor)  # on the thread that may be reading it
+            self._descriptor = None
+        if self._sound is not None:
+            self._sound.close() if self._worker is None else self._worker.submit(self._sound.close)
+
+
+def source_of(path: str, speed: float = 1.0) -> Source:
+    """The person's voice from --input: a file, "-" for standard input, or a FIFO. Raises UsageError."""
+    if path == "-":
+        return StreamSource(sys.stdin.buffer, speed)
+    found = look(path, "--input")
+    if found is None or stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
+        return WavSource(path, speed)
+    return StreamSource(None, speed, path=path)
 
 
 class SilenceSource:

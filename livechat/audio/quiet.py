@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from livechat.process import text_to
+
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
@@ -20,7 +22,7 @@ def quiet_stderr() -> Iterator[None]:
     with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # no stream, or one without a file
         if before.fileno() == 2:
             before.flush()
-            stream = os.fdopen(os.dup(2), "w", buffering=1, encoding=before.encoding, errors=before.errors)
+            stream = text_to(os.dup(2), before, forgiving=True, owned=True)
             sys.stderr = stream
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import struct
 from pathlib import Path
 from typing import Any, Protocol
 
 from livechat.audio.base import OUTPUT_RATE
 from livechat.audio.ring import Samples
-from livechat.errors import UsageError
+from livechat.errors import UsageError, reason
+from livechat.paths import look
 
 _SAVE_S = 0.4  # so much of a file its header may not know of when the process is killed
 _WAV_BYTES = 2**32 - 2**16  # sizes in a WAV file have 32 bits
@@ -42,13 +44,14 @@ def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: boo
     kind = Path(path).suffix.lower()
     if kind not in {".wav", ".flac", ""}:
         raise UsageError(f"{flag} {path}: WAV and FLAC are written", "give it a name that ends in .wav or .flac")
-    if Path(path).is_fifo():
+    found = look(path, flag)
+    if found and stat.S_ISFIFO(found.st_mode):
         raise UsageError(f"{flag} {path}: a sound file cannot go through a pipe", "name a file")
     try:
         return (_Flac if kind == ".flac" else _Wav)(Path(path), channels, "x" if fresh else "w")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"{flag} {path} cannot be written: {error.strerror}",
+            f"{flag} {path} cannot be written: {reason(error)}",
             "name a file in a directory you may write to",
         ) from error
 

@@ -25,7 +25,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from livechat import leaving
-from livechat.errors import UsageError
+from livechat.errors import UsageError, reason
+from livechat.process import Outlet
 
 from . import model, tls
 from .agent import Agent, make_agent
@@ -274,6 +275,12 @@ async def run_serve(
     that is removed at the end. Raises UsageError.
     """
     agent, lacking = make_agent()
+    outlet = Outlet()
+
+    def printed(event: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
+
     stop = asyncio.Event()
     server = Server(
         agent,
@@ -284,7 +291,7 @@ async def run_serve(
         handle_ttl=handle_ttl,
         faults=faults,
         as_model=as_model,
-        on_event=_print_json if json_lines else None,
+        on_event=printed if json_lines else None,
     )
     with leaving.told(stop.set):
         async with server:
@@ -295,11 +302,12 @@ async def run_serve(
                 if tls and ca_out is not None:
                     try:
                         ca_out.write_bytes(server.ca_pem)
-                    except OSError as error:
-                        why = f"cannot write {ca_out}: {error.strerror}"
+                    except (OSError, ValueError) as error:
+                        why = f"cannot write {ca_out}: {reason(error)}"
                         raise UsageError(why, "choose another --ca-out") from None
                 _say(server, agent, lacking, ca_out)
                 await stop.wait()
+    outlet.drain(1.0)
     return 0
 
 
@@ -316,9 +324,3 @@ def _say(server: Server, agent: Agent, lacking: str, ca: Path | None) -> None:
         lines.append(f"Note: {lacking}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
-
-
-def _print_json(event: dict[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
-        sys.stdout.flush()

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +18,11 @@ from concurrent.futures import CancelledError
 from functools import partial
 from typing import BinaryIO, TextIO
 
-from livechat.errors import LivechatError, UsageError
+from livechat import process
+from livechat.errors import INTERRUPTED, LivechatError, UsageError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
+from livechat.paths import Lines
+from livechat.process import Outlet
 from livechat.ui import ending
 from livechat.ui.base import colored, tolerant, write_no_more
 from livechat.ui.text import LONGEST, clean
@@ -27,6 +31,7 @@ from livechat.ui.transcript import Line, closing, lines
 # Bytes of a line that a terminal passes on while it lets it be edited; the rest it throws away in silence.
 CANONICAL = 4_095 if sys.platform == "linux" else 1_023
 _AHEAD = 64  # lines read before somebody wants them
+_LAST_WORDS_S = 1.0  # for a reader that is slow while the person wants to leave
 SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
 
@@ -37,6 +42,8 @@ class _Writer:
     def __init__(self, out: TextIO, stdin: BinaryIO | None) -> None:
         self.quit = asyncio.Event()
         self._out = out
+        self._outlet = Outlet()
+        self._code = 0  # with which the conversation ended
         tolerant(out)
         self._stdin = stdin
         self._typed = stdin is not None and stdin.isatty()
@@ -47,8 +54,9 @@ class _Writer:
         raise NotImplementedError
 
     async def run(self) -> None:
-        """Wait to be cancelled: everything is written as it is shown."""
-        await asyncio.Event().wait()
+        """Wait to be cancelled, or for a stream that takes no more: everything is written as it is shown."""
+        await asyncio.shield(asyncio.wrap_future(self._outlet.broken))
+        self.quit.set()
 
     async def lines(self) -> AsyncIterator[str]:
         """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
@@ -74,17 +82,33 @@ class _Writer:
             yield await self._asked.get()
 
     def close(self) -> None:
-        """Nothing is left to do: every line was flushed."""
+        """Wait until everything has been read, or for a moment where the person has interrupted.
+
+        Raises OSError, once, if it could not all be written. Safe to call twice.
+        """
+        if not self._outlet.drain(_LAST_WORDS_S) and self._code != INTERRUPTED:
+            with contextlib.suppress(ValueError):  # not the main thread
+                # Nothing else is left to do: an interrupt ends the waiting, and the loop cannot hear of it.
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self._outlet.drain(None)
+        broken, self._outlet = self._outlet.broken, Outlet()
+        if broken.done():
+            self._gone(broken.result())
 
     def _write(self, line: str) -> None:
         if self.quit.is_set():
             return
         try:
-            self._out.write(line + "\n")
-            self._out.flush()
-        except BrokenPipeError:
-            self.quit.set()
-            write_no_more(self._out)
+            self._outlet.write(self._out, line + "\n")
+        except OSError as error:
+            self._gone(error)
+
+    def _gone(self, error: OSError) -> None:
+        self.quit.set()
+        write_no_more(self._out)
+        if not isinstance(error, BrokenPipeError):
+            raise error
 
 
 class Plain(_Writer):
@@ -122,6 +146,7 @@ class Plain(_Writer):
             else:
                 self._talk(line.kind, line.text)
         if isinstance(event, Summary):
+            self._code = event.exit_code
             for text in closing(event):
                 self._talk("", text)
 
@@ -131,7 +156,8 @@ class Plain(_Writer):
 
     def _talk(self, kind: str, text: str) -> None:
         if not self._quiet:
-            _say(self._err, kind, text, color=self._color)
+            with contextlib.suppress(BrokenPipeError):
+                self._outlet.write(self._err, _said(kind, text, color=self._color))
 
 
 class Json(_Writer):
@@ -147,6 +173,8 @@ class Json(_Writer):
         """Write `event`: its `type` first, then `t`, then its fields. Levels and Speaking are left out."""
         if isinstance(event, Levels | Speaking):
             return
+        if isinstance(event, Summary):
+            self._code = event.exit_code
         elapsed = round(self._clock() - self._began, 3)
         self._write(json.dumps({"type": event.type, "t": elapsed} | dataclasses.asdict(event)))
 
@@ -158,9 +186,11 @@ class Json(_Writer):
 def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
     """Write `error: …` and, with a remedy, `hint: …` to `err`."""
     tolerant(err)
-    _say(err, "error", clean(error.message), color=color)
-    if error.hint:
-        _say(err, "hint", clean(error.hint), color=color)
+    with contextlib.suppress(BrokenPipeError):
+        err.write(_said("error", clean(error.message), color=color))
+        if error.hint:
+            err.write(_said("hint", clean(error.hint), color=color))
+        err.flush()
 
 
 def report(error: LivechatError) -> None:
@@ -173,7 +203,7 @@ async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIt
 
     A line is whole; in the place of one that is too long comes an error that says so. `canonical`: `stream` is a
     terminal, which cuts off what is longer than so many bytes.
-    Bytes that are no UTF-8 become �. A thread reads the descriptor itself, ahead of any buffer, so that
+    Bytes that are no text become �. A thread reads the descriptor itself, ahead of any buffer, so that
     neither the loop nor the end of the program ever waits for a writer that says nothing.
     """
     loop = asyncio.get_running_loop()
@@ -190,21 +220,21 @@ async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIt
     def read() -> None:
         # The loop has closed or is closing: nobody wants more.
         with contextlib.suppress(RuntimeError, CancelledError):
-            rest, endless = b"", False
+            cut, endless = Lines(), False
             with contextlib.suppress(OSError):  # a device that broke has ended
-                while chunk := os.read(stream.fileno(), 65_536):
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    for line in whole:
+                while chunk := process.read(stream.fileno(), 65_536):
+                    for line in cut.feed(chunk):
                         put_whole(line, cut=endless)
                         endless = False
-                    if len(rest) > LONGEST * 4:
-                        rest, endless = b"", True
-            put_whole(rest, cut=endless)
+                    if len(cut.rest) > LONGEST:
+                        cut.rest, endless = "", True
+            for line in cut.feed(b"", final=True):
+                put_whole(line, cut=endless)
             put(None)
 
-    def put_whole(line: bytes, *, cut: bool) -> None:
-        text = line.decode("utf-8", "replace").strip()
-        if canonical and len(line) >= canonical:
+    def put_whole(line: str, *, cut: bool) -> None:
+        text = line.strip()
+        if canonical and len(line.encode()) >= canonical:
             limit = (
                 f"the terminal passes on only the first {canonical:,} bytes of a line, so a longer one was not sent"
             )
@@ -223,8 +253,7 @@ def _utterance(line: Line) -> str:
     return f"{line.kind}: {line.text}{' —' if line.cut else ''}"
 
 
-def _say(err: TextIO, kind: str, text: str, *, color: bool) -> None:
+def _said(kind: str, text: str, *, color: bool) -> str:
     label = f"{kind}: " if kind in ("warning", "error", "hint", "thought") else ""
     on, off = (_PAINT[kind], "\x1b[0m") if color and kind in _PAINT else ("", "")
-    with contextlib.suppress(BrokenPipeError):
-        print(f"{on}{label}{off}{text}" if label else f"{on}{text}{off}", file=err, flush=True)
+    return f"{on}{label}{off}{text}\n" if label else f"{on}{text}{off}\n"

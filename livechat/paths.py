@@ -1,0 +1,69 @@
+"""I/O. Files that a person names: looked at, compared and read, with one line for whatever the system says."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import errno
+import os
+
+from livechat.errors import LivechatError, UsageError, reason
+
+_ABSENT = {errno.ENOENT, errno.ENOTDIR}
+_BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def look(
+    path: str | os.PathLike[str], what: str, hint: str = "name another file", error: type[LivechatError] = UsageError
+) -> os.stat_result | None:
+    """What lies there; None for nothing. Raises `error`, with `what` the path is for, if one may not even look."""
+    try:
+        return os.stat(path)  # noqa: PTH116 - Path.exists() says no to some of what this raises, in some Pythons
+    except (OSError, ValueError) as e:
+        if isinstance(e, OSError) and e.errno in _ABSENT:
+            return None
+        raise error(f"{what} {path} cannot be used: {reason(e)}", hint) from None
+
+
+def same(one: str, other: str) -> bool:
+    """Would both names be one file, whether it is there or not?"""
+    with contextlib.suppress(OSError, ValueError):  # the working directory is gone, say: opening will tell
+        return os.path.realpath(one) == os.path.realpath(other)
+    return one == other
+
+
+def encoding(head: bytes) -> tuple[str, int] | None:
+    """The encoding of a text that begins so, and how many bytes of it only say so; None: it takes more to tell."""
+    for mark, name in _BOMS.items():
+        if head.startswith(mark):
+            return name, len(mark)
+    return None if any(mark.startswith(head) for mark in _BOMS) else ("utf-8", 0)
+
+
+def decoded(data: bytes) -> str:
+    """A whole text, with LF for each line end. UTF-8, or UTF-16 with a mark. Raises UnicodeDecodeError."""
+    name, mark = encoding(data) or ("utf-8", 0)
+    return data[mark:].decode(name).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Lines:
+    """Cuts a stream of bytes of unknown encoding into lines. What is no text of it becomes �."""
+
+    def __init__(self) -> None:
+        self._head = b""  # too short to tell the encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.rest = ""  # of a line that has no end yet
+
+    def feed(self, data: bytes, *, final: bool = False) -> list[str]:
+        """The lines that are whole with these bytes; `final`: no more will come, and all is whole."""
+        if self._decoder is None:
+            self._head += data
+            found = encoding(self._head) or (("utf-8", 0) if final else None)
+            if found is None:
+                return []
+            self._decoder = codecs.getincrementaldecoder(found[0])("replace")
+            data = self._head[found[1] :]
+        *whole, self.rest = (self.rest + self._decoder.decode(data, final)).split("\n")
+        if final:
+            whole, self.rest = [*whole, self.rest], ""
+        return whole

@@ -1,0 +1,214 @@
+"""I/O. What a process is given by whoever starts it: its standard streams, its environment, and files that fill up.
+
+A stream may be closed, non-blocking, slow or on a full disk. None of these may cost a line, a call or a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import queue
+import select
+import sys
+import threading
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Future
+from typing import Any, TextIO
+
+from livechat.errors import UsageError, reason
+
+_SIZES = ("COLUMNS", "LINES")  # of the terminal; nonsense in them counts as nothing
+
+
+class Pipe(io.RawIOBase):
+    """A descriptor that is written to until all has arrived, whether it blocks or not. Not for Windows' console.
+
+    `forgiving`: what cannot be written is left out, as for standard error, where nobody could be told.
+    """
+
+    def __init__(self, descriptor: int, *, forgiving: bool, owned: bool = False) -> None:
+        self._descriptor, self._forgiving, self._owned = descriptor, forgiving, owned
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Is it a terminal?"""
+        return os.isatty(self._descriptor)
+
+    def writable(self) -> bool:
+        """It is written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write all of it, however long that takes. Raises OSError unless `forgiving`."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:
+                # The flag belongs to the pipe, not to us: whoever is at its other end may set it at any time.
+                _wait(self._descriptor, "POLLOUT")
+            except OSError:
+                if self._forgiving:
+                    break
+                raise
+        return size
+
+    def close(self) -> None:
+        """Close the descriptor, if it is ours."""
+        if self._owned and not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+
+def read(descriptor: int, size: int) -> bytes:
+    """At least one byte, waiting for it also where the descriptor would not; b"" at the end. Raises OSError."""
+    while True:
+        try:
+            return os.read(descriptor, size)
+        except BlockingIOError:
+            _wait(descriptor, "POLLIN")
+
+
+def _wait(descriptor: int, what: str) -> None:
+    poll = select.poll()
+    poll.register(descriptor, getattr(select, what))
+    poll.poll()
+
+
+def text_to(descriptor: int, like: TextIO | None, *, forgiving: bool, owned: bool = False) -> TextIO:
+    """A text stream to a descriptor, encoded as `like` is."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(Pipe(descriptor, forgiving=forgiving, owned=owned)),
+        encoding=like.encoding if like else "utf-8",
+        errors=like.errors if like else "replace",
+        line_buffering=forgiving or bool(getattr(like, "line_buffering", False)),
+        write_through=bool(getattr(like, "write_through", False)),
+    )
+
+
+def prepare(environ: MutableMapping[str, str]) -> None:
+    """Put the standard streams and the environment in order, before anything else is opened.
+
+    A closed stream becomes the null device: else the next file or socket gets its number, and what is said is
+    written into that. A variable that is empty counts as one that is not set.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY if descriptor else os.O_RDONLY)  # the lowest number: this one
+            os.set_inheritable(nowhere, True)
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 - until the process ends
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None or (sys.platform != "win32" and _leads_to(stream, descriptor)):
+            setattr(sys, name, text_to(descriptor, stream, forgiving=name == "stderr"))
+    for variable, value in list(environ.items()):
+        if not value or (variable in _SIZES and not _is_size(value)):
+            del environ[variable]
+
+
+def _leads_to(stream: TextIO, descriptor: int) -> bool:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return stream.fileno() == descriptor
+    return False
+
+
+def _is_size(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 5 and int(value) > 0
+
+
+class Outlet:
+    """Text for streams, in the order in which it is given. A thread writes it, so nobody waits for a slow reader.
+
+    `broken` has the error with which the first stream failed; nothing is written after it.
+    """
+
+    def __init__(self) -> None:
+        self.broken: Future[OSError] = Future()
+        self._jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def write(self, stream: TextIO, text: str) -> None:
+        """Write `text`, now or soon. Raises OSError for a stream that is no `Pipe`, which is written to at once."""
+        pipe = getattr(getattr(stream, "buffer", None), "raw", None)
+        if not isinstance(pipe, Pipe):
+            stream.write(text)
+            stream.flush()
+            return
+        # Past the stream's own buffer: if a thread holds its lock at exit, the interpreter aborts.
+        data = text.encode(stream.encoding, "replace")
+        self._do(lambda: None if self.broken.done() else pipe.write(data))
+
+    def drain(self, limit: float | None) -> bool:
+        """Wait until all is written, or for so many seconds. Returns whether it is."""
+        if self._thread is None:
+            return True
+        done = threading.Event()
+        self._do(done.set)
+        return done.wait(limit)
+
+    def _do(self, job: Callable[[], object]) -> None:
+        self._jobs.put(job)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="output", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._jobs.get()()
+            except OSError as error:
+                self.broken.set_result(error)
+
+
+class Journal:
+    """A file that takes lines, as a log. One that can take no more costs its own lines, and that is said once.
+
+    `on_trouble` gets a message and a hint, on the thread that wrote.
+    """
+
+    def __init__(self, path: str, flag: str, what: str, *, append: bool) -> None:
+        """`what` it is, in words: "log". Raises UsageError, which names `flag`, if it cannot be opened."""
+        self.on_trouble: Callable[[str, str], None] = _warn
+        self._name, self._lock = f"{what} {path}", threading.Lock()
+        how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+        try:
+            self._file: Pipe | None = Pipe(os.open(path, how, 0o666), forgiving=False, owned=True)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"cannot write the {self._name}: {reason(error)}", f"{flag} takes a file that can be written"
+            ) from None
+
+    def write(self, line: str) -> None:
+        """Append a line, its end included."""
+        with self._lock:
+            try:
+                if self._file is not None:
+                    self._file.write(line.encode("utf-8", "backslashreplace"))
+                return
+            except OSError as error:
+                self._end()
+                why = reason(error)
+        self.on_trouble(f"the {self._name} ends here: {why}", "what was written until then is in it")
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
+
+
+def _warn(message: str, hint: str) -> None:
+    sys.stderr.write(f"warning: {message}\nhint: {hint}\n")
