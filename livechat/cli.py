@@ -579,7 +579,7 @@ def _log_to(path: str | None) -> Journal | None:
     journal = Journal(path, "--log-file", "log", append=True)
     logging.basicConfig(stream=journal, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.raiseExceptions = False  # a record that cannot be written is no reason for a traceback on the screen
-    for chatty in ("websockets", "google_genai", "httpx", "asyncio"):
+    for chatty in ("websockets", "google", "google_genai", "httpx", "urllib3", "filelock", "asyncio"):
         # They log frames and headers: speech and keys, which never reach a log.
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return journal

@@ -61,7 +61,7 @@ class Talk:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             [sys.executable, "-m", "livechat", "talk", "--json", *arguments],
-            stdin=pipe, stdout=pipe, stderr=pipe, env=clean | ours | {"STUCK": stuck} | more,
+            stdin=pipe, stdout=pipe, stderr=pipe, env=clean | ours | {"STUCK": stuck or "nothing"} | more,
         )  # fmt: skip
         self.said: list[dict[str, Any]] = []
 
