@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +22,20 @@ from livechat.audio.quiet import quiet_stderr
 from livechat.config import SERVER, Config, layered
 from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
-from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, Usage, UserText, Warned
+from livechat.events import (
+    Begin,
+    Handover,
+    LinkState,
+    ModelText,
+    Output,
+    Resumption,
+    Start,
+    Summary,
+    Usage,
+    UserText,
+    Warned,
+)
+from livechat.models import can_be_handle
 from livechat.session.seeding import Exchange
 from livechat.session.spend import Spend
 from livechat.settings import Settings, resolve
@@ -37,8 +50,12 @@ if TYPE_CHECKING:
     from livechat.session.runner import Runner
 
 # What of a talk's flags a resume begins with; the rest is of the moment.
-_REMEMBERED = ("model", "voice", "system", "trigger_tokens", "target_tokens", "endpoint", "ca_file")
+_REMEMBERED = {
+    "model": str, "voice": str, "system": str, "trigger_tokens": int, "target_tokens": int, "endpoint": str,
+    "ca_file": str, "offline": bool, "no_compression": bool,
+}  # fmt: skip
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
+_CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
 
 
@@ -87,7 +104,7 @@ async def _main(flags: dict[str, Any], config: Config, resume: str | None, *, re
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
-        kept = _find(store, resume) if resuming else None
+        kept = _find(store, resume, notices) if resuming else None
         settings = _resolved(config, kept, flags)
         plan = _plan(settings.faults)
         if kept is not None:
@@ -136,37 +153,41 @@ async def converse(parts: Parts) -> int:
     interrupted = False
     kept = parts.resumed
     identity = kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
+    keeping = loop.create_task(_keep(store))
     error: LivechatError | None = None
 
-    def summary(runner: Runner, code: int) -> Summary:
+    def summary(runner: Runner, code: int, *, resumable: bool) -> Summary:
         box = runner.outbox
         return Summary(
             duration_s=round(loop.time() - began, 1), turns=runner.turns.count, links=runner.links,
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
-            conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
+            conversation=identity, resume=f"livechat resume {identity}" if resumable else "", exit_code=code,
         )  # fmt: skip
 
+    opened = asyncio.Event()
     spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
     leaving: asyncio.Task[None] | None = None
 
     def show(event: Output) -> None:
         nonlocal leaving
         display.show(event)
+        if isinstance(event, LinkState) and event.state == "open":
+            opened.set()
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
             if leaving is None and (why := spend.over(spent)):
                 display.show(Warned(f"{why}: the conversation ends here, and can be resumed"))
                 leaving = loop.create_task(_leave_after(parts.sink, runner))
         if isinstance(event, Handover) and runner is not None:
-            store.measure(identity, day, summary(runner, 0))
+            store.measure(identity, day, summary(runner, 0, resumable=store.on_disk))
 
     try:
         turns = kept.turns if kept else []
         _introduce(parts, identity, turns)
         async with contextlib.AsyncExitStack() as stack:
             server = await _embedded(parts, stack) if settings.backend == "offline" else None
-            runner = await _runner(parts, server, identity, turns, show)
+            runner = await _runner(parts, server, identity, turns, show, opened)
 
             def leave() -> None:
                 nonlocal interrupted
@@ -190,10 +211,12 @@ async def converse(parts: Parts) -> int:
             if part is not None:
                 part.close()
         code = error.exit_code if error else INTERRUPTED if interrupted else 0
+        keeping.cancel()
         if runner is not None:
-            end = summary(runner, code)
-            store.measure(identity, day, end)
-            display.show(end)
+            store.measure(identity, day, summary(runner, code, resumable=store.on_disk))
+        resumable = store.settle(identity)
+        if runner is not None:
+            display.show(summary(runner, code, resumable=resumable))
         display_task.cancel()
         await asyncio.gather(display_task, return_exceptions=True)
         display.close()
@@ -236,8 +259,14 @@ def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Setti
         usual.pop("ptt", None)  # there are no keys; a flag would be refused
     try:
         return resolve(os.environ, **layered(usual, kept.options if kept else {}, flags))
-    except UsageError:
+    except UsageError as error:
         config.check(os.environ)  # where the file is to blame, it is named
+        if kept is not None and kept.options.keys() - flags.keys():
+            resolve(os.environ, **layered(usual, {}, flags))  # it raises where the flags are to blame
+            raise UsageError(
+                f"conversation {kept.id} was made with what is not possible now: {error.message}",
+                f"{error.hint}; a flag wins over what it was made with",
+            ) from None
         raise
 
 
@@ -252,6 +281,13 @@ def _plan(faults: str) -> Plan | None:
 async def _leave_on(quit_event: asyncio.Event, runner: Runner) -> None:
     await quit_event.wait()
     runner.leave(hurry=True)
+
+
+async def _keep(store: Store) -> None:
+    """Write, as soon as it can be written, what another program has kept from it; nothing may be said for long."""
+    while True:
+        await asyncio.sleep(_CATCH_UP_S)
+        store.catch_up()
 
 
 async def _leave_after(sink: Sink, runner: Runner) -> None:
@@ -281,8 +317,20 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
+async def _once(opened: asyncio.Event, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The lines, from when there is somebody to take them."""
+    await opened.wait()
+    async for line in lines:
+        yield line
+
+
 async def _runner(
-    parts: Parts, server: Server | None, identity: str, turns: list[Exchange], show: Callable[[Output], None]
+    parts: Parts,
+    server: Server | None,
+    identity: str,
+    turns: list[Exchange],
+    show: Callable[[Output], None],
+    opened: asyncio.Event,
 ) -> Runner:
     from livechat.audio import dsp
     from livechat.audio.files import SilenceSource
@@ -298,13 +346,14 @@ async def _runner(
         await asyncio.to_thread(load_sdk)
     settings = parts.settings
     dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
+    stranger = parts.resumed is not None and not parts.resumed.id  # a handle of which nothing is kept here
     return Runner(
-        begin=Begin(_resumptions(parts.resumed), len(turns)),
+        begin=Begin(_resumptions(parts.resumed), len(turns), only_resume=stranger),
         dial=dialler.dial,
         source=parts.source,
         silence=SilenceSource(),
         fast=settings.fast,
-        lines=parts.lines,
+        lines=_once(opened, parts.lines) if stranger and parts.lines else parts.lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
         gate=Gate(push_to_talk=settings.ptt),
@@ -313,7 +362,7 @@ async def _runner(
         barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
         level=dsp.level,
         resampler=dsp.Resampler,
-        ledger=Book(parts.store, identity, settings.handle_ttl_s),
+        ledger=Book(parts.store, identity, settings.handle_ttl_s, parts.resumed.numbers if parts.resumed else (0,)),
         show=show,
         transcript=Transcript(turns),
         machine=Traced(
@@ -348,7 +397,7 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
 
 def _options(settings: Settings) -> dict[str, Any]:
     """What a resume of this conversation begins with."""
-    made = {name: getattr(settings, name) for name in _REMEMBERED if getattr(settings, name) is not None}
+    made = {name: value for name in _REMEMBERED if (value := getattr(settings, name, None)) is not None}
     if settings.system and settings.system.startswith("@"):
         made["system"] = f"@{settings.system}"  # it is the text itself, not a file's name
     if settings.ca_file:
@@ -368,16 +417,32 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
-def _find(store: Store, wanted: str | None) -> Kept:
+def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> Kept:
     """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
-    kept = store.find(wanted)
+    kept = store.find(wanted and wanted.strip())
     if kept is not None:
+        kept = replace(kept, options=_known(kept.options, notices))
+        for conversation, what in store.flaws(wanted and kept.id):
+            notices.append((f"conversation {conversation}: {what} cannot be read, and is passed over", ""))
         return kept
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
-    if len(wanted) < 16 or not wanted.isprintable() or not wanted.isascii():
+    if not can_be_handle(wanted.strip()):
         raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
-    return Kept("", "", "", {}, [], [(wanted, 0, time.time() + 24 * 3600.0)])
+    return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
+
+
+def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, Any]:
+    """Of what a conversation was made with, what this livechat knows; the rest is named."""
+    known = {name: value for name, value in made.items() if _fits_flag(name, value)}
+    if odd := sorted(made.keys() - known.keys()):
+        notices.append((f"the conversation was made with what this livechat does not know: {', '.join(odd)}", ""))
+    return known
+
+
+def _fits_flag(name: str, value: object) -> bool:
+    storable = not isinstance(value, str) or value.encode(errors="replace").decode() == value  # JSON can hold halves
+    return type(value) is _REMEMBERED.get(name) and storable
 
 
 def _fits(kept: Kept, settings: Settings) -> Kept:
@@ -389,7 +454,7 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
             f"this conversation was held with {kept.backend}, which is not configured now",
             f"set GEMINI_API_KEY (a key: {KEY_PAGE}), or begin another with `livechat talk`",
         )
-    return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
+    return replace(kept, handles=[])
 
 
 def _kind(*, json: bool, plain: bool) -> Literal["screen", "plain", "json"]:
@@ -414,7 +479,7 @@ def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.screen import Screen
 
     def said(conversation: str) -> list[tuple[str, str]]:
-        kept = store.find(conversation)
+        kept = store.find(conversation, patience_s=0.0)  # sound goes on meanwhile
         return [(turn.user, turn.model) for turn in kept.turns] if kept else []
 
     return Screen(
