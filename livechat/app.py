@@ -303,12 +303,9 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:
-        parts.display.show(
-            Warned(
-                "the offline agent cannot understand speech, so it gives your words back",
-                "pip install 'livechat[offline]'",
-            )
-        )
+        from livechat.installed import speech_models
+
+        parts.display.show(Warned(lacking, speech_models()))
     memory = None
     if parts.memory:
         memory = stack.enter_context(contextlib.closing(handles.Memory(parts.memory, time.time)))

@@ -26,6 +26,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from livechat.errors import UsageError
+from livechat.installed import speech_models
 
 from . import model, tls
 from .agent import Agent, make_agent
@@ -295,7 +296,7 @@ def _say(server: Server, agent: Agent, lacking: str, ca: Path | None) -> None:
     if ca:
         lines.append(f"  export SSL_CERT_FILE={ca}")
     if lacking:
-        lines.append(f"Note: {lacking}")
+        lines.append(f"Note: {lacking}. Hint: {speech_models()}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 
