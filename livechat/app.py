@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,20 @@ from livechat.audio.quiet import quiet_stderr
 from livechat.config import SERVER, Config, layered
 from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
-from livechat.events import Begin, Handover, ModelText, Output, Resumption, Start, Summary, Usage, UserText, Warned
+from livechat.events import (
+    Begin,
+    Handover,
+    LinkState,
+    ModelText,
+    Output,
+    Resumption,
+    Start,
+    Summary,
+    Usage,
+    UserText,
+    Warned,
+)
+from livechat.models import can_be_handle
 from livechat.process import Journal
 from livechat.session.seeding import Exchange
 from livechat.session.spend import Spend
@@ -38,8 +51,12 @@ if TYPE_CHECKING:
     from livechat.session.runner import Runner
 
 # What of a talk's flags a resume begins with; the rest is of the moment.
-_REMEMBERED = ("model", "voice", "system", "trigger_tokens", "target_tokens", "endpoint", "ca_file")
+_REMEMBERED = {
+    "model": str, "voice": str, "system": str, "trigger_tokens": int, "target_tokens": int, "endpoint": str,
+    "ca_file": str, "offline": bool, "no_compression": bool,
+}  # fmt: skip
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
+_CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
 
 
@@ -98,7 +115,7 @@ async def _main(
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
-        kept = _find(store, resume) if resuming else None
+        kept = _find(store, resume, notices) if resuming else None
         settings = _resolved(config, kept, flags)
         plan = _plan(settings.faults)
         if kept is not None:
@@ -149,23 +166,27 @@ async def converse(parts: Parts) -> int:
     interrupted = False
     kept = parts.resumed
     identity = kept.id if kept and kept.id else store.begin(settings.backend, settings.model, _options(settings))
+    keeping = loop.create_task(_keep(store))
     error: LivechatError | None = None
 
-    def summary(runner: Runner, code: int) -> Summary:
+    def summary(runner: Runner, code: int, *, resumable: bool) -> Summary:
         box = runner.outbox
         return Summary(
             duration_s=round(loop.time() - began, 1), turns=runner.turns.count, links=runner.links,
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
-            conversation=identity, resume=f"livechat resume {identity}" if store.on_disk else "", exit_code=code,
+            conversation=identity, resume=f"livechat resume {identity}" if resumable else "", exit_code=code,
         )  # fmt: skip
 
+    opened = asyncio.Event()
     spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
     over = False  # a limit is reached
 
     def show(event: Output) -> None:
         nonlocal over
         display.show(event)
+        if isinstance(event, LinkState) and event.state == "open":
+            opened.set()
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
             if not over and (why := spend.over(spent)):
@@ -173,24 +194,28 @@ async def converse(parts: Parts) -> int:
                 over = True
                 runner.leave_when_heard()
         if isinstance(event, Handover) and runner is not None:
-            store.measure(identity, day, summary(runner, 0))
+            store.measure(identity, day, summary(runner, 0, resumable=store.on_disk))
+
+    # A file before a device, which may hang. Each once, on whichever thread gets there (see `forced`).
+    open_parts = [part for part in (parts.sink, parts.source) if part is not None]
+    resumable = store.on_disk
+    unsaid = [True]
+
+    def close_parts() -> None:
+        while open_parts:
+            open_parts.pop(0).close()
 
     def say_summary() -> None:
-        if runner is not None:
-            display.show(summary(runner, code()))
-
-    # A file before a device, which may hang. Each step once, on whichever thread gets there (see `forced`).
-    steps = [*(part.close for part in (parts.sink, parts.source) if part is not None), say_summary]
-
-    def finish() -> None:
-        while steps:
-            steps.pop(0)()
+        if runner is not None and unsaid:
+            unsaid.pop()
+            display.show(summary(runner, code(), resumable=resumable))
 
     def forced(code: int) -> None:
         """Finish in place of this loop's thread, which is stuck."""
         nonlocal interrupted
         interrupted = code == INTERRUPTED
-        finish()
+        close_parts()
+        say_summary()
         display.close()
 
     def code() -> int:
@@ -209,7 +234,7 @@ async def converse(parts: Parts) -> int:
             turns = kept.turns if kept else []
             _introduce(parts, identity, turns)
             server = await _embedded(parts, stack) if settings.backend == "offline" else None
-            runner = await _runner(parts, server, identity, turns, show)
+            runner = await _runner(parts, server, identity, turns, show, opened)
             quitting = loop.create_task(_leave_on(display.quit, partial(leave, signalled=False)))
             with leaving.told(partial(leave, signalled=True)):
                 try:
@@ -219,13 +244,16 @@ async def converse(parts: Parts) -> int:
         except LivechatError as e:
             error = e
         finally:
-            finish()
+            keeping.cancel()
+            close_parts()
+            if runner is not None:
+                store.measure(identity, day, summary(runner, code(), resumable=store.on_disk))
+            resumable = store.settle(identity)
+            say_summary()
             display_task.cancel()
             await asyncio.gather(display_task, return_exceptions=True)
             display.close()  # however slow the reader of what was said: only a person who leaves does not wait
             leaving.countdown(code())
-            if runner is not None:
-                store.measure(identity, day, summary(runner, code()))
         if error is not None:
             from livechat.ui.plain import report
 
@@ -266,8 +294,14 @@ def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Setti
         usual.pop("ptt", None)  # there are no keys; a flag would be refused
     try:
         return resolve(os.environ, **layered(usual, kept.options if kept else {}, flags))
-    except UsageError:
+    except UsageError as error:
         config.check(os.environ)  # where the file is to blame, it is named
+        if kept is not None and kept.options.keys() - flags.keys():
+            resolve(os.environ, **layered(usual, {}, flags))  # it raises where the flags are to blame
+            raise UsageError(
+                f"conversation {kept.id} was made with what is not possible now: {error.message}",
+                f"{error.hint}; a flag wins over what it was made with",
+            ) from None
         raise
 
 
@@ -284,6 +318,13 @@ async def _leave_on(quit_event: asyncio.Event, leave: Callable[[], None]) -> Non
     leave()
 
 
+async def _keep(store: Store) -> None:
+    """Write, as soon as it can be written, what another program has kept from it; nothing may be said for long."""
+    while True:
+        await asyncio.sleep(_CATCH_UP_S)
+        store.catch_up()
+
+
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
     from livechat.server import handles, serve
@@ -291,12 +332,9 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:
-        parts.display.show(
-            Warned(
-                "the offline agent cannot understand speech, so it gives your words back",
-                "pip install 'livechat[offline]'",
-            )
-        )
+        from livechat.installed import speech_models
+
+        parts.display.show(Warned(lacking, speech_models()))
     memory = None
     if parts.memory:
         memory = stack.enter_context(contextlib.closing(handles.Memory(parts.memory, time.time)))
@@ -305,8 +343,20 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
+async def _once(opened: asyncio.Event, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The lines, from when there is somebody to take them."""
+    await opened.wait()
+    async for line in lines:
+        yield line
+
+
 async def _runner(
-    parts: Parts, server: Server | None, identity: str, turns: list[Exchange], show: Callable[[Output], None]
+    parts: Parts,
+    server: Server | None,
+    identity: str,
+    turns: list[Exchange],
+    show: Callable[[Output], None],
+    opened: asyncio.Event,
 ) -> Runner:
     from livechat.audio import dsp
     from livechat.audio.files import SilenceSource
@@ -322,13 +372,14 @@ async def _runner(
         await asyncio.to_thread(load_sdk)
     settings, model = parts.settings, family(parts.settings.model)
     dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
+    stranger = parts.resumed is not None and not parts.resumed.id  # a handle of which nothing is kept here
     return Runner(
-        begin=Begin(_resumptions(parts.resumed), len(turns)),
+        begin=Begin(_resumptions(parts.resumed), len(turns), only_resume=stranger),
         dial=dialler.dial,
         source=parts.source,
         silence=SilenceSource(),
         fast=settings.fast,
-        lines=parts.lines,
+        lines=_once(opened, parts.lines) if stranger and parts.lines else parts.lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
         gate=Gate(push_to_talk=settings.ptt),
@@ -337,7 +388,7 @@ async def _runner(
         barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
         level=dsp.level,
         resampler=dsp.Resampler,
-        ledger=Book(parts.store, identity, settings.handle_ttl_s),
+        ledger=Book(parts.store, identity, settings.handle_ttl_s, parts.resumed.numbers if parts.resumed else (0,)),
         show=show,
         transcript=Transcript(turns),
         machine=Traced(
@@ -374,7 +425,7 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
 
 def _options(settings: Settings) -> dict[str, Any]:
     """What a resume of this conversation begins with."""
-    made = {name: getattr(settings, name) for name in _REMEMBERED if getattr(settings, name) is not None}
+    made = {name: value for name in _REMEMBERED if (value := getattr(settings, name, None)) is not None}
     if settings.system and settings.system.startswith("@"):
         made["system"] = f"@{settings.system}"  # it is the text itself, not a file's name
     if settings.ca_file:
@@ -394,16 +445,32 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
-def _find(store: Store, wanted: str | None) -> Kept:
+def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> Kept:
     """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
-    kept = store.find(wanted)
+    kept = store.find(wanted and wanted.strip())
     if kept is not None:
+        kept = replace(kept, options=_known(kept.options, notices))
+        for conversation, what in store.flaws(wanted and kept.id):
+            notices.append((f"conversation {conversation}: {what} cannot be read, and is passed over", ""))
         return kept
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
-    if len(wanted) < 16 or not wanted.isprintable() or not wanted.isascii():
+    if not can_be_handle(wanted.strip()):
         raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
-    return Kept("", "", "", {}, [], [(wanted, 0, time.time() + 24 * 3600.0)])
+    return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
+
+
+def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, Any]:
+    """Of what a conversation was made with, what this livechat knows; the rest is named."""
+    known = {name: value for name, value in made.items() if _fits_flag(name, value)}
+    if odd := sorted(made.keys() - known.keys()):
+        notices.append((f"the conversation was made with what this livechat does not know: {', '.join(odd)}", ""))
+    return known
+
+
+def _fits_flag(name: str, value: object) -> bool:
+    storable = not isinstance(value, str) or value.encode(errors="replace").decode() == value  # JSON can hold halves
+    return type(value) is _REMEMBERED.get(name) and storable
 
 
 def _fits(kept: Kept, settings: Settings) -> Kept:
@@ -415,7 +482,7 @@ def _fits(kept: Kept, settings: Settings) -> Kept:
             f"this conversation was held with {kept.backend}, which is not configured now",
             f"set GEMINI_API_KEY (a key: {KEY_PAGE}), or begin another with `livechat talk`",
         )
-    return Kept(kept.id, kept.backend, kept.model, kept.options, kept.turns, [])
+    return replace(kept, handles=[])
 
 
 def _kind(*, json: bool, plain: bool) -> Literal["screen", "plain", "json"]:
@@ -440,7 +507,7 @@ def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.screen import Screen
 
     def said(conversation: str) -> list[tuple[str, str]]:
-        kept = store.find(conversation)
+        kept = store.find(conversation, patience_s=0.0)  # sound goes on meanwhile
         return [(turn.user, turn.model) for turn in kept.turns] if kept else []
 
     return Screen(

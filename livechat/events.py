@@ -44,10 +44,14 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Dial the first link. `handles`: newest first, from an earlier run. `turns`: answered turns so far."""
+    """Dial the first link. `handles`: newest first, from an earlier run. `turns`: answered turns so far.
+
+    `only_resume`: a session that cannot be resumed ends the conversation, unless it was resumed before.
+    """
 
     handles: tuple[Resumption, ...] = ()
     turns: int = 0
+    only_resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)

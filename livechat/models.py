@@ -6,6 +6,7 @@ Numbers in parentheses are sections of docs/wire.md, which says who found each o
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,6 +94,21 @@ def api_version(model: str, *, token: bool = False) -> str:
     if token:
         return "v1alpha"
     return "v1beta" if "preview" in model or model.endswith("-latest") else "v1"
+
+
+def can_be_handle(text: str) -> bool:
+    """Whether this has the form of a session handle (2.3), and not that of a name, a path or a mistyped id.
+
+    A UUID (3.x, the embedded server), or base64 (2.x, 56 characters): long, of all kinds of characters, and with a
+    long part without any sign, as neither words with dashes nor paths have it.
+    """
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
+        return True
+    digits = text.rstrip("=")
+    if not re.fullmatch("[A-Za-z0-9+/_-]{40,}={0,2}", text) or len(digits) % 4 == 1:
+        return False
+    mixed = all(re.search(kind, text) for kind in ("[A-Z]", "[a-z]", "[0-9]"))
+    return mixed and max(map(len, re.split("[+/_-]", digits))) >= 16
 
 
 def voice(name: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from pathlib import Path
 from livechat import export
 from livechat.archive import Archive, completions
 from livechat.errors import LivechatError, UsageError, reason
-from livechat.kept import Entry
 from livechat.store import state_folder
+from livechat.ui.text import clean
 
 
 def show_all(*, as_json: bool) -> int:
@@ -23,6 +24,7 @@ def show_all(*, as_json: bool) -> int:
 
     with _archive() as archive:
         entries = archive.entries()
+        _name_flaws(archive)
     if as_json:
         for entry in entries:
             print(json.dumps(export.listed(entry)))  # noqa: T201
@@ -39,6 +41,7 @@ def show(wanted: str | None, *, as_json: bool) -> int:
 
     with _archive() as archive:
         kept = archive.read(wanted)
+        _name_flaws(archive, wanted and kept.entry.id)
     if as_json:
         sys.stdout.write(export.json_lines(kept))
     else:
@@ -53,7 +56,9 @@ def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
     if form not in export.FORMATS:
         raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(export.FORMATS)}")
     with _archive() as archive:
-        written = export.FORMATS[form](archive.read(wanted))
+        kept = archive.read(wanted)
+        _name_flaws(archive, wanted and kept.entry.id)
+    written = export.FORMATS[form](kept)
     if output is None:
         tolerant(sys.stdout)
         sys.stdout.write(written)
@@ -78,20 +83,21 @@ def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> i
         raise UsageError("say which conversations to forget", "give their ids, or --older-than 30d")
     with _archive() as archive:
         if older_than is not None:
-            entries = archive.entries(seen_before=time.time() - duration(older_than))
+            going = [entry.id for entry in archive.entries(seen_before=time.time() - duration(older_than))]
+            _name_flaws(archive)
         else:
-            entries = list({entry.id: entry for entry in (archive.read(each).entry for each in wanted)}.values())
+            going = list(dict.fromkeys(archive.to_forget(each) for each in wanted))
         in_use: list[str] = []
-        for entry in entries:
+        for identity in going:
             try:
-                archive.claim(entry.id)
+                archive.claim(identity)
             except UsageError:
-                in_use.append(entry.id)
+                in_use.append(identity)
                 continue
-            _forget(archive, entry)
-            said = json.dumps({"type": "forgotten", "id": entry.id}) if as_json else f"forgot {entry.id}"
-            print(said, flush=True)  # noqa: T201
-        if not entries:
+            _forget(archive, identity)
+            shown = json.dumps({"type": "forgotten", "id": identity}) if as_json else f"forgot {clean(identity)}"
+            print(shown, flush=True)  # noqa: T201
+        if not going:
             print("there is nothing to forget", file=sys.stderr)  # noqa: T201
     if in_use:
         raise UsageError(f"{', '.join(in_use)}: going on in another livechat, not forgotten", "leave it there first")
@@ -109,15 +115,28 @@ def _archive() -> contextlib.closing[Archive]:
     return contextlib.closing(Archive(state_folder(os.environ)))
 
 
-def _forget(archive: Archive, entry: Entry) -> None:
+def _name_flaws(archive: Archive, identity: str | None = None) -> None:
+    """Say what is passed over, of one conversation or of all."""
+    flaws = archive.flaws(identity)
+    for conversation, what in flaws:
+        print(  # noqa: T201
+            f"conversation {clean(conversation)}: {what} cannot be read, and is passed over", file=sys.stderr
+        )
+    if flaws:
+        conversation = clean(flaws[0][0])
+        named = ("-- " if conversation.startswith("-") else "") + shlex.quote(conversation)
+        print(f"hint: `livechat sessions forget {named}` erases all of it", file=sys.stderr)  # noqa: T201
+
+
+def _forget(archive: Archive, identity: str) -> None:
     """The words, but first what the embedded server remembers: it is found by the handles beside them."""
     memory = state_folder(os.environ) / "offline-server.sqlite3"
-    if entry.backend == "offline" and memory.exists():
+    if archive.backend(identity) in ("offline", "") and memory.exists():
         from livechat.server.handles import Memory
 
         with contextlib.closing(Memory(memory, time.time)) as server:
-            for handle in archive.handles(entry.id):
+            for handle in archive.handles(identity):
                 server.forget(handle)
             if server.warning:
-                raise LivechatError(f"{entry.id} cannot be forgotten: {server.warning}", f"look at {memory}")
-    archive.forget(entry.id)
+                raise LivechatError(f"{identity} cannot be forgotten: {server.warning}", f"look at {memory}")
+    archive.forget(identity)

@@ -7,56 +7,36 @@ passwords for as long as they last. A disk that cannot be written to costs the m
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livechat.errors import LivechatError, UsageError, reason
+from livechat import rows
+from livechat.database import Database, reason, remedy
+from livechat.errors import LivechatError, UsageError
 from livechat.events import Resumption, Summary
 from livechat.session.seeding import Exchange
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS conversations (
-    id TEXT PRIMARY KEY, started REAL NOT NULL, seen REAL NOT NULL,
-    backend TEXT NOT NULL, model TEXT NOT NULL, options TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS handles (
-    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    handle TEXT NOT NULL, covers INTEGER NOT NULL, issued REAL NOT NULL, expires REAL NOT NULL,
-    PRIMARY KEY (conversation, handle)
-);
-CREATE TABLE IF NOT EXISTS turns (
-    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    number INTEGER NOT NULL, user TEXT NOT NULL, model TEXT NOT NULL, at REAL NOT NULL,
-    PRIMARY KEY (conversation, number)
-);
-CREATE TABLE IF NOT EXISTS times (
-    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    number INTEGER NOT NULL, began REAL NOT NULL, answered REAL, PRIMARY KEY (conversation, number)
-);
-CREATE TABLE IF NOT EXISTS runs (
-    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    began REAL NOT NULL, ended REAL NOT NULL, links INTEGER NOT NULL, captured_ms REAL NOT NULL,
-    sent_ms REAL NOT NULL, replayed_ms REAL NOT NULL, dropped_ms REAL NOT NULL, longest_gap_ms REAL NOT NULL,
-    PRIMARY KEY (conversation, began)
-);
-CREATE TABLE IF NOT EXISTS devices (
-    profile TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (profile, kind)
-);
-"""
-# `times` came later than `turns`. It is no column there: an older livechat that is running inserts whole rows.
+_MADE = "SELECT id, backend, model, options FROM sound_conversations"
+_NEWEST = f"{_MADE} ORDER BY id IN (SELECT conversation FROM sound_turns) DESC, seen DESC, place DESC"
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
 ID_LENGTH = 6
-_FULL = "free some disk space: this conversation goes on, but cannot be resumed from what is not written"
+_OPENING_S = 1.0  # how long to wait for a lock before the conversation begins; it may end later
+READING_S = 5.0  # and where somebody waits for what was kept
+_WRITING_S = 0.05  # and while sound goes on
+_LEAVING_S = 1.2  # and for the last words
+_LOCKED = "another program has the kept conversations locked"
+_UNLOCK = "end that program, such as a backup or a database browser"
+_LATE_S = 1.0  # from then on it is worth a word that something waits to be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +44,8 @@ class Kept:
     """A conversation as the store has it.
 
     `options`: what it was made with, as `settings.resolve` takes it. `handles`: newest first, at most two,
-    each with the number of turns it covers and its expiry in seconds since the epoch.
+    each with the number of turns it covers and its expiry in seconds since the epoch. `numbers`: those of the turns
+    in the store, and the next one: a row that cannot be read keeps its number.
     """
 
     id: str
@@ -73,6 +54,7 @@ class Kept:
     options: dict[str, Any]
     turns: list[Exchange]
     handles: list[tuple[str, int, float]]
+    numbers: tuple[int, ...] = (0,)
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
@@ -84,7 +66,12 @@ def state_folder(environ: Mapping[str, str]) -> Path:
 
 
 class Store:
-    """The conversations of one person. Raises nothing after it was opened: `on_trouble` is told, once."""
+    """The conversations of one person. Raises nothing after it was opened: `on_trouble` is told, once.
+
+    What cannot be written because another program has the file waits in memory, for `catch_up`.
+    """
+
+    _writing_s = _WRITING_S
 
     def __init__(self, path: Path | None, *, on_trouble: Callable[[str, str], None]) -> None:
         """`path` may lie in a folder that does not exist yet; None keeps everything in memory alone.
@@ -93,41 +80,67 @@ class Store:
         """
         self._on_trouble = on_trouble
         self._path = path
-        self._db: sqlite3.Connection | None = None
+        self._db: Database | None = None
         self._lock: BaseFileLock | None = None
+        self._late = False  # it was said that something waits
         self.on_disk = path is not None  # and so there for a later run
         try:
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
-                with suppress(OSError):  # a file system without modes
-                    path.chmod(0o600)  # it may come from a backup
-            # Autocommit: each statement is on disk before the next word is spoken.
-            self._db = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=2.0)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.executescript(_SCHEMA)
+            self._db = Database(path, rows.TABLES + rows.VIEWS, patience_s=_OPENING_S)
         except (OSError, ValueError, sqlite3.Error) as e:
-            self.close()
-            why = str(e) if isinstance(e, sqlite3.Error) else reason(e)
             raise LivechatError(
-                f"conversations cannot be kept in {path.parent if path else 'memory'}: {why}",
-                "set LIVECHAT_STATE to a folder that can be written to; until then none can be resumed later",
+                f"conversations cannot be kept in {path.parent if path else 'memory'}: {reason(e)}",
+                f"{remedy(e, path)}; until then none can be resumed later",
             ) from None
 
     def close(self) -> None:
         """Write the side files back, and let others have the conversation. Safe to call twice."""
+        if self._db is not None:
+            self._db.close(_LEAVING_S)
+            self._db = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-        if self._db is not None:
+
+    def catch_up(self, patience_s: float = 0.0) -> None:
+        """Write what waits for another program to let go of the file, if it has."""
+        if self._db is None:
+            return
+        try:
+            written = self._db.catch_up(patience_s)
+        except sqlite3.Error as e:
+            self._give_up(e)
+            return
+        if written and self._late:
+            self._late = False
+            self._on_trouble("the conversation is being kept again, all of it", "")
+        elif not self._late and self._db.behind_s >= _LATE_S:
+            self._late = True
+            self._on_trouble(f"nothing can be kept for now: {_LOCKED}", "what is said waits until it lets go")
+
+    def settle(self, conversation: str) -> bool:
+        """The conversation is over: write the last of it, and leave nothing of one in which nothing was said.
+
+        Whether it is there for a later run.
+        """
+        self._write(
+            "DELETE FROM conversations AS c WHERE id = ?"
+            " AND NOT EXISTS (SELECT 1 FROM turns WHERE conversation = c.id)"
+            " AND NOT EXISTS (SELECT 1 FROM handles WHERE conversation = c.id)",
+            conversation,
+        )
+        self.catch_up(_LEAVING_S)
+        if self._db is None or not self.on_disk:
+            return False
+        if self._db.behind_s:
+            self._on_trouble(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK)
             self._db.close()
             self._db = None
+            return False
+        return bool(self._read("SELECT 1 FROM conversations WHERE id = ?", conversation))
 
     def claim(self, conversation: str) -> None:
         """Keep other processes off this conversation. Raises UsageError if one has it."""
-        if self._path is None:
+        if self._path is None or not rows.is_id(conversation):
             return
         from filelock import FileLock, Timeout
 
@@ -156,44 +169,53 @@ class Store:
         self.claim(identity)
         return identity
 
-    def find(self, wanted: str | None) -> Kept | None:
-        """The conversation that `identify` finds. None if there is none; raises UsageError as it does."""
-        identity = self.identify(wanted)
-        rows = self._read("SELECT backend, model, options FROM conversations WHERE id = ?", identity)
-        if identity is None or not rows:
-            return None
-        backend, model, options = rows[0]
-        turns = self._read("SELECT user, model FROM turns WHERE conversation = ? ORDER BY number", identity)
-        handles = self._read(
-            "SELECT handle, covers, expires FROM handles WHERE conversation = ? ORDER BY rowid DESC LIMIT 2",
-            identity,
-        )
-        said = [Exchange(*turn) for turn in turns]
-        return Kept(identity, backend, model, json.loads(options), said, [(h, c, e) for h, c, e in handles])
+    def find(self, wanted: str | None, *, patience_s: float = READING_S) -> Kept | None:
+        """The conversation that `identify` finds; for None the newest that can be gone on with. None if none can.
 
-    def identify(self, wanted: str | None) -> str | None:
+        Raises UsageError as it does, and where this one cannot be read.
+        """
+        read = partial(self._read, patience_s=patience_s)
+        if wanted is None:
+            candidates = read(_NEWEST)
+        elif (identity := self.identify(wanted, patience_s=patience_s)) is None:
+            return None
+        else:
+            candidates = read(f"{_MADE} WHERE id = ?", identity)
+            if not candidates or _options(candidates[0][3]) is None:
+                raise unreadable(identity)
+        for identity, backend, model, written in candidates:
+            if (options := _options(written)) is not None:
+                return Kept(identity, backend, model, options, *_said(read, identity))
+        return None
+
+    def identify(self, wanted: str | None, *, patience_s: float = READING_S) -> str | None:
         """The id of the conversation with this id, this handle, or the one id that begins so; None if there is none.
 
-        For None the newest, first of those with a word said.
+        For None the newest, first of those with a word said. One that cannot be read is found by its name too.
 
         Raises UsageError if the database cannot be read, or if several ids begin so.
         """
+        read = partial(self._read, patience_s=patience_s)
         if wanted is None:
-            rows = self._read(
-                "SELECT id FROM conversations"
-                " ORDER BY id IN (SELECT conversation FROM turns) DESC, seen DESC, rowid DESC LIMIT 1"
-            )
+            found = read(f"{_NEWEST} LIMIT 1")
         else:
-            rows = self._read(
-                "SELECT id FROM conversations WHERE id = ?"
-                " OR id IN (SELECT conversation FROM handles WHERE handle = ?)",
-                wanted,
-                wanted,
-            ) or self._read("SELECT id FROM conversations WHERE instr(id, nullif(?, '')) = 1 ORDER BY id", wanted)
-        if len(rows) > 1:
-            several = ", ".join(identity for (identity,) in rows)
+            name = rows.name("id")
+            wanted = wanted.encode(errors="replace").decode()  # an argument may be no UTF-8
+            by_handle = "id IN (SELECT conversation FROM sound_handles WHERE handle = ?)"
+            found = read(f"SELECT {name} FROM conversations WHERE {name} = ? OR {by_handle}", wanted, wanted)
+            begins = f"instr({name}, nullif(?, '')) = 1"
+            found = found or read(f"SELECT {name} FROM conversations WHERE {begins} ORDER BY id", wanted)
+        if len(found) > 1:
+            several = ", ".join(row[0] for row in found)
             raise UsageError(f"several conversations begin with {wanted}", f"give more of one: {several}")
-        return str(rows[0][0]) if rows else None
+        return str(found[0][0]) if found else None
+
+    def flaws(self, conversation: str | None = None) -> list[tuple[str, str]]:
+        """(conversation, what of it cannot be read and is passed over), of one or of all."""
+        found = [(name, rows.worded(table, count)) for name, table, count in self._read(rows.flaws())]
+        unreadable = self._read("SELECT id, options FROM sound_conversations")
+        found += [(identity, "what it was made with") for identity, made in unreadable if _options(made) is None]
+        return [flaw for flaw in found if conversation in (None, flaw[0])]
 
     def turn(self, conversation: str, number: int, user: str, model: str) -> None:
         """Exchange `number` (from 0) as far as it has come."""
@@ -270,44 +292,104 @@ class Store:
 
     def preferred(self, profile: str, kind: str) -> str | None:
         """The name of the device preferred in this direction; None for the system's default."""
-        rows = self._read("SELECT name FROM devices WHERE profile = ? AND kind = ?", profile, kind)
-        return str(rows[0][0]) if rows else None
+        sql = "SELECT name FROM sound_devices WHERE profile = ? AND kind = ?"
+        try:
+            found = self._read(sql, profile, kind, patience_s=_OPENING_S)
+        except UsageError:
+            return None
+        return str(found[0][0]) if found else None
 
     def _write(self, sql: str, *values: object) -> None:
         if self._db is None:
             return
         try:
-            self._db.execute(sql, values)
+            self._db.write(sql, *values, patience_s=0.0 if self._db.behind_s else self._writing_s)
         except sqlite3.Error as e:
-            self.close()
-            self.on_disk = False
-            self._on_trouble(f"this conversation is no longer being kept: {e}", _FULL)
+            self._give_up(e)
+            return
+        self.catch_up()
 
-    def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def _give_up(self, error: sqlite3.Error) -> None:
+        self.close()
+        self.on_disk = False
+        self._on_trouble(
+            f"this conversation is no longer being kept: {error}",
+            f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written",
+        )
+
+    def _read(self, sql: str, *values: object, patience_s: float = READING_S) -> list[tuple[Any, ...]]:
         if self._db is None:
             return []
         try:
-            with closing(self._db.execute(sql, values)) as cursor:
-                return cursor.fetchall()
+            return self._db.read(sql, *values, patience_s=patience_s)
         except sqlite3.Error as e:
-            raise UsageError(
-                f"the kept conversations cannot be read: {e}", "set LIVECHAT_STATE to another folder"
-            ) from None
+            raise UsageError(f"the kept conversations cannot be read: {e}", remedy(e, self._path)) from None
+
+
+def unreadable(identity: str) -> UsageError:
+    """The conversation is there, and of no use."""
+    return UsageError(
+        f"conversation {identity} cannot be read: another program, or a newer livechat, has changed it",
+        f"`livechat sessions forget {identity}` erases it",
+    )
+
+
+def _said(
+    read: Callable[..., list[tuple[Any, ...]]], identity: str
+) -> tuple[list[Exchange], list[tuple[str, int, float]], tuple[int, ...]]:
+    """The turns, handles and numbers of a conversation, as in `Kept`."""
+    turns = read("SELECT number, user, model FROM sound_turns WHERE conversation = ? ORDER BY number", identity)
+    ((highest,),) = read(
+        f"SELECT max(number) FROM turns WHERE conversation = ? AND number BETWEEN 0 AND {rows.MOST}"
+        " AND typeof(number) = 'integer'",
+        identity,
+    )
+    handles = read(
+        "SELECT handle, covers, expires FROM sound_handles WHERE conversation = ? ORDER BY place DESC LIMIT 2",
+        identity,
+    )
+    following = 0 if highest is None else highest + 1
+    numbers = [number for number, _, _ in turns]
+
+    def counted(covers: int) -> int:
+        return bisect_left(numbers, covers) + max(0, covers - following)
+
+    said = [Exchange(user, model) for _, user, model in turns]
+    return said, [(handle, counted(covers), expires) for handle, covers, expires in handles], (*numbers, following)
+
+
+def _options(written: object) -> dict[str, Any] | None:
+    """What a conversation was made with; None where it cannot be read."""
+    try:
+        made = json.loads(written) if isinstance(written, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return made if isinstance(made, dict) else None
 
 
 class Book:
-    """The runner's ledger: one conversation of a store."""
+    """The runner's ledger: one conversation of a store.
 
-    def __init__(self, store: Store, conversation: str, ttl_s: float) -> None:
+    The runner counts the exchanges it was given; the store has others' numbers between them, where it could not read.
+    """
+
+    def __init__(self, store: Store, conversation: str, ttl_s: float, numbers: Sequence[int] = (0,)) -> None:
+        """`numbers`: as in `Kept`."""
         self._store, self._conversation, self._ttl = store, conversation, ttl_s
+        self._numbers = numbers
 
     def turn(self, number: int, user: str, model: str) -> None:
         """Exchange `number` (from 0) as far as it has come."""
-        self._store.turn(self._conversation, number, user, model)
+        self._store.turn(self._conversation, self._number(number), user, model)
 
     def keep(self, resumption: Resumption) -> None:
         """The newest handle."""
-        self._store.keep(self._conversation, resumption, self._ttl)
+        covers = self._number(resumption.covers - 1) + 1 if resumption.covers else 0
+        self._store.keep(self._conversation, replace(resumption, covers=covers), self._ttl)
+
+    def _number(self, counted: int) -> int:
+        new = counted - (len(self._numbers) - 1)
+        return self._numbers[counted] if new < 0 else self._numbers[-1] + new
 
     def expire(self) -> None:
         """The link of the newest handle ended."""

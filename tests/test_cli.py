@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -150,6 +152,44 @@ def test_resuming_nothing_says_so(env: dict[str, str]) -> None:
     assert done.stderr.splitlines()[0] == "error: there is no conversation to resume"
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    ["no-such-conversation", "95e91930-b35b-482b-8880-17efc49ec2f", "./talk/of-last-night", "", "\x1b[31mred"],
+)
+def test_what_cannot_be_a_handle_is_an_unknown_conversation(wanted: str, env: dict[str, str]) -> None:
+    done = livechat("resume", wanted, "--offline", stdin="hello\n", env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: there is no conversation ")
+    assert "\x1b" not in done.stderr
+
+
+def test_a_handle_that_is_refused_and_of_which_nothing_is_kept_ends_with_exit_5(env: dict[str, str]) -> None:
+    wanted = "95e91930-b35b-482b-8880-17efc49ec2f2"
+    done = livechat("resume", wanted, "--offline", "--json", stdin="hello\n", env=env)
+    assert done.returncode == 5
+    assert done.stderr.splitlines()[0].startswith("error: there is nothing to resume: ")
+    (summary,) = events(done.stdout, "summary")
+    assert (summary["exit_code"], summary["resume"], summary["turns"]) == (5, "", 0)
+    assert events(done.stdout, "user") == events(done.stdout, "warning") == []
+    assert wanted not in done.stdout + done.stderr
+    assert livechat("sessions", env=env).stdout == ""  # no conversation is left behind
+    assert livechat("resume", env=env).returncode == 2
+
+
+def test_a_handle_of_which_nothing_is_kept_is_taken_up(env: dict[str, str], tmp_path: Path) -> None:
+    """A pasted one: the server has the session, and this store does not."""
+    livechat("talk", stdin="my name is Ada\n", env=env)
+    state = Path(env["LIVECHAT_STATE"])
+    with contextlib.closing(sqlite3.connect(state / "conversations.sqlite3")) as db:
+        ((handle,),) = db.execute("SELECT handle FROM handles ORDER BY rowid DESC LIMIT 1").fetchall()
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("DELETE FROM conversations")
+        db.commit()
+    done = livechat("resume", f" {handle}\n", stdin="what did I say\n", env=env)
+    assert done.returncode == 0
+    assert "my name is Ada" in done.stdout
+
+
 def test_a_key_with_a_space_is_refused_before_it_is_sent(env: dict[str, str]) -> None:
     done = livechat("talk", "--text", env={**env, "GEMINI_API_KEY": "my secret key"})
     assert done.returncode == 3
@@ -162,6 +202,35 @@ def test_without_a_place_to_write_the_call_goes_on(env: dict[str, str]) -> None:
     assert done.stdout.startswith("you: hello\nmodel: ")
     assert "warning: conversations cannot be kept in /dev/null/state" in done.stderr
     assert "livechat resume" not in done.stderr.splitlines()[-1]
+
+
+def test_a_database_that_is_locked_for_a_while_loses_no_word(env: dict[str, str]) -> None:
+    """By a backup, say: the call goes on meanwhile, and nothing of it is missing afterwards."""
+    talk, said = talking("hello", env)
+    assert talk.stdin is not None
+    assert said.readline() + said.readline()
+    database = Path(env["LIVECHAT_STATE"]) / "conversations.sqlite3"
+    memory = Path(env["LIVECHAT_STATE"]) / "offline-server.sqlite3"
+    with (
+        contextlib.closing(sqlite3.connect(database, isolation_level=None)) as one,
+        contextlib.closing(sqlite3.connect(memory, isolation_level=None)) as two,
+    ):
+        one.execute("BEGIN EXCLUSIVE")
+        two.execute("BEGIN EXCLUSIVE")
+        talk.stdin.write(b"how much is 17 plus 25\n")
+        talk.stdin.flush()
+        assert said.readline() == b"you: how much is 17 plus 25\n"
+        assert b"42" in said.readline()
+        time.sleep(2)  # what is said of it is due after a second
+        one.execute("ROLLBACK")
+        two.execute("ROLLBACK")
+    _, err = talk.communicate()
+    assert talk.returncode == 0
+    assert err.decode().count("another program has the kept conversations locked") == 1
+    assert err.decode().splitlines()[-1].startswith("livechat resume ")
+    assert "17 plus 25 is 42" in livechat("sessions", "show", env=env).stdout
+    done = livechat("resume", stdin="what did I say\n", env=env)
+    assert "17 plus 25" in done.stdout.splitlines()[-1]
 
 
 def test_a_disk_that_fills_up_costs_the_memory_and_not_the_call(env: dict[str, str], tmp_path: Path) -> None:
@@ -223,15 +292,6 @@ def test_raw_sound_comes_through_stdin(env: dict[str, str]) -> None:
     done = livechat("talk", "--input", "-", "--json", stdin=pcm, env=env)
     assert done.returncode == 0
     assert [e["text"] for e in events(done.stdout, "user") if e["final"]] == ["Go forward ten meters."]
-
-
-def test_a_handle_from_elsewhere_can_be_pasted(env: dict[str, str]) -> None:
-    """One the server does not know: a new session, and no error."""
-    done = livechat("resume", "95e91930-b35b-482b-8880-17efc49ec2f2", stdin="hello\n", env=env)
-    assert done.returncode == 0
-    assert "model: Hello" in done.stdout
-    assert "no longer has this session" in done.stderr
-    assert "95e91930" not in done.stderr
 
 
 def test_the_log_holds_no_speech_and_no_key(env: dict[str, str], tmp_path: Path) -> None:

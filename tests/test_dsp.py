@@ -171,7 +171,7 @@ def test_frames_of_another_rate_come_one_for_one() -> None:
 @pytest.fixture(scope="module")
 def speech() -> npt.NDArray[np.int16]:
     """3.4 s of a human-like voice at 16 kHz, at an ordinary level."""
-    pytest.importorskip("hibari", reason="pip install 'livechat[offline]'")
+    pytest.importorskip("hibari", reason="pip install '.[offline]'")
     from hibari import Hibari
 
     voice = np.concatenate(list(Hibari().stream("Hello there, can you tell me what time it is now?", seed=0)))

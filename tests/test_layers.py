@@ -27,20 +27,20 @@ MAY_KNOW = {
     "paths.py": ("errors",),
     "process.py": ("errors",),
     "settings.py": ("errors", "models", "paths"),
-    "store.py": ("errors", "events", "session.seeding"),  # what it keeps is what a session is seeded with
+    "database.py": ("errors",),
+    "installed.py": (),
+    "rows.py": (),
+    # What it keeps is what a session is seeded with.
+    "store.py": ("database", "errors", "events", "rows", "session.seeding"),
     "config.py": ("errors", "paths", "settings"),
     "kept.py": (),
     "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
-    "archive.py": ("errors", "kept", "store"),
+    "archive.py": ("errors", "kept", "rows", "store", "ui.text"),  # an id may be read off the screen
     "audio/": ("audio", "errors", "paths", "process"),
     # Kept conversations are shown, and their times as exported.
     "ui/": ("ui", "errors", "events", "kept", "export", "paths", "process"),
-    "server/": (
-        "server",
-        "errors",
-        "leaving",
-        "process",
-    ),  # shares no code with session/: one bug cannot hide in both
+    # It shares no code with session/: one bug cannot hide in both.
+    "server/": ("server", "errors", "database", "installed", "leaving", "process"),
     "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
 }
 # What puts the parts together.
@@ -52,6 +52,7 @@ PURE: dict[str, set[str]] = {
     "events.py": set(),
     "models.py": set(),
     "kept.py": set(),
+    "rows.py": set(),
     "export.py": set(),
     "audio/base.py": set(),
     "audio/choose.py": set(),

@@ -1603,3 +1603,64 @@ TestWorld.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+# ------------------------------------------------------------------------------------- a handle from elsewhere
+
+
+def stranger() -> Line:
+    line = Line()
+    line.feed(Begin((Resumption("h", 0, 10_000.0),), only_resume=True))
+    return line
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [Ended(1, "close", 1008, NOT_FOUND)],
+        [Ended(1, "close", 1008, "Requested entity was not found.")],
+        [Ended(1, "close", 1007, "Invalid session handle")],
+        [Ended(1, "close", 1007, INVALID)],
+        [Ended(1, "close", 1011, INTERNAL), Ended(2, "close", 1011, INTERNAL)],
+    ],
+)
+def test_a_handle_from_elsewhere_that_is_refused_ends_it(ends: list[Ended]) -> None:
+    """There is neither a session nor a transcript: a new conversation is not what was asked for."""
+    line = stranger()
+    for end in ends:
+        assert line.dialled == "h"
+        line.feed(end, 0.1)
+    error = line.finish.error
+    assert isinstance(error, LostError)
+    assert error.message.startswith("there is nothing to resume: ")
+    assert len(line.dials) == len(ends)
+    assert kinds(line.actions, Warned) == []
+
+
+def test_a_handle_from_elsewhere_is_dialled_again_after_a_network_fault() -> None:
+    line = stranger()
+    for how in ("network", "dns", "timeout"):
+        line.feed(Ended(line.link, how), 0.1)
+        while line.at(State.WAITING):
+            line.feed(Tick(), 1.0)
+        assert line.dialled == "h"
+    line.open()
+    assert line.flow.how == "resumed"
+
+
+def test_a_handle_from_elsewhere_that_was_good_once_goes_down_the_ladder_as_any_other() -> None:
+    line = stranger()
+    line.open()
+    line.feed(Ended(1, "network"), STABLE_S + 1)
+    assert line.dialled == "h"
+    line.feed(Ended(2, "close", 1008, NOT_FOUND), 0.1)
+    assert line.dials[-1].resumption is None
+    line.open()
+    assert line.flow.how == "fresh"
+
+
+def test_a_handle_from_elsewhere_that_has_expired_is_not_dialled() -> None:
+    line = Line()
+    line.feed(Begin((Resumption("h", 0, line.now - 1),), only_resume=True))
+    assert isinstance(line.finish.error, LostError)
+    assert line.dials == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +84,56 @@ def test_the_default_trigger_lies_in_the_range_a_person_may_ask_for() -> None:
 
 def test_our_own_mark_lies_between_the_servers_notice_and_its_end() -> None:
     assert 540.0 < models.ROTATE_AFTER_S < models.LINK_LIFETIME_S
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "95e91930-b35b-482b-8880-17efc49ec2f2",
+        "95E91930-B35B-482B-8880-17EFC49EC2F2",
+        "CihvdGNnM2Z2cWF5b2x3azhpdXRyZTV6c2RmMGdoN2o2bTRuMmI5dg==",
+        "CihvdGNnM2Z2cWF5b2x3azhpdXRyZTV6c2RmMGdoN2o2bTRuMmI5dg",
+        "Cig2Z2-5dzRqa3B6bHFvdjN4aW1yYnRuMHU4YzdoZTlfYXlkNWYy-2s",
+    ],
+)
+def test_what_has_the_form_of_a_handle_can_be_one(handle: str) -> None:
+    assert models.can_be_handle(handle)
+
+
+def test_any_wrapped_id_can_be_a_handle() -> None:
+    """2.x: base64 of a protobuf of 40 characters."""
+    draw = random.Random(2)
+    for _ in range(1000):
+        identity = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=40))
+        assert models.can_be_handle(base64.b64encode(b"\n(" + identity.encode()).decode())
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "no-such-conversation",
+        "the-conversation-that-we-had-last-night-about-the-boat-2",
+        "4fk2mp",
+        "",
+        "95e91930-b35b-482b-8880-17efc49ec2f",
+        "95e91930-b35b-482b-8880-17efc49ec2f22",
+        "95e91930b35b482b888017efc49ec2f2",
+        "95e91930-b35b-482b-8880-17efc49ec2fg",
+        "95e91930_b35b_482b_8880_17efc49ec2f2",
+        "/home/Ada/Documents/conversations/2026/09/boat-plans-number-42.txt",
+        "../../etc/passwd",
+        "C:\\Users\\Ada\\boat.txt",
+        "https://example.com/95e91930-b35b-482b-8880-17efc49ec2f2",
+        "conversations-and-other-Things-of-2026-and-before-it",
+        "livechat resume 4fk2mp",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "a" * 64,
+        "d41d8cd98f00b204e9800998ecf8427e" * 2,
+        "CihvdGNnM2Z2cWF5b2x3azhpdXRyZTV6c2RmMGdoN2o2bTRuMmI5dg=====",
+        "Cihvd GNnM2Z2cWF5b2x3azhpdXRyZTV6c2RmMGdoN2o2bTRuMmI5dg",
+        "\u00e9" * 56,
+        "\x00" * 56,
+    ],
+)
+def test_a_name_a_path_or_a_mistyped_id_is_no_handle(word: str) -> None:
+    assert not models.can_be_handle(word)

@@ -79,7 +79,8 @@ def test_every_other_command_works(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, (command, done.stderr.decode())
             if not re.match("livechat (sessions|config) ", command):
-                assert b"livechat resume" in done.stdout + done.stderr, command
+                said = done.stdout + done.stderr
+                assert b"livechat resume" in said or b" 0 turns " in said, command  # nothing to resume
     finally:
         if server is not None:
             server.terminate()

@@ -5,17 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.server.handles import MEMORIES_PER_SESSION, SOUNDS_PER_SESSION, Memory, OtherModelError, fingerprint
+from livechat.database import Database
+from livechat.server.handles import (
+    MEMORIES_PER_SESSION,
+    SOUNDS_PER_SESSION,
+    Memory,
+    OtherModelError,
+    Session,
+    fingerprint,
+)
 from livechat.server.history import Turn
 from livechat.server.wire import Rejected
 
@@ -177,11 +187,16 @@ def test_a_file_that_cannot_be_used_costs_persistence_only(tmp_path: Path, what:
     memory.close()
 
 
-def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(tmp_path: Path) -> None:
+def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, patience_s: float) -> bool:
+        raise sqlite3.OperationalError("database or disk is full")
+
     memory = Memory(tmp_path / "memory.db", Clock())
     session = memory.begin("m")
     handle = memory.issue(session.id, [ONE])
-    memory._db.execute("PRAGMA query_only = ON")  # as a full disk: reading works, writing does not
+    monkeypatch.setattr(Database, "write", full)
     later = memory.issue(session.id, [ONE, TWO])
     assert "cannot be kept on disk" in memory.warning
     memory.end(session.id)
@@ -213,3 +228,93 @@ def test_what_is_forgotten_by_a_handle_is_overwritten_and_other_sessions_stay(tm
     assert b"rose" in left
     assert b"xylophone" not in left
     assert b"zeppelin" not in left
+
+
+@pytest.mark.parametrize("kind", ["EXCLUSIVE", "IMMEDIATE"])
+def test_a_lock_of_another_program_delays_nothing_and_loses_nothing(tmp_path: Path, clock: Clock, kind: str) -> None:
+    path = tmp_path / "memory"
+    with contextlib.closing(Memory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
+        first = memory.begin("m").id
+        other.isolation_level = None
+        other.execute(f"BEGIN {kind}")
+        handle = memory.issue(first, [ONE], b"sound")
+        memory.end(first)
+        assert memory.resume(handle, "m").turns == (ONE,)
+        second = memory.begin("m").id
+        later = memory.issue(second, [TWO])
+        other.execute("ROLLBACK")
+        memory.end(second)
+        assert memory.warning == ""
+        with contextlib.closing(Memory(path, clock)) as another:
+            assert another.resume(handle, "m") == Session(first, (ONE,), 0.0, b"sound")
+            assert another.resume(later, "m").turns == (TWO,)
+
+
+def test_two_processes_name_their_memories_apart(tmp_path: Path, clock: Clock) -> None:
+    with (
+        contextlib.closing(Memory(tmp_path / "memory", clock)) as one,
+        contextlib.closing(Memory(tmp_path / "memory", clock)) as two,
+    ):
+        sessions = [(memory, memory.begin("m").id) for memory in (one, two)]
+        handles = [memory.issue(session, [Turn("user", f"{n}")]) for n in range(5) for memory, session in sessions]
+    with contextlib.closing(Memory(tmp_path / "memory", clock)) as after:
+        said = []
+        for handle in handles:
+            session = after.resume(handle, "m")
+            after.end(session.id)
+            said.append(session.turns[0].text)
+    assert said == ["0", "0", "1", "1", "2", "2", "3", "3", "4", "4"]
+
+
+def test_what_is_to_be_forgotten_while_the_file_is_locked_is_said_not_to_be(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.server.handles.FORGETTING_S", 0.0)
+    path = tmp_path / "memory"
+    with contextlib.closing(Memory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
+        handle = memory.issue(memory.begin("m").id, [ONE])
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        memory.forget(handle)
+        assert "another program has it locked" in memory.warning
+
+
+@pytest.mark.parametrize(
+    "value", ["text", b"\xff", None, 5, 1e300, "[1]", "{", '[["user", 5, "x", 1]]', '[["user"]]']
+)
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("memories", "turns"),
+        ("memories", "session"),
+        ("sessions", "model"),
+        ("sessions", "born"),
+        ("sessions", "seen"),
+        ("sessions", "id"),
+        ("sounds", "pcm"),
+        ("secret", "key"),
+    ],
+)
+def test_a_row_of_any_type_loses_its_own_session_at_most(
+    tmp_path: Path, clock: Clock, table: str, column: str, value: Any
+) -> None:
+    path = tmp_path / "memory"
+    with contextlib.closing(Memory(path, clock)) as memory:
+        hit, good = memory.begin("m").id, memory.begin("m").id
+        handles = [memory.issue(session, [ONE], b"sound") for session in (hit, good)]
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        row = f"SELECT min(rowid) FROM {table}"  # noqa: S608
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ({row})", (value,))  # noqa: S608
+        db.commit()
+    with contextlib.closing(Memory(path, clock)) as memory:
+        memory.begin("m")
+        try:
+            session = memory.resume(handles[0], "m")
+        except Rejected:
+            pass
+        else:
+            assert isinstance(session.born, float)
+            assert isinstance(session.sound, bytes)
+            assert session.turns == (ONE,)
+        if table != "secret":
+            assert memory.resume(handles[1], "m").turns == (ONE,)

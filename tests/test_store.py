@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from livechat.database import Database
 from livechat.errors import LivechatError, UsageError
 from livechat.events import Resumption, Summary
 from livechat.session.seeding import Exchange
@@ -356,8 +359,8 @@ def test_a_damaged_database_ends_reading_with_one_line_and_writing_with_one_warn
 def test_a_full_disk_costs_the_memory_and_is_said_once(store: Store, trouble: Trouble) -> None:
     identity = store.begin("offline", "m", {})
     assert store._db is not None
-    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
-    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    ((pages,),) = store._db.read("PRAGMA page_count", patience_s=0.0)
+    store._db.write(f"PRAGMA max_page_count = {pages}", patience_s=0.0)
     for n in range(50):
         store.turn(identity, n, "q" * 2_000, "")
         keep(store, identity, f"h{n}")
@@ -370,14 +373,22 @@ def test_a_full_disk_costs_the_memory_and_is_said_once(store: Store, trouble: Tr
     assert store.begin("offline", "m", {})
 
 
-def test_a_disk_that_becomes_read_only_is_said_once(path: Path, store: Store, trouble: Trouble) -> None:
+def test_a_disk_that_becomes_read_only_is_said_once(
+    path: Path, store: Store, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     identity = store.begin("offline", "m", {})
     store.close()
-    store._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+
+    def read_only(self: Database) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+
+    monkeypatch.setattr(Database, "_connect", read_only)
+    store = Store(path, on_trouble=trouble)
     store.turn(identity, 0, "q", "")
     store.turn(identity, 1, "q", "")
-    ((message, _),) = trouble.told
+    ((message, hint),) = trouble.told
     assert "readonly" in message
+    assert f"make {path} one that can be written to" in hint
 
 
 def test_without_a_path_all_is_kept_as_long_as_it_runs(trouble: Trouble) -> None:
@@ -456,3 +467,180 @@ def test_how_continuous_a_run_was_is_kept_as_it_goes_on(store: Store, path: Path
         rows = db.execute("SELECT ended - began, links, replayed_ms, dropped_ms, longest_gap_ms FROM runs").fetchall()
     db.close()
     assert rows == [(60.0, 3, 900.0, 20.0, 250.0)]
+
+
+# --------------------------------------------------------------------------------------- other programs
+
+
+@contextlib.contextmanager
+def locking(path: Path, kind: str) -> Iterator[None]:
+    """Another program has the database, as a backup or a browser of databases has it."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"BEGIN {kind}")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("kind", ["EXCLUSIVE", "IMMEDIATE"])
+def test_what_cannot_be_written_for_a_lock_is_written_later_in_order_and_said_once(
+    kind: str, store: Store, path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("livechat.database.time.monotonic", lambda: now)
+    identity = store.begin("offline", "m", {})
+    store.turn(identity, 0, "before", "")
+    with locking(path, kind):
+        for n in range(1, 4):
+            store.turn(identity, n, f"during {n}", "")
+        keep(store, identity, "a", "b", "c")
+        store.turn(identity, 3, "during 3", "answered")
+        assert trouble.told == []  # it may be over in a moment
+        for _ in range(3):
+            now += 2.0
+            store.catch_up()
+        ((message, hint),) = trouble.told
+        assert "another program has the kept conversations locked" in message
+        assert "waits" in hint
+        assert store.on_disk
+    store.catch_up()
+    assert [message for message, _ in trouble.told[1:]] == ["the conversation is being kept again, all of it"]
+    kept = store.find(identity)
+    assert kept is not None
+    assert kept.turns == [
+        Exchange("before", ""),
+        Exchange("during 1", ""),
+        Exchange("during 2", ""),
+        Exchange("during 3", "answered"),
+    ]
+    assert [handle for handle, _, _ in kept.handles] == ["c", "b"]
+    store.turn(identity, 4, "after", "")
+    assert len(trouble.told) == 2
+
+
+def test_a_lock_delays_no_sound(store: Store, path: Path) -> None:
+    """The first write waits for a few frames at most, and no other waits at all."""
+    identity = store.begin("offline", "m", {})
+    assert store._db is not None
+    waited = []
+    with locking(path, "EXCLUSIVE"):
+        for n in range(3):
+            store.turn(identity, n, "q", "")
+            waited += store._db._db.execute("PRAGMA busy_timeout").fetchone()
+    assert max(waited) <= 50
+    assert waited[1:] == [0, 0]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_conversation_that_begins_while_the_database_is_locked_is_kept(
+    new: bool, path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.store._OPENING_S", 0.05)
+    path.parent.mkdir()
+    if not new:
+        Store(path, on_trouble=trouble).close()
+    with locking(path, "EXCLUSIVE"), contextlib.closing(Store(path, on_trouble=trouble)) as store:
+        identity = store.begin("offline", "m", {})
+        store.turn(identity, 0, "q", "a")
+        if new:  # else there is something that can be read meanwhile
+            with pytest.raises(UsageError, match="database is locked") as caught:
+                store.find(identity, patience_s=0.0)
+            assert "backup" in caught.value.hint
+        assert store.preferred("default", "input") is None
+        monkeypatch.setattr("livechat.store._LEAVING_S", 0.0)
+        assert not store.settle(identity)
+        assert "the end of this conversation is not kept" in trouble.told[-1][0]
+    with contextlib.closing(Store(path, on_trouble=trouble)) as store:
+        identity = store.begin("offline", "m", {})
+        assert store.settle(identity) is False  # nothing was said
+
+
+def test_a_lock_that_ends_while_leaving_costs_nothing(path: Path, trouble: Trouble) -> None:
+    store = Store(path, on_trouble=trouble)
+    identity = store.begin("offline", "m", {})
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    store.turn(identity, 0, "the last words", "")
+    freed = threading.Timer(0.2, other.execute, ["ROLLBACK"])
+    freed.start()
+    assert store.settle(identity)
+    freed.join()
+    other.close()
+    kept = store.find(identity)
+    assert kept is not None
+    assert kept.turns == [Exchange("the last words", "")]
+    store.close()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_file_system_without_shared_memory_keeps_all_the_same(killed: bool, path: Path, trouble: Trouble) -> None:
+    """As on many network drives; here the index that WAL maps cannot be made. A kill left the file in WAL mode."""
+    shared = path.with_name(f"{path.name}-shm")
+    path.parent.mkdir()
+    if killed:
+        subprocess.run([sys.executable, "-c", _WRITER, str(path)], capture_output=True, check=False)
+        shared.unlink()
+    shared.mkdir()
+    first, second = Store(path, on_trouble=trouble), Store(path, on_trouble=trouble)
+    identities = [store.begin("offline", "m", {}) for store in (first, second)]
+    for n in range(3):
+        for store, identity in zip((first, second), identities, strict=True):
+            store.turn(identity, n, f"q{n}", "a")
+    for identity in identities:
+        kept = second.find(identity)
+        assert kept is not None
+        assert len(kept.turns) == 3
+    assert (second.find("handle-of-the-killed") is not None) == killed
+    assert trouble.told == []
+    first.close()
+    second.close()
+    assert not path.with_name(f"{path.name}-journal").exists()
+
+
+@pytest.mark.parametrize("how", ["version", "column", "table"])
+def test_a_database_of_a_newer_livechat_is_not_written_to_and_said_to_be_one(
+    how: str, path: Path, trouble: Trouble
+) -> None:
+    Store(path, on_trouble=trouble).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        if how == "version":
+            db.execute("PRAGMA user_version = 7")
+        elif how == "column":
+            db.execute("ALTER TABLE conversations ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
+        else:
+            db.execute("ALTER TABLE conversations RENAME COLUMN seen TO last_seen")
+        db.commit()
+    if how == "version":
+        with pytest.raises(LivechatError) as caught:
+            Store(path, on_trouble=trouble)
+        message, hint = caught.value.message, caught.value.hint
+        assert "of a newer livechat" in message
+    else:
+        store = Store(path, on_trouble=trouble)
+        store.begin("offline", "m", {})
+        store.close()
+        ((message, hint),) = trouble.told or [("", "update livechat")]
+    assert "update livechat" in hint
+    assert "disk space" not in hint
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"not a database at all" * 99, "move"), (b"SQLite format 3\0" + b"\xff" * 4096, "move")]
+)
+def test_the_remedy_is_that_of_the_true_cause(content: bytes, words: str, path: Path, trouble: Trouble) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(LivechatError) as caught:
+        Store(path, on_trouble=trouble)
+    assert words in caught.value.hint
+    assert str(path) in caught.value.hint
+    assert "disk space" not in caught.value.hint
+
+
+def test_a_conversation_without_a_word_is_not_left_behind(store: Store) -> None:
+    silent, heard, held = (store.begin("offline", "m", {}) for _ in range(3))
+    store.turn(heard, 0, "hello", "")
+    keep(store, held, "h")
+    store.measure(silent, 1_700_000_000.0, Summary(1.0, 0, 1, 0, 0, 0, 0, 0, silent, "", 0))
+    assert [store.settle(identity) for identity in (silent, heard, held)] == [False, True, True]
+    assert store.find(silent) is None
+    assert Store(None, on_trouble=lambda *told: None).settle("aaa222") is False

@@ -148,7 +148,7 @@ class Parrot:
 
 
 def make_agent() -> tuple[Agent, str]:
-    """The best agent that the installed packages allow, and what is missing with its remedy ("" if nothing).
+    """The best agent that the installed packages allow, and what is missing ("" if nothing).
 
     Looks for packages without importing them: models are loaded by the agent's `start`.
     """
@@ -160,5 +160,5 @@ def make_agent() -> tuple[Agent, str]:
         return Spoken(), ""
     return Parrot(), (
         f"the offline agent cannot understand speech (not installed: {', '.join(missing)}), so it gives your own "
-        "words back; for one that understands: pip install 'livechat[offline]'"
+        "words back"
     )

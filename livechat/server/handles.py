@@ -1,7 +1,8 @@
 """What outlives a link: sessions, what they remember, and the handles that lead back to them.
 
-Kept in SQLite, in RAM or in a file that another process can open after this one was killed. A handle is
-bound to its model and to the memory of the moment it was given out, so that resuming an older one branches.
+Kept in SQLite, in RAM and, if wanted, in a file that another process can open after this one was killed. It is read
+from RAM alone, so that a program which has locked the file delays nothing; what it keeps from being written waits.
+A handle is bound to its model and to the memory of the moment it was given out: resuming an older one branches.
 Handles come every second and are not stored: each names its memory and proves itself by a keyed hash.
 """
 
@@ -18,6 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from livechat.database import Database, decoded
+
 from .closes import CLOSES, closed
 from .history import Turn
 from .wire import Rejected
@@ -25,6 +28,10 @@ from .wire import Rejected
 log = logging.getLogger(__name__)
 
 SOUNDS_PER_SESSION = 3  # a client may not have had the newest handle yet when its link breaks
+_OPENING_S = 0.5  # how long to wait for another program to let go of the file, before it is done without
+_WRITING_S = 0.05  # and while links are open
+_LEAVING_S = 0.5  # and at the end
+FORGETTING_S = 5.0  # and where a person waits for what is to be forgotten
 MEMORIES_PER_SESSION = 64  # older ones are forgotten, so that what is kept does not grow with the hours
 
 _TABLES = """
@@ -33,7 +40,9 @@ CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, model TEXT, born REAL,
 CREATE TABLE IF NOT EXISTS memories (id INTEGER PRIMARY KEY AUTOINCREMENT, session TEXT, turns TEXT);
 CREATE TABLE IF NOT EXISTS sounds (memory INTEGER PRIMARY KEY, session TEXT, pcm BLOB);
 CREATE INDEX IF NOT EXISTS memories_session ON memories (session);
+INSERT OR IGNORE INTO secret VALUES (1, randomblob(32));
 """
+_KINDS = {"role": (str,), "text": (str,), "seconds": (float, int), "cut": (bool,)}  # of a turn as it is written
 
 
 class OtherModelError(Rejected):
@@ -70,7 +79,14 @@ class Memory:
         self._ttl = ttl
         self._open: set[str] = set()  # of this process; a killed process leaves nothing behind here
         self._last: dict[str, tuple[tuple[Turn, ...], bytes, int]] = {}  # per open session: its newest memory
-        self._db, self._key = self._ram() if path is None else self._file(path)
+        self._db = sqlite3.connect(":memory:", isolation_level=None)
+        self._db.text_factory = decoded
+        self._file: Database | None = None
+        if path is not None:
+            self._load(path)
+        self._db.executescript(_TABLES)
+        (key,) = self._db.execute("SELECT key FROM secret").fetchone()
+        self._key = key[:64] if isinstance(key, bytes) else os.urandom(32)
 
     def begin(self, model: str) -> Session:
         """A new session of `model`, with a link open on it."""
@@ -95,13 +111,15 @@ class Memory:
         if row is None:
             raise closed("no-session")
         session, owner, born, turns, sound = row
+        kept = _turns(turns)
+        if kept is None or not isinstance(born, float):
+            raise closed("no-session")
         if owner != model:
             raise OtherModelError(*CLOSES["internal-occurred"])
         if session in self._open:
             raise closed("internal")
-        kept = tuple(Turn(*turn) for turn in json.loads(turns))
         self._open.add(session)
-        sound = sound or b""
+        sound = sound if isinstance(sound, bytes) else b""
         self._last[session] = (kept, sound, memory)
         return Session(session, kept, born, sound)
 
@@ -114,7 +132,8 @@ class Memory:
         *last, memory = self._last.get(session, ((), b"", 0))
         if not memory or last != [kept, sound]:
             rows = json.dumps([(turn.role, turn.text, turn.seconds, turn.cut) for turn in kept])
-            memory = self._write("INSERT INTO memories (session, turns) VALUES (?, ?)", session, rows)
+            memory = self._next()
+            self._write("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", memory, session, rows)
             self._last[session] = (kept, sound, memory)
             old = "SELECT id FROM memories WHERE session = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
             self._write(f"DELETE FROM memories WHERE id IN ({old})", session, MEMORIES_PER_SESSION)  # noqa: S608
@@ -139,15 +158,25 @@ class Memory:
 
     def forget(self, handle: str) -> None:
         """Erase the session `handle` leads to, and those whose time is over. `close` overwrites them."""
-        self._db.execute("PRAGMA secure_delete = ON")
+        self._write("PRAGMA secure_delete = ON")
         row = self._db.execute("SELECT session FROM memories WHERE id = ?", (self._named_by(handle),)).fetchone()
         if row is not None:
             self._erase(*row)
         self._purge()
+        if self._file is not None and not self._file.catch_up(FORGETTING_S):
+            self._warn("another program has it locked")
 
     def close(self) -> None:
         """Give the file back."""
+        if self._file is not None:
+            self._file.close(_LEAVING_S)
+            self._file = None
         self._db.close()
+
+    def _next(self) -> int:
+        """The name of a new memory: higher than any before, and not what another process gives out meanwhile."""
+        newest = self._db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0] or 0
+        return ((newest >> 16) + 1 << 16) + int.from_bytes(os.urandom(2))
 
     def _named_by(self, handle: str) -> int:
         """The memory that `handle` names; 0, which no memory has, when it is not one of ours."""
@@ -176,45 +205,41 @@ class Memory:
         self._write("DELETE FROM sounds WHERE session = ?", session)
         self._write("DELETE FROM sessions WHERE id = ?", session)
 
-    def _write(self, sql: str, *parameters: str | float | bytes) -> int:
-        """Execute `sql`; returns the id of the row inserted. A file that fails is left for RAM."""
+    def _write(self, sql: str, *parameters: str | float | bytes) -> None:
+        """Execute `sql`, here and in the file. A file that fails is done without."""
+        self._db.execute(sql, parameters)
+        if self._file is None:
+            return
         try:
-            with self._db:
-                return self._db.execute(sql, parameters).lastrowid or 0
+            self._file.write(sql, *parameters, patience_s=0.0 if self._file.behind_s else _WRITING_S)
         except sqlite3.Error as error:
             self._warn(error)
-        file, self._db = self._db, sqlite3.connect(":memory:")
-        file.backup(self._db)
-        file.close()
-        with self._db:
-            return self._db.execute(sql, parameters).lastrowid or 0
+            self._file.close()
+            self._file = None
 
-    def _file(self, path: Path) -> tuple[sqlite3.Connection, bytes]:
-        db = None
+    def _load(self, path: Path) -> None:
+        """Take what the file has."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            db = sqlite3.connect(path, timeout=0.5)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; a power cut may cost seconds
-            return db, self._prepared(db)
+            self._file = Database(path, _TABLES, patience_s=_OPENING_S)
+            self._file.read("SELECT 1", patience_s=_OPENING_S)
+            self._file.copy(self._db)
         except (OSError, sqlite3.Error) as error:
-            if db:
-                db.close()
             self._warn(error)
-            return self._ram()
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
-    def _ram(self) -> tuple[sqlite3.Connection, bytes]:
-        db = sqlite3.connect(":memory:")
-        return db, self._prepared(db)
-
-    def _prepared(self, db: sqlite3.Connection) -> bytes:
-        """Make the tables of `db` unless they are there. Returns the key that its handles are proved with."""
-        db.executescript(_TABLES)
-        with db:
-            db.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (os.urandom(32),))
-        return bytes(db.execute("SELECT key FROM secret").fetchone()[0])
-
-    def _warn(self, error: Exception) -> None:
+    def _warn(self, error: Exception | str) -> None:
         self.warning = f"the offline session cannot be kept on disk ({error}); it lasts as long as this run"
         log.warning("%s", self.warning)
+
+
+def _turns(written: object) -> tuple[Turn, ...] | None:
+    """What a memory holds; None where that cannot be read."""
+    try:
+        turns = tuple(Turn(*turn) for turn in json.loads(written)) if isinstance(written, str) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if turns is None or any(type(getattr(t, name)) not in kinds for t in turns for name, kinds in _KINDS.items()):
+        return None
+    return turns

@@ -26,6 +26,7 @@ from websockets.http11 import Request, Response
 
 from livechat import leaving
 from livechat.errors import UsageError, reason
+from livechat.installed import speech_models
 from livechat.process import Outlet
 
 from . import model, tls
@@ -321,6 +322,6 @@ def _say(server: Server, agent: Agent, lacking: str, ca: Path | None) -> None:
     if ca:
         lines.append(f"  export SSL_CERT_FILE={ca}")
     if lacking:
-        lines.append(f"Note: {lacking}")
+        lines.append(f"Note: {lacking}. Hint: {speech_models()}")
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()

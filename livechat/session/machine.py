@@ -17,7 +17,7 @@ Rules
     output resets the count of failures.
  6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
     A handle that is refused, or that fails twice, is dropped with those its links handed out since;
-    nothing is retried for ever.
+    nothing is retried for ever. A handle from elsewhere, without a transcript here, has no lower rung.
  7. A question without an answer in time has a deaf session, whatever the link says: the link is left for
     another, the next time the session too, and then it is left at that. Of a model that may choose silence, a
     session that is well (`_well`) is never given up: such a question is asked once more, on the same session,
@@ -85,9 +85,9 @@ HANDLE_STRIKES = 2  # short-lived links on one session before its handles count 
 QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
 DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
 DEADLY = 4  # links in a row that died young after they were given old speech: once more without it
-DOUBTS = (
-    4  # refusals in a row that may be of the handle, of what was sent again, or of the moment: then it is the setup
-)
+# Refusals in a row that may be of the handle, of what was sent again, or of the moment: then it is the setup.
+DOUBTS = 4
+_ONLY = "no conversation of this handle is kept here; `livechat talk` begins another"
 FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
 
@@ -122,6 +122,7 @@ class Machine:
         self._silent = silent
         self._link = 0
         self._handles: list[Resumption] = []  # newest first, at most two
+        self._only_resume = False  # until a link was open: a new session is not what was asked for
         self._dialled: Resumption | None = None
         self._transparent = False  # this link was dialled to go on where the last one was
         self._stepped_down = False  # the newest handle was dropped and none has come since
@@ -190,6 +191,7 @@ class Machine:
     def _begin(self, event: Begin, now: float) -> list[Action]:
         self._handles = list(event.handles)[:2]
         self._turns = event.turns
+        self._only_resume = event.only_resume
         return self._dial(now)
 
     def _dial(self, now: float) -> list[Action]:
@@ -197,6 +199,8 @@ class Machine:
         while self._handles and (expires := self._handles[0].expires) is not None and expires < now:
             self._drop_handles(1)
             actions.append(Show(Warned("the session's handle has expired", self._next_rung())))
+        if self._nothing_to_resume():
+            return [*actions, *self._finish(LostError("there is nothing to resume: the handle has expired", _ONLY))]
         self._link += 1
         self._dialled = self._handles[0] if self._handles else None
         self._gave_old = self._proved = False
@@ -307,6 +311,8 @@ class Machine:
         dead = bool(self._handles) and (verdict.kind is Kind.FRESH or self._strikes >= HANDLE_STRIKES)
         if dead:
             self._drop_handles(self._of_dead_session())
+            if self._nothing_to_resume():
+                return [*actions, *self._finish(LostError(f"there is nothing to resume: {verdict.why}", _ONLY))]
             actions.append(Show(Warned(verdict.why, self._next_rung())))
         if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
@@ -327,6 +333,10 @@ class Machine:
         self.state = State.WAITING
         self._retry_at = now + delay
         return [Show(LinkState(self._link, "waiting", why=why, retry_in_s=round(delay, 1)))]
+
+    def _nothing_to_resume(self) -> bool:
+        """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
+        return self._only_resume and not self._handles and not self._ever_open
 
     def _of_dead_session(self) -> int:
         """How many of the handles are no better than what was dialled: itself, and all that came since."""

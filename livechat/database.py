@@ -1,0 +1,190 @@
+"""I/O. A SQLite file that other programs use too: what they keep from being written waits in order, and is not lost.
+
+Nothing here waits longer than it is told to: a conversation's sound goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from livechat.errors import reason as refusal
+
+# Main result codes of SQLite (sqlite.org/rescode.html), in the low byte of an error's code.
+_ERROR, _LOCKED, _READ_ONLY, _DAMAGED, _FULL = {1}, {5, 6}, {3, 8, 14, 23}, {11, 26}, {13}
+# What WAL meets on a network drive: it cannot make, map or lock its index. The last four are IOERR_SHM… in full.
+_NO_SHARED_MEMORY = {8, 14, 15, 4618, 4874, 5130, 5386}
+
+
+class NewerError(sqlite3.DatabaseError):
+    """The file belongs to a later livechat."""
+
+
+class Database:
+    """One file, or memory for `path` None. Statements are on disk one by one, before the next word is spoken."""
+
+    def __init__(self, path: Path | None, schema: str, *, patience_s: float) -> None:
+        """`schema` makes the tables where they are not there. A file that another program has locked for longer
+        than `patience_s` is opened later.
+
+        Raises OSError or sqlite3.Error where the file cannot be used at all.
+        """
+        self.path = path
+        self._schema = schema
+        self._waiting: list[tuple[str, tuple[object, ...]]] = []
+        self._since = 0.0  # when the oldest of them was to be written
+        self._journal = "WAL"
+        self._ready = False
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
+            with suppress(OSError):  # a file system without modes
+                path.chmod(0o600)  # it may come from a backup
+        self._db = self._connect()
+        try:
+            self._run(patience_s)
+        except sqlite3.Error as error:
+            if not locked(error):
+                self._db.close()
+                raise
+
+    def write(self, sql: str, *values: object, patience_s: float) -> bool:
+        """Execute it after all that waits, or let it wait too; whether it was written.
+
+        Raises sqlite3.Error for anything but a lock.
+        """
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((sql, values))
+        return self.catch_up(patience_s)
+
+    def catch_up(self, patience_s: float = 0.0) -> bool:
+        """Write what waits; whether nothing does now. Raises as `write`."""
+        try:
+            while self._waiting:
+                self._run(patience_s, *self._waiting[0])
+                del self._waiting[0]
+        except sqlite3.Error as error:
+            if not locked(error):
+                raise
+        return not self._waiting
+
+    @property
+    def behind_s(self) -> float:
+        """For how long the oldest that waits has waited, in seconds; 0 if nothing does."""
+        return time.monotonic() - self._since if self._waiting else 0.0
+
+    def read(self, sql: str, *values: object, patience_s: float) -> list[tuple[Any, ...]]:
+        """The rows, of what waits too unless the file is still locked. Raises sqlite3.Error, also for a lock."""
+        self.catch_up()
+        return self._run(patience_s, sql, values)
+
+    def copy(self, into: sqlite3.Connection) -> None:
+        """All of it, as it is now. Raises sqlite3.Error, also for a lock."""
+        self._db.backup(into)
+
+    def close(self, patience_s: float = 0.0) -> bool:
+        """Write what waits and give the file back; whether nothing was left. Raises nothing."""
+        written = False
+        with suppress(sqlite3.Error):
+            written = self.catch_up(patience_s)
+        self._waiting.clear()
+        self._db.close()
+        return written
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path or ":memory:", isolation_level=None, timeout=0.0)
+        db.text_factory = decoded
+        return db
+
+    def _run(self, patience_s: float, sql: str = "", values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Execute, once the tables are there; in another way where the file system lacks what WAL needs."""
+        try:
+            return self._try(patience_s, sql, values)
+        except sqlite3.Error as error:
+            if self.path is None or not {_code(error), _extended(error)} & _NO_SHARED_MEMORY:
+                raise
+            first = error
+        self._db.close()
+        self._db, self._journal, self._ready = self._connect(), "DELETE", False
+        try:
+            return self._try(patience_s, sql, values)
+        except sqlite3.Error as error:
+            raise error if locked(error) else first from None  # the first says what is wrong
+
+    def _try(self, patience_s: float, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        if not self._ready:
+            self._set_journal()
+        self._db.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
+        if not self._ready:
+            self._prepare()
+        with closing(self._db.execute(sql, values)) as cursor:
+            return cursor.fetchall()
+
+    def _set_journal(self) -> None:
+        if self._journal != "WAL":
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # opens a file in WAL mode without shared memory
+        try:
+            (journal,) = self._db.execute(f"PRAGMA journal_mode = {self._journal}").fetchone()
+            if journal == "wal":
+                self._db.execute("BEGIN IMMEDIATE")  # whether it works shows only where something is to be written
+                self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if not locked(error):  # somebody uses it in another mode: then that one is good for us too
+                raise
+        self._db.execute("PRAGMA locking_mode = NORMAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # survives a killed process; a power cut may cost seconds
+        self._db.execute("PRAGMA foreign_keys = ON")
+
+    def _prepare(self) -> None:
+        # This use of the file is also what gives the exclusive lock back.
+        if self._db.execute("PRAGMA user_version").fetchone()[0] > 0:
+            raise NewerError("it is of a newer livechat")
+        self._db.executescript(self._schema)
+        self._ready = True
+
+
+def locked(error: Exception) -> bool:
+    """Whether another program has the file, and may give it back."""
+    return _code(error) in _LOCKED
+
+
+def remedy(error: Exception, path: Path | None) -> str:
+    """What to do about a database that cannot be used, by its true cause."""
+    elsewhere = "set LIVECHAT_STATE to a folder that can be written to"
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return f"free some disk space, or {elsewhere}" if full else elsewhere
+    code = _code(error)
+    if isinstance(error, NewerError) or code in _ERROR:
+        return f"update livechat, or {elsewhere}: it was written by a newer one"
+    if code in _LOCKED:
+        return "end the program that has it open, such as a backup or a database browser, and try again"
+    if code in _READ_ONLY:
+        return f"make {path} one that can be written to, or {elsewhere}"
+    if code in _DAMAGED:
+        return f"move {path} away, and a new one is begun; or {elsewhere}"
+    return f"free some disk space, or {elsewhere}" if code in _FULL else f"look at the drive, or {elsewhere}"
+
+
+def reason(error: Exception) -> str:
+    """The cause in the system's or SQLite's words."""
+    return refusal(error) if isinstance(error, OSError | ValueError) else str(error)
+
+
+def _code(error: Exception) -> int:
+    return _extended(error) & 0xFF
+
+
+def _extended(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0))  # what Python's own module raises has none
+
+
+def decoded(text: bytes) -> str:
+    """A text as SQLite has it; a damaged one too."""
+    return text.decode(errors="replace")
