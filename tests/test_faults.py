@@ -162,7 +162,9 @@ def test_nobody_notices_with_an_older_model(plan: str, tmp_path: Path) -> None:
     assert ended.sounding == whole_answers(2.0, 3)
 
 
-@pytest.mark.parametrize("plan", ["", *MODEST, "status:root", "status:alone", "status:no-idle", "status:stuck"])
+@pytest.mark.parametrize(
+    "plan", ["", *MODEST, "status:root", "status:alone", "status:no-idle", "status:stuck", "think:20s"]
+)
 def test_nobody_notices_with_a_model_of_several_utterances(plan: str, tmp_path: Path) -> None:
     """An interaction is one turn, and the next line waits for its end: however the server says that it is over."""
     ended = call(tmp_path, plan, typed=tuple((0, line) for line in LINES), model="gemini-3.8-live-extended-thinking")

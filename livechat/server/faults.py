@@ -93,6 +93,7 @@ KINDS: dict[str, Form] = {
     "reason": Form("may", "REASON[,N]"),
     "empty-turn": Form("may", "[N]"),
     "text-answer": Form("may", "[N]"),
+    "think": Form("may", "DELAY"),
     # frames (F7)
     "bundle": Form("may"),
     "noise": Form("may"),

@@ -314,7 +314,8 @@ class Link:
             if self._terms.family.utterances:
                 await self._utter(agent.say(FIRST_WORDS), written)
                 self._do(live.said_all(self._loop.time(), more=True))
-                await asyncio.sleep(live.unplayed(self._loop.time()) + THINK_S)
+                slow = self._manners.get("think")
+                await asyncio.sleep(live.unplayed(self._loop.time()) + (slow.value if slow else THINK_S))
             await self._utter(agent.reply(question), written)
             self._do(live.said_all(self._loop.time()))
         except Exception:  # noqa: BLE001 - see _failed
