@@ -343,7 +343,9 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Forgo:
-    """No answer will come to what was asked: it is not asked again."""
+    """No answer will come to what was asked: it is not asked again. `heard`: the model chose to give none."""
+
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

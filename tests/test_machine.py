@@ -295,13 +295,12 @@ def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at
     assert line.at(State.MOVING)  # an answer has made it trusted again
 
 
-def silent(*, handles: bool = True) -> Line:
-    """A live line to a model that may choose silence; `handles`: it has given one."""
+def silent() -> Line:
+    """A live line to a model that may choose silence."""
     line = Line(silent=True)
     line.begin()
     line.open()
-    if handles:
-        line.feed(HandleIn(1, "h", 0))
+    line.feed(HandleIn(1, "h", 0))
     return line
 
 
@@ -313,7 +312,7 @@ def test_a_heard_question_without_an_answer_is_the_silence_of_a_model_that_may_c
         line.feed(HandleIn(1, "h", 0), 0.5)
     line.tick()
     assert line.at(State.LIVE)
-    assert kinds(line.actions, Forgo) == [Forgo()]
+    assert kinds(line.actions, Forgo) == [Forgo(heard=True)]
 
 
 def test_a_model_that_may_choose_silence_is_asked_once_more_and_keeps_its_session() -> None:
@@ -331,9 +330,9 @@ def test_a_model_that_may_choose_silence_is_asked_once_more_and_keeps_its_sessio
     assert kinds(line.actions, Forgo) == [Forgo()]
 
 
-@pytest.mark.parametrize("evidence", ["nothing is resumable", "no handle", "the handles stopped"])
+@pytest.mark.parametrize("evidence", ["nothing is resumable", "the handles stopped"])
 def test_what_speaks_against_the_session_is_no_silence(evidence: str) -> None:
-    line = silent(handles=evidence != "no handle")
+    line = silent()
     if evidence == "the handles stopped":
         line.feed(HandleIn(1, "h", 0), 1.0)
     spoken(line)

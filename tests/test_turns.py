@@ -170,12 +170,26 @@ def test_idle_that_never_comes_ends_the_question_all_the_same(status: Any, wait:
     assert table.told == [Replying, Replied, TurnOver]
 
 
-def test_a_server_that_works_and_goes_quiet_is_stuck() -> None:
+@pytest.mark.parametrize("handles", [True, False])
+def test_a_server_that_works_and_goes_quiet_is_stuck_if_it_used_to_say_more(handles: bool) -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    if handles:
+        table.turns.handle(resumable=True)
+        table.turns.handle(resumable=False)
+    table.hear(Said(1, "Let me check."), TurnOver(1, "working"))
+    table.now += IDLE_S + 0.1
+    assert table.turns.overdue() == (Stuck(1) if handles else TurnOver(1, "idle"))
+
+
+def test_a_server_that_says_that_it_is_at_work_may_take_its_time() -> None:
     table = Table(interactions=True)
     table.types("what is it")
     table.hear(Said(1, "Let me check."), TurnOver(1, "working"))
-    table.now += IDLE_S + 0.1
-    assert table.turns.overdue() == Stuck(1)
+    for _ in range(10):
+        table.now += IDLE_S / 2
+        table.turns.handle(resumable=False)
+        assert table.turns.overdue() is None
 
 
 def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished() -> None:
@@ -308,6 +322,15 @@ def test_what_a_quiet_microphone_says_is_never_taken_for_a_repeat() -> None:
     table.hear(Heard(1, "no."), Said(1, "Good."), Replied(1), TurnOver(1))
     assert [user.text for user in table.of(UserText) if user.final] == ["I see, no.", "I see, no.", "no."]
     assert table.answers == ["Good."] * 3
+
+
+def test_words_that_were_shown_are_kept_though_the_link_is_lost_and_something_typed() -> None:
+    table = Table()
+    table.hear(Heard(1, "I see, no."), Said(1, "Go"))
+    table.turns.lost()
+    table.turns.begin()
+    table.types("bye")
+    assert table.kept.turns[0] == ("bye\nI see, no.", "")
 
 
 @pytest.mark.parametrize("noticed", [(), (Noticed(1),)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from livechat.events import Interaction as Word
 
-IDLE_S = 30.0  # after IN_PROGRESS, with nothing more of the answer: IDLE was left out
+IDLE_S = 60.0  # after IN_PROGRESS, with nothing more of the answer, and no sign of work: IDLE was left out
 GRACE_S = 1.0  # after a turnComplete without a status: the status may come in a message of its own
 
 
@@ -46,6 +46,11 @@ class Interaction:
             return True
         self._ends_at = now + (IDLE_S if self.working else GRACE_S)
         return False
+
+    def still(self, now: float) -> None:
+        """A sign that the server is at work, though it says nothing of the answer."""
+        if self.working and self._ends_at is not None:
+            self._ends_at = now + IDLE_S
 
     def more(self) -> None:
         """Something of the answer came."""

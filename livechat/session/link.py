@@ -358,6 +358,7 @@ def _client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         "ping_timeout": None,
         "close_timeout": CLOSE_S,
         "max_size": MAX_MESSAGE,
+        "max_queue": None,  # all that has come is read at once: it is lost if a server that left is sent anything
     }
     if context := trust.context(ca_pem, settings.ca_file):
         args["ssl"] = args["verify"] = unused["verify"] = context

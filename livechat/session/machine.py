@@ -448,10 +448,14 @@ class Machine:
         """Rule 7."""
         self._deaf_at = None
         self._deaf += 1
-        well = self._well(now)
-        if self._deaf > DEAF_LINKS or (well and (self._noticed or self._deaf == DEAF_LINKS)):
+        chosen = self._noticed and self._well(now)
+        twice = self._deaf == DEAF_LINKS and self._handle_at is not None and self._well(now)
+        if self._deaf > DEAF_LINKS or chosen or twice:
             self._question = False
-            return [Show(Warned("there is no answer to this", "say it again, or in other words")), Forgo()]
+            return [
+                Show(Warned("there is no answer to this", "say it again, or in other words")),
+                Forgo(heard=chosen),
+            ]
         if self._deaf == DEAF_LINKS and self._handles:
             self._drop_handles(self._of_dead_session())
         return self._leave_behind("the server heard a question and did not answer", now)
@@ -459,9 +463,10 @@ class Machine:
     def _well(self, now: float) -> bool:
         """Nothing but the missing answer speaks against this session, and the model may choose to give none.
 
-        A poisoned session never ends the answer that it never gives: no handle comes. A dead link gives none either.
+        A poisoned session never ends the answer that it never gives: it says that there is no handle just now. A dead
+        link says nothing more.
         """
-        return self._silent and self._handle_at is not None and self._resumable and not self._pulse.stopped(now)
+        return self._silent and self._resumable and not self._pulse.stopped(now)
 
     def _leave_behind(self, why: str, now: float) -> list[Action]:
         """This link is no good, though it is open."""

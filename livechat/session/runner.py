@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Literal, Protocol
@@ -60,6 +61,8 @@ from livechat.session.turns import Content as Told
 from livechat.session.turns import Ledger, Resampler, Turns
 
 METER_S = 0.1  # levels on the screen: ten a second
+STOPPED_S = 1.0  # without a meter: this process was stopped, or the computer slept
+CATCH_UP_S = 0.3  # then what came meanwhile lies in the socket: it is read before anything is sent or decided
 AWAY_S = 5.0  # a meter that comes so late, or a wall clock so far ahead of ours: the computer slept
 LAST_ANSWER_S = 35.0  # after the input's end: how long a question may stay without an answer (machine, rule 7)
 LAST_LINK_S = 300.0  # after the input's end: how long there may be no link for what was said last
@@ -164,6 +167,7 @@ class Runner:
         self._flowing = False
         self._dropped_before = 0  # before the handover going on
         self._leave_when_heard = False
+        self._metered_at = math.inf  # when the levels were shown last
         self._wake = asyncio.Event()
         self._error: LivechatError | None = None
         self._lost: LivechatError | None = None  # what ended it here, and not in the machine
@@ -217,7 +221,8 @@ class Runner:
             async with asyncio.timeout_at(deadline):
                 return await self._inbox.get()
         except TimeoutError:
-            return Tick()
+            await self._catch_up()
+            return Tick() if self._inbox.empty() else self._inbox.get_nowait()
 
     # ---------------------------------------------------------------------------------- machine's actions
 
@@ -242,8 +247,8 @@ class Runner:
             case Flow():
                 self._flow = action
                 self._wake.set()
-            case Forgo():
-                self.turns.forgo()
+            case Forgo(heard):
+                self.turns.forgo(heard=heard)
             case Keep(resumption):
                 self._ledger.keep(resumption)
                 self._show(HandleState(digest(resumption.handle), resumable=True, expires_in_s=self._ttl))
@@ -405,6 +410,7 @@ class Runner:
             self._wake.clear()
             if self._flow is not None:
                 await self._start(self._flow)
+            await self._catch_up()
             while self._flowing and self._link is not None and (item := self.outbox.next()) is not None:
                 if item.audio:
                     await self._link.send_audio(item.audio)
@@ -440,14 +446,31 @@ class Runner:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
+    async def _catch_up(self) -> None:
+        """After a stop, let the link read first: sending to a server that has left throws away what it sent."""
+        if self._now() - self._metered_at > METER_S + STOPPED_S:
+            await asyncio.sleep(CATCH_UP_S)
+
+    def _stopped(self, since: float, seconds: float) -> None:
+        """Nobody waited for an answer meanwhile: what is counted from before the stop is counted anew."""
+        if self._ended_at is not None and self._ended_at <= since:
+            self._ended_at += seconds
+        if self._flowing_at <= since:
+            self._flowing_at += seconds
+
     async def _meter(self) -> None:
         """Levels and who speaks, ten times a second; and whether all is said."""
         spoke = Speaking(person=False, model=False)
+        self._metered_at = self._now()
         at, day = self._now(), self._wall()
         while True:
             await asyncio.sleep(METER_S)
             passed, passed_outside = self._now() - at, self._wall() - day
             at, day = at + passed, day + passed_outside
+            await self._catch_up()
+            if passed > METER_S + STOPPED_S:
+                self._stopped(at - passed, passed)
+            self._metered_at = self._now()
             if max(passed, passed_outside) > METER_S + AWAY_S:
                 self._inbox.put_nowait(Slept(max(0.0, passed_outside - passed)))
             speaking = Speaking(self.turns.speaking, self._sink.pending_ms() > 0)

@@ -40,6 +40,11 @@ class Transcript:
         """What was heard of the question so far."""
         return self._heard.strip()
 
+    @property
+    def pending(self) -> str:
+        """All that waits for an answer, in the words that are known of it."""
+        return "\n".join(part for part in (*self._typed, self.heard_text or self._known) if part)
+
     def heard(self, piece: str, *, ahead: bool = False) -> bool:
         """A piece of what the person said, `ahead` of the next question. False where it echoes what was typed."""
         if piece.strip() in self._echo:

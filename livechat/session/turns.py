@@ -124,7 +124,8 @@ class Turns:
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
-        self._pulse = Pulse()  # of the link
+        self._alive_at = 0.0  # when a link last said anything
+        self._pulse = Pulse()  # of its handles, and of word that there is none
         self._piece_at = 0.0  # when the last of an answer came
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._final_to = 0  # so many characters of the answer going on have been shown as final
@@ -158,7 +159,7 @@ class Turns:
             return Stuck(self._link()) if dead else over
         if self.incomplete and at > self._piece_at + STUCK_S:
             # A link that says other things has said all of its answer; some servers never say so (C2).
-            return over if self._pulse.last > self._piece_at + STUCK_S / 2 else Stuck(self._link())
+            return over if self._alive_at > self._piece_at + STUCK_S / 2 else Stuck(self._link())
         return None
 
     # ---------------------------------------------------------------------------------- what the person does
@@ -226,8 +227,10 @@ class Turns:
         self._transcript.lost()
         self._end_interaction()
 
-    def forgo(self) -> None:
-        """No answer will come to what was asked."""
+    def forgo(self, *, heard: bool = False) -> None:
+        """No answer will come to what was asked. `heard`: it was heard as it is shown."""
+        if heard:
+            self._show_question()
         self._outbox.answered(self._outbox.sent_mark())
         if self._transcript.user:
             self._transcript.close()
@@ -238,13 +241,16 @@ class Turns:
 
     def handle(self, *, resumable: bool) -> None:
         """A resumption update came; a `resumable` one while nothing is being generated (2.2)."""
+        self._pulse.beat(self._now())
+        if not resumable:
+            self._interaction.still(self._now())
         heard = self._noticed and self._mark is None and not self.speaking and bool(self._transcript.heard_text)
         late = self._asked_at is not None and self._now() - self._asked_at > PASSED_S
         self._passed_over = self._silent and resumable and heard and late
 
     def alive(self) -> None:
         """The link said something, whatever it was."""
-        self._pulse.beat(self._now())
+        self._alive_at = self._now()
 
     # ---------------------------------------------------------------------------------- what the link says
 
@@ -406,9 +412,8 @@ class Turns:
     def _silence(self) -> None:
         """The question is over without an answer, by the server's own word."""
         self._mark = None
-        self._show_question()
         self._feed(Replying(self._link()))
-        self.forgo()
+        self.forgo(heard=True)
         self._feed(TurnOver(self._link()))
         self._end_interaction()
 
@@ -547,7 +552,8 @@ class Turns:
             self._transcript.shown()
 
     def _record(self) -> None:
-        self._ledger.turn(len(self._transcript.turns), self._transcript.question, self._transcript.model.strip())
+        question = self._transcript.pending if self._mark is None else self._transcript.question
+        self._ledger.turn(len(self._transcript.turns), question, self._transcript.model.strip())
 
     def _check_free(self) -> None:
         """Let who waits go on if no question is open."""
