@@ -293,6 +293,16 @@ def test_the_turn_complete_of_an_answer_that_was_cut_is_no_silence_of_the_next()
     assert table.answers == ["First", "Second"]
 
 
+def test_what_was_on_its_way_when_a_whole_answer_was_cut_into_is_no_other_answer() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First."), Replied(1), CutIn(1), Said(1, "First."), TurnOver(1))
+    assert len(table.of(Turn)) == 1
+    table.types("two")
+    table.hear(Said(1, "Second."))
+    assert table.told.count(Replying) == 2
+
+
 def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table = Table()
     table.types("one")
