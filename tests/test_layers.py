@@ -63,9 +63,11 @@ PURE: dict[str, set[str]] = {
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/gate.py": set(),
     "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
+    "session/awaited.py": set(),
     "session/barge_in.py": set(),
     "session/dialect.py": set(),
     "session/interaction.py": set(),
+    "session/ladder.py": set(),
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/pulse.py": set(),

@@ -53,16 +53,15 @@ from livechat.events import (
     Warned,
 )
 from livechat.models import ROTATE_AFTER_S
+from livechat.session.awaited import ANSWER_S, QUESTION_S
+from livechat.session.ladder import HANDLE_STRIKES
 from livechat.session.machine import (
-    ANSWER_S,
     BACKOFF_S,
     CLOSE_LIMIT_S,
     DOUBTS,
     FIRST_TRIES,
-    HANDLE_STRIKES,
     LAST_HANDLE_S,
     LAST_MOMENT_S,
-    QUESTION_S,
     TABLE,
     Machine,
     State,
