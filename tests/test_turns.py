@@ -158,6 +158,16 @@ def test_a_lost_link_leaves_the_question_of_an_unfinished_interaction_open() -> 
     assert table.sent() == ["what is it"]
 
 
+def test_a_link_that_is_lost_in_the_moment_after_a_turn_without_a_status_takes_no_answer_with_it() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == []
+    assert table.kept.turns == {0: ("what is it", "It is ten.")}
+
+
 @pytest.mark.parametrize(("status", "wait"), [("", GRACE_S), ("working", IDLE_S)])
 def test_idle_that_never_comes_ends_the_question_all_the_same(status: Any, wait: float) -> None:
     table = Table(interactions=True)
@@ -227,6 +237,19 @@ def test_work_on_the_next_question_takes_no_answer_back() -> None:
     assert [model for _, model in table.kept.turns.values()] == ["First.", "Second."]
     assert len(table.of(Turn)) == 2
     assert Reopened not in table.told
+
+
+def test_the_person_who_speaks_before_a_silenced_server_has_finished_hears_no_more_of_it() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"))
+    table.turns.person(speaking=True, late_ms=0)
+    table.hear(Said(1, "One."), after=4.0)
+    assert len(table.of(Turn)) == 1
+    table.hear(CutIn(1), TurnOver(1, "idle"), Heard(1, "two"), Said(1, "Two."))
+    assert table.told.count(Replying) == 2
 
 
 # -------------------------------------------------------------------------------------------------- silence

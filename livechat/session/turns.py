@@ -39,7 +39,7 @@ from livechat.events import (
     Written,
 )
 from livechat.session.barge_in import BargeIn
-from livechat.session.interaction import Interaction
+from livechat.session.interaction import IDLE_S, Interaction
 from livechat.session.outbox import Mark, Outbox
 from livechat.session.pulse import Pulse
 from livechat.session.reasons import ASK_AGAIN, explained
@@ -170,7 +170,9 @@ class Turns:
         self._unasked = False
         if speaking:
             self._ask_anew()
-            self._late_until = min(self._late_until, self._now() + LATE_S)
+            # The server hears them later than we do, and says more of an answer of several utterances until then.
+            late_s = IDLE_S if self._interaction.announced else LATE_S
+            self._late_until = min(self._late_until, self._now() + late_s)
         else:
             self._asked_at = self._now() - late_ms / 1000
         self._check_free()
@@ -213,6 +215,8 @@ class Turns:
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
+        if self._interaction.paused and not self._interaction.working:
+            self._complete()  # its turn was complete, and nothing says that there was more to come
         if self.incomplete and self._cuts < CUTS:
             self._cuts += 1
             self._finalise(cut=True)
