@@ -336,6 +336,22 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     assert table.sent() == []
 
 
+def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first() -> None:
+    table = Table()
+    for number in range(80):
+        table.box.add_audio(bytes([number]) * 640, speech=number < 5 or number >= 70)
+    table.sent()
+    for _ in range(30):
+        table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "One."), Said(1, "First"), CutIn(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
+    assert again[-10:] == list(range(70, 80))
+    assert 0 not in again
+
+
 # ------------------------------------------------------------------------------------------ text, and ears
 
 

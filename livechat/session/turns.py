@@ -529,6 +529,8 @@ class Turns:
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
         self._over_due = self.going_on
+        if self._mark is not None:
+            self._mark = self._outbox.first_utterance(self._mark)
         self._turn_over(cut=True)
         if late_s:
             self._late_until = self._now() + late_s
