@@ -5,17 +5,17 @@ Typer with plain help, and everything else imported inside the commands: `livech
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
 from livechat import __version__
-from livechat.errors import INTERRUPTED, LivechatError, UsageError
+from livechat.errors import INTERRUPTED, UsageError
+from livechat.exits import exit_with
 from livechat.process import prepare
 
 if TYPE_CHECKING:
@@ -26,10 +26,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class _Command(TyperCommand):
-    """One that refuses empty values: they are what `"$UNSET"` becomes, and not a wish for the default."""
+    """A command whose function returns the exit code of the program."""
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command. Raises UsageError."""
+    def invoke(self, ctx: Any) -> NoReturn:
+        """Run the command, and end the program.
+
+        Raises UsageError for an empty value: it is what `"$UNSET"` becomes, and not a wish for the default.
+        """
         for parameter in self.params:
             given = ctx.params.get(parameter.name)
             values = given if isinstance(given, list | tuple) else (given,)
@@ -38,12 +41,12 @@ class _Command(TyperCommand):
                 flag = max(parameter.opts, key=len) if parameter.param_type_name == "option" else "the argument"
                 raise UsageError(f"{flag} is empty", "give it a value, or leave it out")
 
-        return super().invoke(ctx)
+        exit_with(partial(super().invoke, ctx))
 
 
 class _Commands(typer.Typer):
     def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
-        """As Typer's, for a command that refuses empty values."""
+        """As Typer's, for functions that return the exit code."""
         return super().command(name, cls=_Command, **more)
 
 
@@ -52,9 +55,6 @@ app = _Commands(
     pretty_exceptions_enable=False,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
-
-# What a disk says that takes no more, and a stream that is open for reading alone.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 # What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
 _ParserError: Any = typer.BadParameter.__base__
@@ -238,9 +238,9 @@ def talk(
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
-) -> None:
+) -> int:
     """Talk: speak and hear the answer, for as long as you like."""
-    _converse(locals())
+    return _converse(locals())
 
 
 @app.command()
@@ -289,10 +289,10 @@ def resume(
     log_file: _LogFile = None,
     faults: _Faults = None,
     trace: _Trace = None,
-) -> None:
+) -> int:
     """Go on with an earlier conversation."""
     flags = locals()
-    _converse(flags, resume=flags.pop("conversation"), resuming=True)
+    return _converse(flags, resume=flags.pop("conversation"), resuming=True)
 
 
 @app.command()
@@ -304,15 +304,12 @@ def devices(
         bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
     ] = False,
     json: _Json = False,
-) -> None:
+) -> int:
     """List microphones and speakers, and show the level of the one in use."""
 
-    def run() -> int:
-        from livechat import devices as sound
+    from livechat import devices as sound
 
-        return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
-
-    _exit(run)
+    return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
 
 
 @app.command()
@@ -342,34 +339,31 @@ def serve(
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
     log_file: _LogFile = None,
-) -> None:
+) -> int:
     """Run the embedded Live API server for other programs."""
 
-    def run() -> int:
-        from pathlib import Path
+    from pathlib import Path
 
-        from livechat import leaving
-        from livechat.server.faults import duration, parse
-        from livechat.server.serve import run_serve
+    from livechat import leaving
+    from livechat.server.faults import duration, parse
+    from livechat.server.serve import run_serve
 
-        _log_to(log_file)
-        if not duration(lifetime):
-            raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
-        return leaving.run(
-            run_serve(
-                port=port,
-                tls=not no_tls,
-                ca_out=Path(ca_out) if ca_out else None,
-                as_model=as_model,
-                lifetime=duration(lifetime),
-                notice=duration(goaway),
-                handle_ttl=duration(handle_ttl),
-                faults=parse(faults),
-                json_lines=json,
-            )
+    _log_to(log_file)
+    if not duration(lifetime):
+        raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
+    return leaving.run(
+        run_serve(
+            port=port,
+            tls=not no_tls,
+            ca_out=Path(ca_out) if ca_out else None,
+            as_model=as_model,
+            lifetime=duration(lifetime),
+            notice=duration(goaway),
+            handle_ttl=duration(handle_ttl),
+            faults=parse(faults),
+            json_lines=json,
         )
-
-    _exit(run)
+    )
 
 
 _sessions = _Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
@@ -382,25 +376,18 @@ def _list(context: typer.Context, json: _Json = False) -> None:
         if json:
             raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
         return
+    from livechat import sessions
 
-    def run() -> int:
-        from livechat import sessions
-
-        return sessions.show_all(as_json=json)
-
-    _exit(run)
+    exit_with(partial(sessions.show_all, as_json=json))
 
 
 @_sessions.command()
-def show(conversation: _Conversation = None, json: _Json = False) -> None:
+def show(conversation: _Conversation = None, json: _Json = False) -> int:
     """Show what was said and when, and how continuous it was."""
 
-    def run() -> int:
-        from livechat import sessions
+    from livechat import sessions
 
-        return sessions.show(conversation, as_json=json)
-
-    _exit(run)
+    return sessions.show(conversation, as_json=json)
 
 
 @_sessions.command()
@@ -411,17 +398,14 @@ def export(
     ] = None,
     output: Annotated[Text, typer.Option("--output", metavar="FILE", help="A new file instead of stdout.")] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-) -> None:
+) -> int:
     """Write what was said as a document."""
 
-    def run() -> int:
-        from livechat import sessions
+    from livechat import sessions
 
-        if json and form not in (None, "json"):
-            raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
-        return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
-
-    _exit(run)
+    if json and form not in (None, "json"):
+        raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
+    return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
 
 
 @_sessions.command()
@@ -435,15 +419,12 @@ def forget(
         Text, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
     ] = None,
     json: _Json = False,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Erase conversations for good."""
 
-    def run() -> int:
-        from livechat import sessions
+    from livechat import sessions
 
-        return sessions.forget(conversations or [], older_than=older_than, as_json=json)
-
-    _exit(run)
+    return sessions.forget(conversations or [], older_than=older_than, as_json=json)
 
 
 _config = _Commands(help="What is set, where that is written, and a way to change it.")
@@ -457,112 +438,42 @@ def _help(context: typer.Context) -> None:
 
 
 @_config.command("show")
-def config_show(profile: _Profile = None) -> None:
+def config_show(profile: _Profile = None) -> int:
     """Print the settings a conversation would have now, and where each comes from."""
 
-    def run() -> int:
-        from livechat import configure
+    from livechat import configure
 
-        return configure.show(profile)
-
-    _exit(run)
+    return configure.show(profile)
 
 
 @_config.command("path")
-def config_path() -> None:
+def config_path() -> int:
     """Print the name of the configuration file."""
 
-    def run() -> int:
-        from livechat import configure
+    from livechat import configure
 
-        return configure.where()
-
-    _exit(run)
+    return configure.where()
 
 
 @_config.command("edit")
-def config_edit() -> None:
+def config_edit() -> int:
     """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
 
-    def run() -> int:
-        from livechat import configure
+    from livechat import configure
 
-        return configure.edit()
-
-    _exit(run)
+    return configure.edit()
 
 
-def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
+def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> int:
     log_file, profile = flags.pop("log_file"), flags.pop("profile")
     given = {name: value for name, value in flags.items() if value is not None and value is not False}
 
-    def run() -> int:
-        from livechat import app as conversation
-        from livechat.config import load
+    from livechat import app as conversation
+    from livechat.config import load
 
-        config = load(os.environ, profile)
-        log = _log_to(log_file or config.values.get("log_file"))
-        return conversation.main(given, config, resume=resume, resuming=resuming, log=log)
-
-    _exit(run)
-
-
-def _exit(run: Any) -> NoReturn:
-    """Run, and turn every end into its exit code and, where it went wrong, one line and a hint."""
-    try:
-        code = run()
-        sys.stdout.flush()
-    except BrokenPipeError:  # `livechat sessions | head -1`
-        _write_no_more()
-        code = 0
-    except LivechatError as error:
-        code = _say(error)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except OSError as error:
-        if error.errno in _FULL:
-            _write_no_more()
-            code = _say(UsageError(f"writing failed: {error.strerror}", "free some space, or write somewhere else"))
-        elif error.filename is not None:  # whatever a path is for, the system may refuse it
-            name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
-            code = _say(UsageError(f"{name} cannot be used: {error.strerror}", "name another file or folder"))
-        else:
-            code = _say_bug(error)
-    except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
-        code = _say_bug(error)
-    leaving = sys.modules.get("livechat.leaving")  # not before a command needs it: it loads asyncio
-    if leaving is not None and leaving.held:
-        leaving.gone(code)
-    raise SystemExit(code)
-
-
-def _say(error: LivechatError) -> int:
-    """Write the error and its hint; returns its exit code."""
-    from livechat.ui.plain import report
-
-    report(error)
-    return error.exit_code
-
-
-def _say_bug(error: Exception) -> int:
-    """Say that there is one; log where, but not its message: that may hold what somebody said."""
-    import logging
-    import traceback
-
-    if not logging.getLogger().handlers:
-        logging.getLogger().addHandler(logging.NullHandler())  # else Python prints it
-    where = "".join(traceback.format_tb(error.__traceback__))
-    logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
-    sys.stderr.write(
-        f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
-    )
-    return 1
-
-
-def _write_no_more() -> None:
-    from livechat.ui.base import write_no_more
-
-    write_no_more(sys.stdout)
+    config = load(os.environ, profile)
+    log = _log_to(log_file or config.values.get("log_file"))
+    return conversation.main(given, config, resume=resume, resuming=resuming, log=log)
 
 
 def _log_to(path: str | None) -> Journal | None:
@@ -613,4 +524,4 @@ def main() -> NoReturn:
         except typer.Abort:
             return INTERRUPTED
 
-    _exit(run)
+    exit_with(run)

@@ -26,6 +26,7 @@ MAY_KNOW = {
     "events.py": ("errors",),
     "paths.py": ("errors",),
     "process.py": ("errors",),
+    "exits.py": ("errors", "ui.base", "ui.plain"),  # it says an error as a conversation would
     "settings.py": ("errors", "models", "paths"),
     "database.py": ("errors",),
     "installed.py": (),
