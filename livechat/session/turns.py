@@ -114,6 +114,7 @@ class Turns:
         self._mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
         self._content = False  # something of an answer came, and not the server's word alone that it is at work
+        self._generated = False  # generationComplete came, and nothing of the answer since
         self._counted = False  # this answer is, though more of it may come
         self._noticed = False  # the server showed that it heard what is asked
         self._passed_over = False  # what is asked was heard, and the server does nothing about it
@@ -287,6 +288,7 @@ class Turns:
                 self._cut_in()
             case Replied():
                 self._sink.finish()
+                self._generated = True
                 if not self._interaction.announced:  # else it may be one utterance of several
                     self._complete()
                     self._late_until = 0.0  # all of what was cut into is here
@@ -381,8 +383,6 @@ class Turns:
             self._sink.finish()
             self._transcript.pause()
         else:
-            if self.incomplete and not self._interaction.announced:
-                self.more_until = self._now() + MORE_S
             self._end()
 
     def _end(self) -> None:
@@ -390,6 +390,8 @@ class Turns:
         if not self._content:
             self._silence()
             return
+        if self.incomplete and not self._generated:
+            self.more_until = self._now() + MORE_S
         self._turn_over()
         self._feed(TurnOver(self._link()))
 
@@ -443,6 +445,7 @@ class Turns:
         if self._now() < self._late_until:
             return False
         self._piece_at = self._now()
+        self._generated = False
         self._interaction.more()
         if self._goes_on():
             if self._mark is None:
