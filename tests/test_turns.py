@@ -326,15 +326,6 @@ def test_what_was_on_its_way_when_a_whole_answer_was_cut_into_is_no_other_answer
     assert table.told.count(Replying) == 2
 
 
-def test_what_follows_the_servers_own_word_on_a_silenced_answer_is_no_other_answer() -> None:
-    table = Table()
-    table.types("one")
-    table.hear(Said(1, "First"))
-    table.turns.interrupt()
-    table.hear(Said(1, " and last."), Replied(1), CutIn(1), Said(1, "last."), TurnOver(1))
-    assert len(table.of(Turn)) == 1
-
-
 def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table = Table()
     table.types("one")

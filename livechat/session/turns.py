@@ -528,8 +528,6 @@ class Turns:
             self._barge_in.confirmed()
         if self._mark is None and unplayed == 0:  # a stray one, with nothing in flight
             self._late_until = min(self._late_until, self._now() + LATE_S)
-            if self._over_due:  # of an answer that was silenced before: more of it may be on its way
-                self._late_until = max(self._late_until, self._now() + AT_ONCE_S)
             return
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
