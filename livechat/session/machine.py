@@ -122,7 +122,7 @@ class Machine:
         self._silent = silent
         self._link = 0
         self._handles: list[Resumption] = []  # newest first, at most two
-        self._only_resume = False  # until a link was open: a new session is not what was asked for
+        self._only_resume = False  # until a link was good: a new session is not what was asked for
         self._dialled: Resumption | None = None
         self._transparent = False  # this link was dialled to go on where the last one was
         self._stepped_down = False  # the newest handle was dropped and none has come since
@@ -336,7 +336,7 @@ class Machine:
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
-        return self._only_resume and not self._handles and not self._ever_open
+        return self._only_resume and not self._handles and not self._ever_good
 
     def _of_dead_session(self) -> int:
         """How many of the handles are no better than what was dialled: itself, and all that came since."""
