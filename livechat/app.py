@@ -106,7 +106,7 @@ async def _main(
     try:
         store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
     except LivechatError as error:
-        if resuming and resume is None:
+        if resuming and (resume is None or not can_be_handle(resume.strip())):  # a handle may do without
             raise UsageError(error.message, error.hint) from None
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)

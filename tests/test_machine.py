@@ -1635,6 +1635,22 @@ def test_a_handle_from_elsewhere_that_is_refused_ends_it(ends: list[Ended]) -> N
     assert kinds(line.actions, Warned) == []
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [[Ended(1, "close", 1008, NOT_FOUND)], [Ended(1, "close", 1007, "Request contains an invalid argument.")],
+     [Ended(1, "close", 1011, "Internal error occurred."), Ended(2, "close", 1011, "Internal error occurred.")]],
+)  # fmt: skip
+def test_a_handle_from_elsewhere_that_is_refused_after_setup_ends_it_too(ends: list[Ended]) -> None:
+    """As a handle of another model is (docs/wire.md 2.6): that a link was open proves nothing."""
+    line = stranger()
+    for end in ends:
+        assert line.dialled == "h"
+        line.open()
+        line.feed(end, 0.1)
+    assert isinstance(line.finish.error, LostError)
+    assert line.finish.error.message.startswith("there is nothing to resume: ")
+
+
 def test_a_handle_from_elsewhere_is_dialled_again_after_a_network_fault() -> None:
     line = stranger()
     for how in ("network", "dns", "timeout"):

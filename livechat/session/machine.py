@@ -118,7 +118,7 @@ class Machine:
         self._awaited = Awaited(answer_s=answer_s, silent=silent)
         self._ladder = Ladder(ttl)
         self._link = 0
-        self._only_resume = False  # until a link was open: a new session is not what was asked for
+        self._only_resume = False  # until a link was good: a new session is not what was asked for
         self._transparent = False  # this link was dialled to go on where the last one was
         self._opened_at = 0.0
         self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
@@ -308,7 +308,7 @@ class Machine:
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
-        return self._only_resume and not self._ladder and not self._ever_open
+        return self._only_resume and not self._ladder and not self._ever_good
 
     def _delay(self, *, slow: bool) -> float:
         """Full jitter on the upper half: it spreads callers and keeps the order of magnitude promised."""
@@ -541,7 +541,7 @@ TABLE: dict[tuple[State, type], Row] = {
     (_S.LIVE, Leave): Row(_M._leave, {_S.LEAVING}),
     (_S.LIVE, Tick): Row(_M._tick_live, {_S.LIVE, _S.MOVING}),
     # it is being closed for the next: its last words still count, its state no longer matters
-    (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING}),
+    (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING, _S.OVER}),
     (_S.MOVING, HandleIn): Row(_M._handle_in, {_S.MOVING}),
     (_S.MOVING, GoAway): Row(_M._ignore, {_S.MOVING}),
     (_S.MOVING, Person): Row(_M._person, {_S.MOVING}),
@@ -554,7 +554,7 @@ TABLE: dict[tuple[State, type], Row] = {
     (_S.MOVING, Stuck): Row(_M._ignore, {_S.MOVING}),
     (_S.MOVING, Slept): Row(_M._slept, {_S.MOVING}),
     (_S.MOVING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
-    (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING}),
+    (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING, _S.OVER}),
     # no link; the next dial comes by itself
     (_S.WAITING, Tick): Row(_M._redial, {_S.DIALING, _S.OVER}),
     (_S.WAITING, Person): Row(_M._person, {_S.WAITING}),
@@ -562,8 +562,8 @@ TABLE: dict[tuple[State, type], Row] = {
     (_S.WAITING, Slept): Row(_M._slept, {_S.DIALING, _S.OVER}),
     (_S.WAITING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
     # no link, and none is needed yet
-    (_S.RESTING, Person): Row(_M._person, {_S.DIALING}),
-    (_S.RESTING, Asked): Row(_M._asked, {_S.DIALING}),
+    (_S.RESTING, Person): Row(_M._person, {_S.DIALING, _S.OVER}),
+    (_S.RESTING, Asked): Row(_M._asked, {_S.DIALING, _S.OVER}),
     (_S.RESTING, Slept): Row(_M._slept, {_S.RESTING}),
     (_S.RESTING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
     (_S.RESTING, Tick): Row(_M._ignore, {_S.RESTING}),

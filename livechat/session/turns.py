@@ -282,7 +282,7 @@ class Turns:
                 self._notice()
             case Thought(_, text):
                 self._notice()
-                if self._now() >= self._late_until:
+                if text and self._now() >= self._late_until:
                     self._show(ThoughtText(text))
             case CutIn():
                 self._cut_in()
