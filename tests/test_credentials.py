@@ -31,11 +31,15 @@ PAGE = "<!DOCTYPE html><title>Welcome to the hotel</title>"
 
 
 class Endpoint:
-    """Answers each request with the next of `answers`, and with the last of them from then on."""
+    """Answers each request with the next of `answers`, and with the last of them from then on.
+
+    `location`: where a redirect leads to.
+    """
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, str]] = [GOOD]
         self.asked = 0
+        self.location = ""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +48,8 @@ class Endpoint:
                 status, body = endpoint.answers[min(endpoint.asked, len(endpoint.answers) - 1)]
                 endpoint.asked += 1
                 self.send_response(status)
+                if endpoint.location:
+                    self.send_header("Location", endpoint.location)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -170,6 +176,41 @@ def test_a_token_endpoint_that_accepts_and_says_nothing_is_left_in_time(
         error = failure(token)
     assert (str(error), error.refused) == ("the token endpoint does not answer", False)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_grant_follows_no_redirect(token: Token, endpoint: Endpoint, status: int) -> None:
+    stranger = Endpoint()
+    endpoint.answers, endpoint.location = [(status, "")], f"http://localhost:{stranger.server.server_port}/token"
+    error = failure(token)
+    stranger.server.shutdown()
+    stranger.server.server_close()
+    assert (str(error), error.refused, stranger.asked) == (f"HTTP {status}", False, 0)
+
+
+def test_an_address_of_the_token_endpoint_that_swallows_packets_is_passed_by(
+    token: Token, account: Callable[[str], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "CONNECT_S", 0.05)
+    tried: list[tuple[str, Any]] = []
+    port, real = endpoint.server.server_port, socket.socket.connect
+
+    class Swallowing(socket.socket):
+        def connect(self, address: Any) -> None:
+            tried.append((address[0], self.gettimeout()))
+            if address[0] != "127.0.0.1":
+                raise TimeoutError
+            real(self, address)
+
+    places = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("192.0.2.1", "192.0.2.2", "127.0.0.1")
+    ]
+    monkeypatch.setattr(socket, "socket", Swallowing)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    account(f"http://token.test:{port}/token")
+    token.refresh()
+    assert (token.token, token.expired) == ("t", False)
+    assert tried == [("192.0.2.1", 0.05), ("192.0.2.2", 0.05), ("127.0.0.1", 0.05)]
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1/token", "http://token.invalid/", "https://127.0.0.1:1/token"])

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 TOKEN_S = 8.0  # for all of one exchange; less than a dial takes
+CONNECT_S = 2.0  # of that for one address: urllib3 tries a name's addresses in turn, and one may swallow packets
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -95,7 +96,10 @@ class _Exchange:
         if left <= 0:
             raise TransportError("out of time") from TimeoutError()  # type: ignore[no-untyped-call]
         wait = min(left, timeout) if isinstance(timeout, int | float) else left
-        response = self._request(url=url, method=method, body=body, headers=headers, timeout=wait, **more)
+        limits = min(wait, CONNECT_S), wait
+        # A redirect would take the grant, which is as good as a password, wherever it says.
+        more["allow_redirects"] = False
+        response = self._request(url=url, method=method, body=body, headers=headers, timeout=limits, **more)
         self._status, self._answer = response.status, response.data
         return response
 
