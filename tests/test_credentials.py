@@ -23,6 +23,7 @@ from livechat.server.serve import Server
 from livechat.session import credentials
 from livechat.session.credentials import Token, TokenError
 from livechat.session.link import Dialler
+from livechat.session.proxy import Blocked
 from livechat.settings import Settings
 
 GOOD = (200, '{"access_token": "t", "expires_in": 3600}')
@@ -211,6 +212,46 @@ def test_an_address_of_the_token_endpoint_that_swallows_packets_is_passed_by(
     token.refresh()
     assert (token.token, token.expired) == ("t", False)
     assert tried == [("192.0.2.1", 0.05), ("192.0.2.2", 0.05), ("127.0.0.1", 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("uri", "value", "taken"),
+    [
+        ("https://token.test/", "http://proxy:1", {"https": "http://proxy:1"}),
+        ("https://token.test/", "socks5://proxy:1", {"https": "socks5h://proxy:1"}),
+        ("https://token.test/", "socks://proxy:1/", {"https": "socks5h://proxy:1"}),
+        ("https://127.0.0.1/", "http://proxy:1", {"no_proxy": "*"}),
+        ("http://169.254.169.254/", "http://proxy:1", None),
+    ],
+)
+def test_a_token_is_fetched_the_way_that_the_link_takes(
+    uri: str,
+    value: str,
+    taken: dict[str, str] | None,
+    account: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A network with a SOCKS proxy may know its own names only."""
+    asked: list[Any] = []
+
+    def request(_: object, **more: Any) -> Any:
+        asked.append(more.get("proxies"))
+        return SimpleNamespace(status=200, data=GOOD[1].encode())
+
+    monkeypatch.setattr("google.auth.transport.requests.Request.__call__", request)
+    monkeypatch.setenv("ALL_PROXY", value)
+    account(uri)
+    Token().refresh()
+    assert asked == [taken]
+
+
+def test_a_proxy_that_cannot_be_is_named_where_a_token_is_wanted(
+    account: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "proxy:3128")
+    account("https://token.test/")
+    with pytest.raises(Blocked, match="ALL_PROXY names the proxy proxy:3128 without its kind"):
+        Token().refresh()
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1/token", "http://token.invalid/", "https://127.0.0.1:1/token"])
