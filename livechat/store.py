@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 _MADE = "SELECT id, backend, model, options FROM sound_conversations"
 _NEWEST = f"{_MADE} ORDER BY id IN (SELECT conversation FROM sound_turns) DESC, seen DESC, place DESC"
+_BEGUN = (
+    "(EXISTS (SELECT 1 FROM turns WHERE conversation = c.id)"
+    " OR EXISTS (SELECT 1 FROM handles WHERE conversation = c.id))"
+)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # no 0 o 1 l i: an id is read aloud and typed
 ID_LENGTH = 6
 _OPENING_S = 1.0  # how long to wait for a lock before the conversation begins; it may end later
@@ -122,21 +126,20 @@ class Store:
 
         Whether it is there for a later run.
         """
-        self._write(
-            "DELETE FROM conversations AS c WHERE id = ?"
-            " AND NOT EXISTS (SELECT 1 FROM turns WHERE conversation = c.id)"
-            " AND NOT EXISTS (SELECT 1 FROM handles WHERE conversation = c.id)",
-            conversation,
-        )
+        self._write(f"DELETE FROM conversations AS c WHERE id = ? AND NOT {_BEGUN}", conversation)
         self.catch_up(_LEAVING_S)
         if self._db is None or not self.on_disk:
             return False
+        sql = f"SELECT 1 FROM conversations AS c WHERE id = ? AND {_BEGUN}"
+        try:
+            there = bool(self._read(sql, conversation, patience_s=self._writing_s))
+        except UsageError:  # it is locked for readers too
+            there = False
         if self._db.behind_s:
             self._on_trouble(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK)
             self._db.close()
             self._db = None
-            return False
-        return bool(self._read("SELECT 1 FROM conversations WHERE id = ?", conversation))
+        return there
 
     def claim(self, conversation: str) -> None:
         """Keep other processes off this conversation. Raises UsageError if one has it."""

@@ -154,7 +154,7 @@ def test_resuming_nothing_says_so(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["no-such-conversation", "95e91930-b35b-482b-8880-17efc49ec2f", "./talk/of-last-night", "", "\x1b[31mred"],
+    ["no-such-conversation", "95e91930-b35b-482b-8880-17efc49ec2f", "./talk/of-last-night", "\x1b[31mred"],
 )
 def test_what_cannot_be_a_handle_is_an_unknown_conversation(wanted: str, env: dict[str, str]) -> None:
     done = livechat("resume", wanted, "--offline", stdin="hello\n", env=env)

@@ -48,6 +48,13 @@ if "import" in os.environ["STUCK"]:
                 time.sleep(60)
     sys.meta_path.insert(0, Finder())
 """
+STUCK_AT_THE_END = """
+import time
+from livechat.cli import main
+from livechat.store import Store
+Store.settle = lambda *_: time.sleep(60)
+main()
+"""
 LONG = "say " + "the quick brown fox jumps over the lazy dog and " * 39 + "the dog"
 
 
@@ -180,13 +187,14 @@ def test_while_the_library_is_imported(talk: Callable[..., Talk]) -> None:
 
 
 def test_while_another_program_has_locked_the_store(talk: Callable[..., Talk], tmp_path: Path) -> None:
-    """The main thread waits for the lock, and hears of no signal."""
+    """The main thread waits for the lock, and hears of no signal meanwhile."""
     answering = talk("--text", "--offline")
     answering.say("hello")
     answering.until("turn")
     with sqlite3.connect(tmp_path / "state" / "conversations.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        answering.gone(signal.SIGINT, 130)
+        summary = answering.gone(signal.SIGINT, 130)
+    assert summary["resume"] == f"livechat resume {summary['conversation']}"  # what was kept before is there
     (turn,) = other.execute("SELECT user, model FROM turns")
     assert turn[0] == "hello"
     assert turn[1]
@@ -262,15 +270,14 @@ def children(parent: int) -> list[int]:
 def test_the_terminal_is_as_it_was_though_the_main_thread_is_stuck(tmp_path: Path) -> None:
     with shell(tmp_path) as terminal:
         terminal.press("stty -a > before\n")
-        terminal.press(f"{shlex.quote(sys.executable)} -m livechat talk --text --offline\n")
+        (tmp_path / "livechat").write_text(STUCK_AT_THE_END)
+        terminal.press(f"{shlex.quote(sys.executable)} livechat talk --text --offline\n")
         terminal.until_shown("typing only")
         terminal.press("hello\r")
         terminal.until_shown("I am the offline agent")
-        with sqlite3.connect(tmp_path / "state" / "conversations.sqlite3", isolation_level=None) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            terminal.press("\x03")
-            terminal.until_shown("nothing lost")
-            terminal.press("stty -a > after; echo noted-after | tr - ' '\n")
-            terminal.until_shown("noted after")
+        terminal.press("\x03")
+        terminal.until_shown("livechat resume")
+        terminal.press("stty -a > after; echo noted-after | tr - ' '\n")
+        terminal.until_shown("noted after")
         assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
         assert not terminal.screen.cursor.hidden

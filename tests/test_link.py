@@ -278,7 +278,7 @@ def test_the_setup_says_what_the_person_chose() -> None:
     assert setup["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     voice = setup["generationConfig"]["speechConfig"]["voice_config"]["prebuilt_voice_config"]
     assert voice == {"voice_name": "Puck"}
-    assert "contextWindowCompression" not in link_against(frames(), compression=False).setup
+    assert "contextWindowCompression" not in link_against(frames(), no_compression=True).setup
 
 
 @pytest.mark.parametrize(
@@ -363,7 +363,7 @@ def test_an_unreadable_certificate_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_the_setup_says_how_speech_is_to_be_found() -> None:
-    seen = link_against(frames(), vad={"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300})
+    seen = link_against(frames(), start_sensitivity="low", end_sensitivity="high", prefix_ms=0, silence_ms=300)
     assert seen.setup["realtimeInputConfig"] == {
         "automatic_activity_detection": {
             "start_of_speech_sensitivity": "START_SENSITIVITY_LOW",

@@ -53,16 +53,15 @@ from livechat.events import (
     Warned,
 )
 from livechat.models import ROTATE_AFTER_S
+from livechat.session.awaited import ANSWER_S, QUESTION_S
+from livechat.session.ladder import HANDLE_STRIKES
 from livechat.session.machine import (
-    ANSWER_S,
     BACKOFF_S,
     CLOSE_LIMIT_S,
     DOUBTS,
     FIRST_TRIES,
-    HANDLE_STRIKES,
     LAST_HANDLE_S,
     LAST_MOMENT_S,
-    QUESTION_S,
     TABLE,
     Machine,
     State,
@@ -209,11 +208,11 @@ def test_every_pair_of_state_and_input_is_a_row_or_impossible_for_a_written_reas
     assert set(TABLE) & impossible == set()
 
 
-def test_an_impossible_input_is_an_error_and_not_silence() -> None:
+def test_an_impossible_input_is_an_error_that_names_it_and_not_silence() -> None:
     line = live()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="Opened cannot happen while LIVE"):
         line.feed(Opened(line.link, 1.0))
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="Begin cannot happen while LIVE"):
         line.feed(Begin())
 
 

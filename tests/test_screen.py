@@ -8,6 +8,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -466,6 +467,15 @@ def test_hostile_text_anywhere(at: Callable[..., Driven]) -> None:
     assert terminal.restored()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What is begun in the background by a script, such as this run of the tests, ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_asked_twice_it_is_an_interrupt() -> None:
     async def main() -> None:
         with create_pipe_input() as keyboard:

@@ -58,4 +58,4 @@ def test_a_conversation_ends_politely_when_its_tokens_are_spent(tmp_path: Path) 
 )
 def test_a_cost_needs_both_prices_and_none_is_negative(flags: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        resolve({}, **flags)  # type: ignore[arg-type]  # each of its own type
+        resolve({}, **flags)

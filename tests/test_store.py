@@ -554,6 +554,23 @@ def test_a_conversation_that_begins_while_the_database_is_locked_is_kept(
         assert store.settle(identity) is False  # nothing was said
 
 
+@pytest.mark.parametrize("begun", ["turn", "handle", "nothing"])
+@pytest.mark.parametrize("kind", ["EXCLUSIVE", "IMMEDIATE"])
+def test_a_lock_that_outlasts_the_conversation_leaves_what_was_kept_before_it(
+    kind: str, begun: str, path: Path, trouble: Trouble, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.store._LEAVING_S", 0.0)
+    identity = store.begin("offline", "m", {})
+    if begun == "turn":
+        store.turn(identity, 0, "hello", "")
+    elif begun == "handle":
+        keep(store, identity, "h")
+    with locking(path, kind):
+        store.turn(identity, 1, "the last words", "")
+        assert store.settle(identity) == (begun != "nothing")
+        assert "the end of this conversation is not kept" in trouble.told[-1][0]
+
+
 def test_a_lock_that_ends_while_leaving_costs_nothing(path: Path, trouble: Trouble) -> None:
     store = Store(path, on_trouble=trouble)
     identity = store.begin("offline", "m", {})

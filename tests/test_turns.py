@@ -158,6 +158,16 @@ def test_a_lost_link_leaves_the_question_of_an_unfinished_interaction_open() -> 
     assert table.sent() == ["what is it"]
 
 
+def test_a_link_that_is_lost_in_the_moment_after_a_turn_without_a_status_takes_no_answer_with_it() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == []
+    assert table.kept.turns == {0: ("what is it", "It is ten.")}
+
+
 @pytest.mark.parametrize(("status", "wait"), [("", GRACE_S), ("working", IDLE_S)])
 def test_idle_that_never_comes_ends_the_question_all_the_same(status: Any, wait: float) -> None:
     table = Table(interactions=True)
@@ -229,6 +239,19 @@ def test_work_on_the_next_question_takes_no_answer_back() -> None:
     assert Reopened not in table.told
 
 
+def test_the_person_who_speaks_before_a_silenced_server_has_finished_hears_no_more_of_it() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"))
+    table.turns.person(speaking=True, late_ms=0)
+    table.hear(Said(1, "One."), after=4.0)
+    assert len(table.of(Turn)) == 1
+    table.hear(CutIn(1), TurnOver(1, "idle"), Heard(1, "two"), Said(1, "Two."))
+    assert table.told.count(Replying) == 2
+
+
 # -------------------------------------------------------------------------------------------------- silence
 
 
@@ -293,6 +316,16 @@ def test_the_turn_complete_of_an_answer_that_was_cut_is_no_silence_of_the_next()
     assert table.answers == ["First", "Second"]
 
 
+def test_what_was_on_its_way_when_a_whole_answer_was_cut_into_is_no_other_answer() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First."), Replied(1), CutIn(1), Said(1, "First."), TurnOver(1))
+    assert len(table.of(Turn)) == 1
+    table.types("two")
+    table.hear(Said(1, "Second."))
+    assert table.told.count(Replying) == 2
+
+
 def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table = Table()
     table.types("one")
@@ -301,6 +334,22 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table.hear(TurnOver(1))
     assert table.box.waiting()
     assert table.sent() == []
+
+
+def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first() -> None:
+    table = Table()
+    for number in range(80):
+        table.box.add_audio(bytes([number]) * 640, speech=number < 5 or number >= 70)
+    table.sent()
+    for _ in range(30):
+        table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "One."), Said(1, "First"), CutIn(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
+    assert again[-10:] == list(range(70, 80))
+    assert 0 not in again
 
 
 # ------------------------------------------------------------------------------------------ text, and ears

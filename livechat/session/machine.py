@@ -5,7 +5,8 @@
     machine.deadline()                        # when it wants a Tick, or None
 
 Rules
- 1. TABLE holds every transition. An input that has no row in the current state is a bug and raises.
+ 1. TABLE holds every transition. An input that has no row in the current state is a bug and raises, and so is a
+    state that the row does not lead to. docs/design.md draws it.
  2. An input of a link that is not the current one, or that has ended, is stale and ignored, but for the
     count of an answer that is left at what came of it. So is everything once OVER.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
@@ -15,15 +16,11 @@ Rules
     that covers it is on its way, for without it the next link would have to be asked, or told, again.
  5. "Open" proves nothing, since quota errors come after it: only STABLE_S of life or the model's own
     output resets the count of failures.
- 6. The ladder: newest handle, previous handle, a new session told the transcript, a new session.
-    A handle that is refused, or that fails twice, is dropped with those its links handed out since;
-    nothing is retried for ever. A handle from elsewhere, without a transcript here, has no lower rung.
- 7. A question without an answer in time has a deaf session, whatever the link says: the link is left for
-    another, the next time the session too, and then it is left at that. Of a model that may choose silence, a
-    session that is well (`_well`) is never given up: such a question is asked once more, on the same session,
-    and only if nothing shows that it was heard.
- 8. What worked once in this run is not the configuration's fault: the handle is doubted first, then what
-    was sent again, then the network; and the same is tried a few times before it is believed.
+ 6. The ladder (ladder.py): newest handle, previous handle, a new session told the transcript, a new session.
+    A handle from elsewhere, without a transcript here, has no lower rung.
+ 7. A question without an answer in time has a deaf session, or a model that chose silence (awaited.py).
+ 8. What worked once in this run is not the configuration's fault: what was sent again is doubted first, then
+    the handle, then the network; and the same is tried a few times before it is believed.
 
 Numbers in parentheses are sections of docs/wire.md.
 """
@@ -33,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from livechat.errors import ConfigError, LivechatError, LostError
 from livechat.events import (
@@ -72,18 +69,15 @@ from livechat.events import (
     Warned,
 )
 from livechat.models import ROTATE_AFTER_S
-from livechat.session.pulse import Pulse
+from livechat.session.awaited import Awaited, Deafness
+from livechat.session.ladder import Ladder
 from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
 
 BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first retry is at once (6.2)
 MARGIN_S = (1.5, 10.0)  # leave a third of the notice before its end, within these bounds (6.2)
 LAST_MOMENT_S = 0.5  # before the end of the notice: what is left for an answer on its way
-ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, none is expected
 LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
 CLOSE_LIMIT_S = 3.0  # a link that is being closed ends sooner than that, or is given up on
-HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
-QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
-DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
 DEADLY = 4  # links in a row that died young after they were given old speech: once more without it
 # Refusals in a row that may be of the handle, of what was sent again, or of the moment: then it is the setup.
 DOUBTS = 4
@@ -104,6 +98,10 @@ class State(Enum):
     OVER = auto()
 
 
+class ImpossibleError(KeyError):
+    """A bug: the table has no such row, or the row does not lead there."""
+
+
 class Machine:
     """States, handovers, back-off and the ladder. Times are seconds on the caller's clock."""
 
@@ -117,16 +115,11 @@ class Machine:
         """
         self.state = State.NEW
         self._random = random
-        self._ttl = ttl
-        self._answer_s = answer_s
-        self._silent = silent
+        self._awaited = Awaited(answer_s=answer_s, silent=silent)
+        self._ladder = Ladder(ttl)
         self._link = 0
-        self._handles: list[Resumption] = []  # newest first, at most two
         self._only_resume = False  # until a link was open: a new session is not what was asked for
-        self._dialled: Resumption | None = None
         self._transparent = False  # this link was dialled to go on where the last one was
-        self._stepped_down = False  # the newest handle was dropped and none has come since
-        self._turns = 0  # answered, by all links
         self._opened_at = 0.0
         self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
         self._stay_until: float | None = None  # no quiet point is looked for before
@@ -135,7 +128,6 @@ class Machine:
         self._lost_at: float | None = None  # when input stopped flowing: the gap's beginning
         self._cause = ""
         self._failures = 0
-        self._strikes = 0
         self._doubts = 0
         self._retry_at = 0.0
         self._bare = False
@@ -145,31 +137,25 @@ class Machine:
         self._settle_at: float | None = None  # from then on an answer's playback is not waited for
         self._end_at = 0.0  # the latest moment to move, with an answer on its way
         self._want_move = ""  # the cause of a planned handover, once there is one
-        self._speaking = False
-        self._asked_until: float | None = None  # an answer may still begin until then
-        self._speaking_since = 0.0
-        self._question = False  # something that wants an answer has been asked, and none has begun
-        self._deaf_at: float | None = None  # no answer by then: the session is deaf
-        self._deaf = 0  # links in a row that were
-        self._noticed = False  # the server showed that it heard what was asked last
-        self._pulse = Pulse()  # of the handles, and of word that there is none
-        self._resumable = True  # by the newest of them: nothing is being generated
-        self._turn_open = False
-        self._owed = False  # an answer has begun and is not whole
-        self._turn_over_at = 0.0
-        self._handle_at: float | None = None  # when the newest handle of this link came
         self._hung_up = False
 
     # ------------------------------------------------------------------------------------------ outside
 
     def handle(self, event: Input, now: float) -> list[Action]:
-        """Take one input. Raises KeyError for one that cannot happen in this state."""
+        """Take one input. Raises ImpossibleError for one that cannot happen in this state."""
         if self.state is State.OVER:
             return []
         link = getattr(event, "link", None)
         if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
             return self._left_at(event)
-        return TABLE[self.state, type(event)](self, event, now)
+        row = TABLE.get((self.state, type(event)))
+        if row is None:
+            raise ImpossibleError(f"{type(event).__name__} cannot happen while {self.state.name}")
+        before = self.state
+        actions = row.handler(self, event, now)
+        if self.state not in row.leads_to:
+            raise ImpossibleError(f"{type(event).__name__} cannot lead from {before.name} to {self.state.name}")
+        return actions
 
     def deadline(self) -> float | None:
         """The absolute time of the next Tick this state needs, or None."""
@@ -179,8 +165,9 @@ class Machine:
             return self._leave_at
         if self.state is not State.LIVE:
             return None
-        leave_at = self._end_at if self._leave_at is not None and self._answer_due() else self._leave_at
-        waits = (leave_at, self._settle_at, self._asked_until, self._deaf_at, self._stay_until)
+        awaited = self._awaited
+        leave_at = self._end_at if self._leave_at is not None and awaited.answer_due else self._leave_at
+        waits = (leave_at, self._settle_at, awaited.asked_until, awaited.deaf_at, self._stay_until)
         times = [t for t in waits if t is not None]
         if not self._want_move:
             times.append(self._opened_at + ROTATE_AFTER_S)
@@ -189,28 +176,27 @@ class Machine:
     # ------------------------------------------------------------------------------------------ dialling
 
     def _begin(self, event: Begin, now: float) -> list[Action]:
-        self._handles = list(event.handles)[:2]
-        self._turns = event.turns
+        self._ladder.begin(event.handles)
+        self._awaited.turns = event.turns
         self._only_resume = event.only_resume
         return self._dial(now)
 
     def _dial(self, now: float) -> list[Action]:
         actions: list[Action] = []
-        while self._handles and (expires := self._handles[0].expires) is not None and expires < now:
-            self._drop_handles(1)
+        while self._ladder.expired(now):
             actions.append(Show(Warned("the session's handle has expired", self._next_rung())))
         if self._nothing_to_resume():
             return [*actions, *self._finish(LostError("there is nothing to resume: the handle has expired", _ONLY))]
         self._link += 1
-        self._dialled = self._handles[0] if self._handles else None
+        dialled = self._ladder.dial()
         self._gave_old = self._proved = False
         self.state = State.DIALING
-        actions.append(Show(LinkState(self._link, "connecting", resumed=self._dialled is not None)))
+        actions.append(Show(LinkState(self._link, "connecting", resumed=dialled is not None)))
         # What an older handle may hold half of has its answer, or is of an earlier run: not to be gone on with. Nor
         # is a session that was deaf to a question: it is asked as a whole.
-        stale = self._dialled is not None and (self._dialled.stored or self._dialled.covers < self._turns)
-        self._transparent = not stale and not self._deaf
-        actions.append(Dial(self._link, self._dialled, self._transparent))
+        stale = dialled is not None and (dialled.stored or dialled.covers < self._awaited.turns)
+        self._transparent = not stale and not self._awaited.deaf
+        actions.append(Dial(self._link, dialled, self._transparent))
         return actions
 
     def _opened(self, event: Opened, now: float) -> list[Action]:
@@ -220,22 +206,16 @@ class Machine:
         self._left_early = False
         self._want_move = ""
         self._leave_at = self._settle_at = None
-        self._handle_at = None
-        self._turn_open = self._noticed = False
-        self._pulse, self._resumable = Pulse(), True
-        covers = self._dialled.covers if self._dialled else 0
+        dialled = self._ladder.dialled
+        covers = dialled.covers if dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
         flow = Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
-        self._gave_old = not self._bare and (bool(self._cause) or covers < self._turns)
+        self._gave_old = not self._bare and (bool(self._cause) or covers < self._awaited.turns)
         self._bare = False
         self._ever_open = True
         self._lost_at = None
-        self._question = self._question or self._owed
-        if not self._speaking and (self._asked_until is not None or self._question):  # it is sent again
-            self._asked_until = now + ANSWER_S
-        self._owed = False
-        self._deaf_at = now + self._answer_s if self._question and not self._speaking else None
-        shown = LinkState(self._link, "open", resumed=self._dialled is not None, setup_ms=event.setup_ms)
+        self._awaited.opened(now)
+        shown = LinkState(self._link, "open", resumed=dialled is not None, setup_ms=event.setup_ms)
         return [Show(shown), flow]
 
     def _replay(self) -> Replay:
@@ -244,14 +224,10 @@ class Machine:
         return "missing" if self._transparent and self._rung() == "resumed" else "all"
 
     def _rung(self) -> Rung:
-        if self._dialled is not None:
-            return "previous" if self._stepped_down else "resumed"
-        return "seeded" if self._turns and not self._bare else "fresh"
+        return self._ladder.rung(told=bool(self._awaited.turns) and not self._bare)
 
     def _next_rung(self) -> str:
-        if self._handles:
-            return "trying the one before it"
-        return "opening a new session that is told the transcript" if self._turns else "opening a new session"
+        return self._ladder.next_step(told=bool(self._awaited.turns))
 
     def _refused(self, event: Ended, now: float) -> list[Action]:
         return self._after(self._doubted(judge(event, setting_up=True, age_s=0.0), event), event, now)
@@ -270,7 +246,8 @@ class Machine:
         """Whether the link was a good one (rule 5); then nothing that failed before counts any more."""
         if now - self._opened_at < STABLE_S and not self._proved:
             return False
-        self._failures = self._strikes = self._doubts = 0
+        self._failures = self._doubts = 0
+        self._ladder.forgive()
         self._ever_good = True
         return True
 
@@ -286,7 +263,7 @@ class Machine:
             self._doubts += 1
             self._bare = True
             return Verdict(Kind.RESUME, "the server refused what it was sent again: once more without it")
-        if verdict.vague and self._dialled is not None:
+        if verdict.vague and self._ladder.dialled is not None:
             self._doubts += 1
             return Verdict(Kind.FRESH, "the server no longer accepts this handle")
         accepted = self._ever_open if self.state is State.DIALING else self._ever_good
@@ -296,28 +273,23 @@ class Machine:
         return verdict
 
     def _expire(self, now: float) -> list[Action]:
-        if not self._handles or self._handles[0].expires is not None:
-            return []
-        self._handles = [h if h.expires is not None else replace(h, expires=now + self._ttl) for h in self._handles]
-        return [Expire()]
+        return [Expire()] if self._ladder.end_of_link(now) else []
 
     def _after(self, verdict: Verdict, event: Ended, now: float) -> list[Action]:
         closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=verdict.why)
         actions: list[Action] = [Show(closed)]
         if verdict.kind is Kind.FATAL:
             return [*actions, *self._finish(_error(verdict))]
-        if event.how == "close" and verdict.kind is Kind.RESUME and self._dialled is not None:
-            self._strikes += 1  # a used up quota says nothing of a handle
-        dead = bool(self._handles) and (verdict.kind is Kind.FRESH or self._strikes >= HANDLE_STRIKES)
+        struck = event.how == "close" and verdict.kind is Kind.RESUME  # a used up quota says nothing of a handle
+        dead = ((struck and self._ladder.strike()) or verdict.kind is Kind.FRESH) and bool(self._ladder)
         if dead:
-            self._drop_handles(self._of_dead_session())
+            self._ladder.drop_dead_session()
             if self._nothing_to_resume():
                 return [*actions, *self._finish(LostError(f"there is nothing to resume: {verdict.why}", _ONLY))]
             actions.append(Show(Warned(verdict.why, self._next_rung())))
         if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
-        busy = self._speaking or self._question or self._owed or self._asked_until is not None
-        if verdict.idle and self.state is State.LIVE and not busy:
+        if verdict.idle and self.state is State.LIVE and not self._awaited.busy:
             self.state = State.RESTING
             return [*actions, Show(LinkState(self._link, "resting", why=verdict.why))]
         self._failures += 1
@@ -336,18 +308,7 @@ class Machine:
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
-        return self._only_resume and not self._handles and not self._ever_open
-
-    def _of_dead_session(self) -> int:
-        """How many of the handles are no better than what was dialled: itself, and all that came since."""
-        dialled = self._dialled.handle if self._dialled else None
-        names = [h.handle for h in self._handles]
-        return names.index(dialled) + 1 if dialled in names else len(names)
-
-    def _drop_handles(self, count: int) -> None:
-        del self._handles[:count]
-        self._stepped_down = bool(self._handles)
-        self._strikes = 0
+        return self._only_resume and not self._ladder and not self._ever_open
 
     def _delay(self, *, slow: bool) -> float:
         """Full jitter on the upper half: it spreads callers and keeps the order of magnitude promised."""
@@ -363,14 +324,11 @@ class Machine:
     # ------------------------------------------------------------------------------------------ live
 
     def _handle_in(self, event: HandleIn, now: float) -> list[Action]:
-        self._pulse.beat(now)
-        self._resumable = bool(event.handle)
+        self._awaited.handle(now, resumable=bool(event.handle))
         if not event.handle:
             return []
         newest = Resumption(event.handle, event.covers)
-        self._handles = [newest, *(h for h in self._handles if h.handle != event.handle)][:2]
-        self._stepped_down = False
-        self._handle_at = now
+        self._ladder.keep(newest)
         return [Keep(newest), *self._move_if_quiet(now)]
 
     def _go_away(self, event: GoAway, now: float) -> list[Action]:
@@ -384,40 +342,29 @@ class Machine:
         return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
 
     def _tick_live(self, _: Tick, now: float) -> list[Action]:
-        if self._asked_until is not None and now >= self._asked_until:
-            self._asked_until = None
+        awaited = self._awaited
+        awaited.tick(now)
         if self._stay_until is not None and now >= self._stay_until:
             self._stay_until = None
         if self._settle_at is not None and now >= self._settle_at:
             self._settle_at = None
-            self._turn_open = self._owed
-        if self._leave_at is not None and now >= (self._end_at if self._answer_due() else self._leave_at):
+            awaited.settle()
+        if self._leave_at is not None and now >= (self._end_at if awaited.answer_due else self._leave_at):
             return self._move(now)
-        if self._deaf_at is not None and now >= self._deaf_at:
-            if self._owed:  # what is asked meanwhile is answered after it, and Stuck is for an answer that stops
-                self._deaf_at = now + self._answer_s
-            else:
-                return self._deafened(now)
+        if deafness := awaited.deafened(now):
+            return self._deafened(deafness, now)
         if not self._want_move and now >= self._opened_at + ROTATE_AFTER_S:
             self._want_move = "our own time limit for one connection"
         return self._move_if_quiet(now)
 
     def _quiet(self) -> bool:
-        """Nobody speaks, nothing is asked, no answer is on its way, and a handle covers all of it.
+        """Nothing is awaited, and a handle covers all that was said.
 
         A server that gave this link no handle by the time it says GoAway will give none: no use in waiting.
         """
-        if self._speaking or self._asked_until is not None or self._turn_open or self._stay_until is not None:
+        if not self._awaited.quiet or self._stay_until is not None:
             return False
-        return self._covered() if self._handle_at is not None else self._leave_at is not None
-
-    def _answer_due(self) -> bool:
-        """Whether an answer is on its way, or the handle that will cover it."""
-        uncovered = self._handle_at is not None and not self._covered()
-        return self._asked_until is not None or self._owed or (uncovered and not self._speaking)
-
-    def _covered(self) -> bool:
-        return self._handle_at is not None and self._handle_at >= self._turn_over_at
+        return self._awaited.covered if self._awaited.handed else self._leave_at is not None
 
     def _move_if_quiet(self, now: float) -> list[Action]:
         return self._move(now) if self.state is State.LIVE and self._want_move and self._quiet() else []
@@ -444,29 +391,14 @@ class Machine:
             self._failures += 1  # a server that sends every link away at once is not to be hammered
         return [*self._expire(now), Show(closed), *self._dial_after(self._delay(slow=False), self._cause, now)]
 
-    def _deafened(self, now: float) -> list[Action]:
+    def _deafened(self, deafness: Deafness, now: float) -> list[Action]:
         """Rule 7."""
-        self._deaf_at = None
-        self._deaf += 1
-        chosen = self._noticed and self._well(now)
-        twice = self._deaf == DEAF_LINKS and self._handle_at is not None and self._well(now)
-        if self._deaf > DEAF_LINKS or chosen or twice:
-            self._question = False
-            return [
-                Show(Warned("there is no answer to this", "say it again, or in other words")),
-                Forgo(heard=chosen),
-            ]
-        if self._deaf == DEAF_LINKS and self._handles:
-            self._drop_handles(self._of_dead_session())
+        if deafness in ("silence", "no answer"):
+            said = Warned("there is no answer to this", "say it again, or in other words")
+            return [Show(said), Forgo(heard=deafness == "silence")]
+        if deafness == "ask in a new session" and self._ladder:
+            self._ladder.drop_dead_session()
         return self._leave_behind("the server heard a question and did not answer", now)
-
-    def _well(self, now: float) -> bool:
-        """Nothing but the missing answer speaks against this session, and the model may choose to give none.
-
-        A poisoned session never ends the answer that it never gives: it says that there is no handle just now. A dead
-        link says nothing more.
-        """
-        return self._silent and self._resumable and not self._pulse.stopped(now)
 
     def _leave_behind(self, why: str, now: float) -> list[Action]:
         """This link is no good, though it is open."""
@@ -479,79 +411,56 @@ class Machine:
     def _slept(self, event: Slept, now: float) -> list[Action]:
         """The link is gone, most likely since the beginning; and handles age by the wall's clock."""
         actions = self._expire(now) if self.state is State.LIVE else []
-        self._handles = [
-            h if h.expires is None else replace(h, expires=h.expires - event.unseen) for h in self._handles
-        ]
+        self._ladder.slept(event.unseen)
         if self.state is State.LIVE:
             self._want_move = "the computer slept"
             return [*actions, *self._move(now)]
         return self._dial(now) if self.state is State.WAITING else []
 
     def _person(self, event: Person, now: float) -> list[Action]:
-        self._speaking = event.speaking
-        self._deaf_at = None
-        if event.speaking:
-            self._noticed = False
-            self._speaking_since = now
-            self._asked_until = None
-        else:
-            self._asked_until = now + ANSWER_S
-            if now - self._speaking_since >= QUESTION_S:
-                self._expect(now)
+        self._awaited.person(now, speaking=event.speaking)
         return self._dial(now) if self.state is State.RESTING else []
 
     def _asked(self, _: Asked, now: float) -> list[Action]:
-        self._asked_until = now + ANSWER_S
-        self._noticed = False
-        self._expect(now)
+        self._awaited.asked(now)
         return self._dial(now) if self.state is State.RESTING else []
 
     def _heard(self, _: Noticed, __: float) -> list[Action]:
-        self._noticed = True
+        self._awaited.noticed()
         return []
 
-    def _expect(self, now: float) -> None:
-        self._question = True
-        self._deaf_at = now + self._answer_s
-
     def _replying(self, _: Replying, __: float) -> list[Action]:
-        self._failures = self._strikes = self._doubts = 0
+        self._failures = self._doubts = 0
+        self._ladder.forgive()
         self._proved = True
-        self._asked_until = self._deaf_at = None
-        self._question = False
-        self._deaf = 0
-        self._turn_open = self._owed = True
+        self._awaited.replying()
         return []
 
     def _replied(self, _: Replied, now: float) -> list[Action]:
-        self._turns += 1
-        self._owed = False
-        self._turn_over_at = now  # all of it is here: from now on a handle may cover it
+        self._awaited.replied(now)
         if self._leave_at is not None and self._settle_at is None:
-            self._turn_open = False
+            self._awaited.settle()
         return []
 
     def _reopened(self, _: Reopened, __: float) -> list[Action]:
-        self._turns -= 1
-        self._turn_open = self._owed = True
+        self._awaited.reopened()
         return []
 
     def _left_at(self, event: Input) -> list[Action]:
-        """Rule 2: a question of the link before counts as answered, and is not owed an answer by the next."""
+        """Rule 2."""
         if isinstance(event, Replied):
-            self._turns += 1
-            self._owed = self._owed and self.state is State.LIVE
+            self._awaited.answered_elsewhere(live=self.state is State.LIVE)
         return []
 
     def _turn_over(self, _: TurnOver, now: float) -> list[Action]:
-        self._turn_open = self._owed = False
+        self._awaited.turn_over()
         return self._move_if_quiet(now)
 
     # ------------------------------------------------------------------------------------------ leaving
 
     def _leave(self, event: Leave, now: float) -> list[Action]:
         self.state = State.LEAVING
-        if event.hurry or self._covered():
+        if event.hurry or self._awaited.covered:
             return self._hang_up(now)
         self._leave_at = now + LAST_HANDLE_S
         return []
@@ -594,76 +503,83 @@ def _error(verdict: Verdict) -> LivechatError:
     return kind(verdict.why, verdict.hint)
 
 
+class Row(NamedTuple):
+    """What is done about an input, and the states that may follow."""
+
+    handler: Callable[[Machine, Any, float], list[Action]]
+    leads_to: set[State]
+
+
 _S, _M = State, Machine
-TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] = {
-    (_S.NEW, Begin): _M._begin,
-    (_S.NEW, Person): _M._ignore,
-    (_S.NEW, Asked): _M._asked,
-    (_S.NEW, Slept): _M._ignore,
+TABLE: dict[tuple[State, type], Row] = {
+    (_S.NEW, Begin): Row(_M._begin, {_S.DIALING, _S.OVER}),
+    (_S.NEW, Person): Row(_M._ignore, {_S.NEW}),
+    (_S.NEW, Asked): Row(_M._asked, {_S.NEW}),
+    (_S.NEW, Slept): Row(_M._ignore, {_S.NEW}),
     # a link is being opened
-    (_S.DIALING, Opened): _M._opened,
-    (_S.DIALING, Ended): _M._refused,
-    (_S.DIALING, Person): _M._person,
-    (_S.DIALING, Asked): _M._asked,
-    (_S.DIALING, Slept): _M._slept,
-    (_S.DIALING, Leave): _M._leave_unlinked,
-    (_S.DIALING, Tick): _M._ignore,
-    (_S.DIALING, TurnOver): _M._ignore,  # a key silences what still sounds of the answer before
+    (_S.DIALING, Opened): Row(_M._opened, {_S.LIVE}),
+    (_S.DIALING, Ended): Row(_M._refused, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.DIALING, Person): Row(_M._person, {_S.DIALING}),
+    (_S.DIALING, Asked): Row(_M._asked, {_S.DIALING}),
+    (_S.DIALING, Slept): Row(_M._slept, {_S.DIALING}),
+    (_S.DIALING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.DIALING, Tick): Row(_M._ignore, {_S.DIALING}),
+    (_S.DIALING, TurnOver): Row(_M._ignore, {_S.DIALING}),  # a key silences what still sounds of the answer before
     # it takes input
-    (_S.LIVE, Ended): _M._dropped,
-    (_S.LIVE, HandleIn): _M._handle_in,
-    (_S.LIVE, GoAway): _M._go_away,
-    (_S.LIVE, Person): _M._person,
-    (_S.LIVE, Asked): _M._asked,
-    (_S.LIVE, Replying): _M._replying,
-    (_S.LIVE, Replied): _M._replied,
-    (_S.LIVE, Reopened): _M._reopened,
-    (_S.LIVE, Noticed): _M._heard,
-    (_S.LIVE, TurnOver): _M._turn_over,
-    (_S.LIVE, Stuck): _M._stuck,
-    (_S.LIVE, Slept): _M._slept,
-    (_S.LIVE, Leave): _M._leave,
-    (_S.LIVE, Tick): _M._tick_live,
+    (_S.LIVE, Ended): Row(_M._dropped, {_S.DIALING, _S.WAITING, _S.RESTING, _S.OVER}),
+    (_S.LIVE, HandleIn): Row(_M._handle_in, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, GoAway): Row(_M._go_away, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, Person): Row(_M._person, {_S.LIVE}),
+    (_S.LIVE, Asked): Row(_M._asked, {_S.LIVE}),
+    (_S.LIVE, Replying): Row(_M._replying, {_S.LIVE}),
+    (_S.LIVE, Replied): Row(_M._replied, {_S.LIVE}),
+    (_S.LIVE, Reopened): Row(_M._reopened, {_S.LIVE}),
+    (_S.LIVE, Noticed): Row(_M._heard, {_S.LIVE}),
+    (_S.LIVE, TurnOver): Row(_M._turn_over, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, Stuck): Row(_M._stuck, {_S.MOVING}),
+    (_S.LIVE, Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.LIVE, Leave): Row(_M._leave, {_S.LEAVING}),
+    (_S.LIVE, Tick): Row(_M._tick_live, {_S.LIVE, _S.MOVING}),
     # it is being closed for the next: its last words still count, its state no longer matters
-    (_S.MOVING, Ended): _M._moved,
-    (_S.MOVING, HandleIn): _M._handle_in,
-    (_S.MOVING, GoAway): _M._ignore,
-    (_S.MOVING, Person): _M._person,
-    (_S.MOVING, Asked): _M._asked,
-    (_S.MOVING, Replying): _M._ignore,
-    (_S.MOVING, Replied): _M._replied,
-    (_S.MOVING, Reopened): _M._reopened,
-    (_S.MOVING, Noticed): _M._ignore,
-    (_S.MOVING, TurnOver): _M._ignore,
-    (_S.MOVING, Stuck): _M._ignore,
-    (_S.MOVING, Slept): _M._slept,
-    (_S.MOVING, Leave): _M._leave_unlinked,
-    (_S.MOVING, Tick): _M._given_up,
+    (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING}),
+    (_S.MOVING, HandleIn): Row(_M._handle_in, {_S.MOVING}),
+    (_S.MOVING, GoAway): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Person): Row(_M._person, {_S.MOVING}),
+    (_S.MOVING, Asked): Row(_M._asked, {_S.MOVING}),
+    (_S.MOVING, Replying): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Replied): Row(_M._replied, {_S.MOVING}),
+    (_S.MOVING, Reopened): Row(_M._reopened, {_S.MOVING}),
+    (_S.MOVING, Noticed): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, TurnOver): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Stuck): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.MOVING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING}),
     # no link; the next dial comes by itself
-    (_S.WAITING, Tick): _M._redial,
-    (_S.WAITING, Person): _M._person,
-    (_S.WAITING, Asked): _M._asked,
-    (_S.WAITING, Slept): _M._slept,
-    (_S.WAITING, Leave): _M._leave_unlinked,
+    (_S.WAITING, Tick): Row(_M._redial, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, Person): Row(_M._person, {_S.WAITING}),
+    (_S.WAITING, Asked): Row(_M._asked, {_S.WAITING}),
+    (_S.WAITING, Slept): Row(_M._slept, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
     # no link, and none is needed yet
-    (_S.RESTING, Person): _M._person,
-    (_S.RESTING, Asked): _M._asked,
-    (_S.RESTING, Slept): _M._slept,
-    (_S.RESTING, Leave): _M._leave_unlinked,
-    (_S.RESTING, Tick): _M._ignore,
+    (_S.RESTING, Person): Row(_M._person, {_S.DIALING}),
+    (_S.RESTING, Asked): Row(_M._asked, {_S.DIALING}),
+    (_S.RESTING, Slept): Row(_M._slept, {_S.RESTING}),
+    (_S.RESTING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.RESTING, Tick): Row(_M._ignore, {_S.RESTING}),
     # the last link reads on for its last handle, then is closed
-    (_S.LEAVING, Ended): _M._gone,
-    (_S.LEAVING, HandleIn): _M._last_handle,
-    (_S.LEAVING, GoAway): _M._ignore,
-    (_S.LEAVING, Person): _M._ignore,
-    (_S.LEAVING, Asked): _M._ignore,
-    (_S.LEAVING, Replying): _M._ignore,
-    (_S.LEAVING, Replied): _M._replied,
-    (_S.LEAVING, Reopened): _M._ignore,
-    (_S.LEAVING, Noticed): _M._ignore,
-    (_S.LEAVING, TurnOver): _M._ignore,
-    (_S.LEAVING, Stuck): _M._ignore,
-    (_S.LEAVING, Slept): _M._ignore,
-    (_S.LEAVING, Leave): _M._leave_faster,
-    (_S.LEAVING, Tick): _M._leaving_tick,
+    (_S.LEAVING, Ended): Row(_M._gone, {_S.OVER}),
+    (_S.LEAVING, HandleIn): Row(_M._last_handle, {_S.LEAVING}),
+    (_S.LEAVING, GoAway): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Person): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Asked): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Replying): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Replied): Row(_M._replied, {_S.LEAVING}),
+    (_S.LEAVING, Reopened): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Noticed): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, TurnOver): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Stuck): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Slept): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Leave): Row(_M._leave_faster, {_S.LEAVING}),
+    (_S.LEAVING, Tick): Row(_M._leaving_tick, {_S.LEAVING, _S.OVER}),
 }

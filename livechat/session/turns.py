@@ -39,7 +39,7 @@ from livechat.events import (
     Written,
 )
 from livechat.session.barge_in import BargeIn
-from livechat.session.interaction import Interaction
+from livechat.session.interaction import IDLE_S, Interaction
 from livechat.session.outbox import Mark, Outbox
 from livechat.session.pulse import Pulse
 from livechat.session.reasons import ASK_AGAIN, explained
@@ -50,7 +50,7 @@ STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
-AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice
+AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice; after a cut: what was on its way
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
 # What a link says of questions and answers.
@@ -170,7 +170,9 @@ class Turns:
         self._unasked = False
         if speaking:
             self._ask_anew()
-            self._late_until = min(self._late_until, self._now() + LATE_S)
+            # The server hears them later than we do, and says more of an answer of several utterances until then.
+            late_s = IDLE_S if self._interaction.announced else LATE_S
+            self._late_until = min(self._late_until, self._now() + late_s)
         else:
             self._asked_at = self._now() - late_ms / 1000
         self._check_free()
@@ -213,6 +215,8 @@ class Turns:
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
+        if self._interaction.paused and not self._interaction.working:
+            self._complete()  # its turn was complete, and nothing says that there was more to come
         if self.incomplete and self._cuts < CUTS:
             self._cuts += 1
             self._finalise(cut=True)
@@ -523,11 +527,13 @@ class Turns:
             self._late_until = min(self._late_until, self._now() + LATE_S)
             return
         self._show(Interrupted(round(unplayed, 1)))
-        more_to_come = self.incomplete
-        self._over_due = self._mark is not None
+        late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
+        self._over_due = self.going_on
+        if self._mark is not None:
+            self._mark = self._outbox.first_utterance(self._mark)
         self._turn_over(cut=True)
-        if more_to_come:
-            self._late_until = self._now() + LATE_S
+        if late_s:
+            self._late_until = self._now() + late_s
         self._feed(TurnOver(self._link()))
 
     def _hear(self, text: str) -> None:

@@ -1,0 +1,95 @@
+"""What a resume tries, in order: the newest handle, the one before it, a new session.
+
+Pure. A handle that is refused, or whose links fail twice in a row, is dropped with those that its links handed out
+since: nothing is retried for ever. Times are seconds on the caller's clock. Numbers in parentheses are sections of
+docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from livechat.events import Resumption, Rung
+
+HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
+
+
+class Ladder:
+    """The handles of one conversation, newest first, at most two."""
+
+    def __init__(self, ttl: float) -> None:
+        """`ttl`: seconds a handle outlives its link."""
+        self._ttl = ttl
+        self._handles: list[Resumption] = []
+        self._stepped_down = False  # the newest handle was dropped and none has come since
+        self._strikes = 0
+        self.dialled: Resumption | None = None  # what the link that lives was dialled with
+
+    def __bool__(self) -> bool:
+        """Whether there is a handle to dial with."""
+        return bool(self._handles)
+
+    def begin(self, handles: tuple[Resumption, ...]) -> None:
+        """The handles of an earlier run, newest first."""
+        self._handles = list(handles)[:2]
+
+    def expired(self, now: float) -> bool:
+        """Drop the newest handle if it is valid no more, and say whether it was."""
+        if not self._handles or (expires := self._handles[0].expires) is None or expires >= now:
+            return False
+        self._drop(1)
+        return True
+
+    def dial(self) -> Resumption | None:
+        """The handle for the next link, or None for a new session."""
+        self.dialled = self._handles[0] if self._handles else None
+        return self.dialled
+
+    def keep(self, newest: Resumption) -> None:
+        """A handle came."""
+        self._handles = [newest, *(h for h in self._handles if h.handle != newest.handle)][:2]
+        self._stepped_down = False
+
+    def end_of_link(self, now: float) -> bool:
+        """Validity counts from now for what the link issued. Whether that is the newest."""
+        if not self._handles or self._handles[0].expires is not None:
+            return False
+        self._handles = [h if h.expires is not None else replace(h, expires=now + self._ttl) for h in self._handles]
+        return True
+
+    def slept(self, unseen: float) -> None:
+        """So many seconds passed that the caller's clock did not count: handles age by the wall's."""
+        self._handles = [h if h.expires is None else replace(h, expires=h.expires - unseen) for h in self._handles]
+
+    def strike(self) -> bool:
+        """A link dialled with a handle failed young. Whether its session counts as dead with that."""
+        if self.dialled is not None:
+            self._strikes += 1
+        return self._strikes >= HANDLE_STRIKES
+
+    def forgive(self) -> None:
+        """The link was a good one."""
+        self._strikes = 0
+
+    def drop_dead_session(self) -> None:
+        """What was dialled is no good, and neither is what came since."""
+        dialled = self.dialled.handle if self.dialled else None
+        names = [h.handle for h in self._handles]
+        self._drop(names.index(dialled) + 1 if dialled in names else len(names))
+
+    def _drop(self, count: int) -> None:
+        del self._handles[:count]
+        self._stepped_down = bool(self._handles)
+        self._strikes = 0
+
+    def rung(self, *, told: bool) -> Rung:
+        """Where the link that lives stands; `told`: a new session is given the transcript."""
+        if self.dialled is not None:
+            return "previous" if self._stepped_down else "resumed"
+        return "seeded" if told else "fresh"
+
+    def next_step(self, *, told: bool) -> str:
+        """What is tried next, in words."""
+        if self._handles:
+            return "trying the one before it"
+        return "opening a new session that is told the transcript" if told else "opening a new session"
