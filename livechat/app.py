@@ -91,6 +91,8 @@ def main(
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
     ending.hold()
+    if sys.stdin.isatty():  # whatever display there is, and before there is one
+        ending.last(partial(ending.discard, sys.stdin.fileno()))
     return leaving.run(_main(flags, config, resume, resuming=resuming, log=log))
 
 

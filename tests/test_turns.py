@@ -288,6 +288,31 @@ def test_an_empty_turn_is_asked_again_once_on_the_same_link() -> None:
     assert table.sent() == ["say it again"]
 
 
+def test_what_is_refused_again_as_fast_is_over() -> None:
+    """A second empty turn soon after the first is not the first said twice."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.1)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    table.types("and this")
+    table.hear(Noticed(1), TurnOver(1), after=0.05)
+    assert not table.box.waiting()
+
+
+def test_an_empty_turn_said_twice_at_once_is_one() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.001)
+    assert table.box.waiting()
+    table.hear(Said(1, "It"), Replied(1), TurnOver(1))
+    assert table.answers == ["It"]
+
+
 def test_an_empty_turn_of_a_model_that_heard_and_may_be_silent_is_its_choice() -> None:
     table = Table()
     table.types("say it")

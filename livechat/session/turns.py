@@ -51,6 +51,7 @@ MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it 
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
 AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice; after a cut: what was on its way
+BURST_S = 0.02  # the same after one without an answer: what is asked again may be refused again as fast
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
 # What a link says of questions and answers.
@@ -122,6 +123,7 @@ class Turns:
         self._working = False  # it was shown that the server is at work
         self._over_due = False  # a turn was closed here before the server said so; it may say so yet
         self._over_at = -math.inf  # when a turnComplete came last
+        self._over_empty = False  # it ended a question that got no answer
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
@@ -398,13 +400,15 @@ class Turns:
     def _over_without_answer(self, reason: str) -> None:
         if not self._interaction.working:
             self._late_until = 0.0
-        again = self._now() - self._over_at < AT_ONCE_S
+        again = self._now() - self._over_at < (BURST_S if self._over_empty else AT_ONCE_S)
         due, self._over_due = self._over_due, False
         mark = self._outbox.sent_mark()
         asked = not self.speaking and self._outbox.asks_since(mark)
         if due or (again and not reason) or not asked:
             self._feed(TurnOver(self._link()))
-        elif not reason and not self._repeated_once and not (self._noticed and self._silent):
+            return
+        self._over_empty = True
+        if not reason and not self._repeated_once and not (self._noticed and self._silent):
             # The turn was empty, and nothing shows that the question was heard.
             self._repeated_once = True
             self._transcript.lost()
@@ -465,7 +469,7 @@ class Turns:
         if not self._interaction.working:
             self._interaction.reset()
         self._mark = self._outbox.sent_mark()
-        self._content = self._counted = self._over_due = self._unasked = False
+        self._content = self._counted = self._over_due = self._over_empty = self._unasked = False
         self._piece_at = self._now()
         self._show_question()
         self._feed(Replying(self._link()))
