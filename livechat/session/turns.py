@@ -50,7 +50,9 @@ STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
-AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice
+AT_ONCE_S = 0.5  # after a turnComplete: another one may be the same one said twice
+DOUBT_S = 4.0  # then: with nothing of an answer by then it was an empty turn
+NO_ANSWER = "the model gave no answer to this"
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
 # What a link says of questions and answers.
@@ -121,6 +123,7 @@ class Turns:
         self._working = False  # it was shown that the server is at work
         self._over_due = False  # a turn was closed here before the server said so; it may say so yet
         self._over_at = -math.inf  # when a turnComplete came last
+        self._doubt_until: float | None = None  # it came so soon after another that it may be that one
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
@@ -150,6 +153,8 @@ class Turns:
         """What a server has left out, or what that means; None while all is well."""
         at = self._now()
         over = TurnOver(self._link(), "idle")
+        if self._doubt_until is not None and at > self._doubt_until:
+            return over
         if self._replied and at > self._play_until:
             return over
         if self._mark is not None and self._interaction.paused:
@@ -208,6 +213,7 @@ class Turns:
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._unasked = not self._outbox.waiting()
+        self._doubt_until = None
         self._pulse = Pulse()
         self._over_due = self._repeated_once = self._noticed = self._passed_over = False
 
@@ -379,11 +385,13 @@ class Turns:
         else:
             if self.incomplete and not self._interaction.announced:
                 self.more_until = self._now() + MORE_S
-            self._end()
+            self._end(reason)
 
-    def _end(self) -> None:
+    def _end(self, reason: str = "") -> None:
         """The server has no more to say to the question."""
         if not self._content:
+            if not reason:
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
             return
         self._turn_over()
@@ -396,7 +404,9 @@ class Turns:
         due, self._over_due = self._over_due, False
         mark = self._outbox.sent_mark()
         asked = not self.speaking and self._outbox.asks_since(mark)
-        if due or (again and not reason) or not asked:
+        in_doubt = again and not reason and asked and not due
+        self._doubt_until = self._now() + DOUBT_S if in_doubt else None
+        if due or in_doubt or not asked:
             self._feed(TurnOver(self._link()))
         elif not reason and not self._repeated_once and not (self._noticed and self._silent):
             # The turn was empty, and nothing shows that the question was heard.
@@ -406,7 +416,7 @@ class Turns:
             self._feed(Asked())
         else:
             if not reason:
-                self._show(Warned("the model gave no answer to this", ASK_AGAIN))
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
 
     def _silence(self) -> None:
@@ -427,6 +437,7 @@ class Turns:
         if self._passed_over:
             self._silence()
         self._noticed = False
+        self._doubt_until = None
         if self._mark is None:
             self._interaction.reset()
 
@@ -458,6 +469,7 @@ class Turns:
         if not self._interaction.working:
             self._interaction.reset()
         self._mark = self._outbox.sent_mark()
+        self._doubt_until = None
         self._content = self._counted = self._over_due = self._unasked = False
         self._piece_at = self._now()
         self._show_question()
