@@ -32,7 +32,7 @@ from livechat.events import (
 from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
-from livechat.session.turns import Turns
+from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
 
 T = TypeVar("T")
 
@@ -356,7 +356,7 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table.types("one")
     table.hear(Said(1, "First"), Replied(1), TurnOver(1))
     table.types("two")
-    table.hear(TurnOver(1))
+    table.hear(TurnOver(1), after=0.01)
     assert table.box.waiting()
     assert table.sent() == []
 
@@ -375,6 +375,39 @@ def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the
     again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
     assert again[-10:] == list(range(70, 80))
     assert 0 not in again
+
+
+def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
+    """A fast server's is no turnComplete said twice: it cost ten seconds, and three such turns the session."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.01)
+    assert table.turns.overdue() is None
+    table.now += DOUBT_S + 0.1
+    over = table.turns.overdue()
+    assert isinstance(over, TurnOver)
+    table.hear(over)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+    table.types("something else")
+    assert table.turns.overdue() is None
+    table.hear(Said(1, "An answer"), Replied(1), TurnOver(1))
+    table.now += DOUBT_S + 0.1
+    assert table.turns.overdue() is None
+
+
+@pytest.mark.parametrize("said", [[Status(1, "working"), Status(1, "idle")],
+                                  [Status(1, "working"), TurnOver(1, "idle")],
+                                  [TurnOver(1, "working"), Status(1, "idle")]])  # fmt: skip
+@pytest.mark.parametrize("interactions", [True, False])
+def test_work_that_ends_with_nothing_said_is_told(said: list[Any], interactions: bool) -> None:
+    table = Table(interactions=interactions)
+    table.types("say it")
+    table.hear(*said)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
 
 
 # ------------------------------------------------------------------------------------------ text, and ears

@@ -50,8 +50,10 @@ STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
-AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice; after a cut: what was on its way
-BURST_S = 0.02  # the same after one without an answer: what is asked again may be refused again as fast
+AT_ONCE_S = 0.5  # after a whole answer was cut into: what was on its way
+BURST_S = 0.05  # after a turnComplete: another one may be the same one said twice
+DOUBT_S = 4.0  # then: with nothing of an answer by then it was an empty turn
+NO_ANSWER = "the model gave no answer to this"
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
 # What a link says of questions and answers.
@@ -123,7 +125,7 @@ class Turns:
         self._working = False  # it was shown that the server is at work
         self._over_due = False  # a turn was closed here before the server said so; it may say so yet
         self._over_at = -math.inf  # when a turnComplete came last
-        self._over_empty = False  # it ended a question that got no answer
+        self._doubt_until: float | None = None  # it came so soon after another that it may be that one
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
@@ -153,6 +155,8 @@ class Turns:
         """What a server has left out, or what that means; None while all is well."""
         at = self._now()
         over = TurnOver(self._link(), "idle")
+        if self._doubt_until is not None and at > self._doubt_until:
+            return over
         if self._replied and at > self._play_until:
             return over
         if self._mark is not None and self._interaction.paused:
@@ -213,6 +217,7 @@ class Turns:
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._unasked = not self._outbox.waiting()
+        self._doubt_until = None
         self._pulse = Pulse()
         self._over_due = self._repeated_once = self._noticed = self._passed_over = False
 
@@ -385,11 +390,13 @@ class Turns:
             self._sink.finish()
             self._transcript.pause()
         else:
-            self._end()
+            self._end(reason)
 
-    def _end(self) -> None:
+    def _end(self, reason: str = "") -> None:
         """The server has no more to say to the question."""
         if not self._content:
+            if not reason:
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
             return
         if self.incomplete and not self._generated:
@@ -400,14 +407,15 @@ class Turns:
     def _over_without_answer(self, reason: str) -> None:
         if not self._interaction.working:
             self._late_until = 0.0
-        again = self._now() - self._over_at < (BURST_S if self._over_empty else AT_ONCE_S)
+        again = self._now() - self._over_at < BURST_S
         due, self._over_due = self._over_due, False
         mark = self._outbox.sent_mark()
         asked = not self.speaking and self._outbox.asks_since(mark)
-        if due or (again and not reason) or not asked:
+        in_doubt = again and not reason and asked and not due
+        self._doubt_until = self._now() + DOUBT_S if in_doubt else None
+        if due or in_doubt or not asked:
             self._feed(TurnOver(self._link()))
             return
-        self._over_empty = True
         if not reason and not self._repeated_once and not (self._noticed and self._silent):
             # The turn was empty, and nothing shows that the question was heard.
             self._repeated_once = True
@@ -416,7 +424,7 @@ class Turns:
             self._feed(Asked())
         else:
             if not reason:
-                self._show(Warned("the model gave no answer to this", ASK_AGAIN))
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
 
     def _silence(self) -> None:
@@ -437,6 +445,7 @@ class Turns:
         if self._passed_over:
             self._silence()
         self._noticed = False
+        self._doubt_until = None
         if self._mark is None:
             self._interaction.reset()
 
@@ -469,7 +478,8 @@ class Turns:
         if not self._interaction.working:
             self._interaction.reset()
         self._mark = self._outbox.sent_mark()
-        self._content = self._counted = self._over_due = self._over_empty = self._unasked = False
+        self._doubt_until = None
+        self._content = self._counted = self._over_due = self._unasked = False
         self._piece_at = self._now()
         self._show_question()
         self._feed(Replying(self._link()))
