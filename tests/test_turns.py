@@ -149,6 +149,17 @@ def test_work_announced_after_the_turn_takes_the_answer_back() -> None:
     assert len(table.of(Turn)) == 1
 
 
+def test_words_that_come_after_the_turn_are_no_cut_answer() -> None:
+    table = Table()
+    table.types("what is it")
+    table.hear(Said(1, "It is"), TurnOver(1), Said(1, " ten."))
+    table.turns.lost()
+    assert [(event.text, event.cut) for event in table.of(ModelText) if event.final] == [
+        ("It is", False),
+        ("ten.", False),
+    ]
+
+
 def test_a_lost_link_leaves_the_question_of_an_unfinished_interaction_open() -> None:
     table = Table(interactions=True)
     table.types("what is it")

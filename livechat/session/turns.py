@@ -231,7 +231,7 @@ class Turns:
         elif self.going_on:
             if not self._replied:
                 self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
-            self._turn_over(cut=True)
+            self._turn_over(cut=not self._replied)
         self._mark = None
         self._replied = False
         self._late_until = self.more_until = 0.0
