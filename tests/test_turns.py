@@ -372,20 +372,28 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     assert table.sent() == []
 
 
-def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first() -> None:
+@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "a key"])
+def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first(cut_by: str) -> None:
     table = Table()
     for number in range(80):
         table.box.add_audio(bytes([number]) * 640, speech=number < 5 or number >= 70)
-    table.sent()
+    table.turns.lost()
+    table.turns.begin()
+    table.box.rewind()
     for _ in range(30):
         table.box.add_audio(bytes(640), speech=False)
     table.sent()
-    table.hear(Heard(1, "One."), Said(1, "First"), CutIn(1), TurnOver(1))
+    table.hear(Heard(1, "One."), Said(1, "First"))
+    if cut_by == "the person":
+        table.turns.person(speaking=True, late_ms=0)
+    if cut_by == "a key":
+        table.turns.interrupt()
+    table.hear(CutIn(1), TurnOver(1))
     table.turns.lost()
     table.box.rewind()
     again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
-    assert again[-10:] == list(range(70, 80))
-    assert 0 not in again
+    assert again[-10:] == (list(range(70, 80)) if cut_by == "what was sent with it" else [])
+    assert 1 not in again
 
 
 def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:

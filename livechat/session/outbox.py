@@ -160,7 +160,10 @@ class Outbox:
         """`mark` without what was said after a pause: an answer that is cut into was to the first of it.
 
         After a time without a link, several questions are sent at once, and each cuts into the answer to the last.
+        Where anything was said or typed since, it is that which cut into the answer.
         """
+        if any((item.speech or item.text) and at > max(mark) for at, item in self._items.items()):
+            return mark
         end: int | None = None
         for item in self._asked(mark):
             if item.speech:

@@ -135,6 +135,7 @@ class Turns:
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._final_to = 0  # so many characters of the answer going on have been shown as final
         self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
+        self._catching_up = False  # this link was given all at once what was asked before it
         self._unasked = False  # this link took up a session and has been given nothing to answer
 
     @property
@@ -198,7 +199,7 @@ class Turns:
     def interrupt(self) -> None:
         """Silence the model. A server cannot be told to stop: the rest is dropped until it says it is over."""
         more_to_come, working = self.incomplete, self._interaction.working
-        self._cut_in()
+        self._cut_in(by_key=True)
         if more_to_come:
             self._late_until = math.inf
         if working:
@@ -216,7 +217,8 @@ class Turns:
 
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
-        self._unasked = not self._outbox.waiting()
+        self._catching_up = self._outbox.waiting()
+        self._unasked = not self._catching_up
         self._doubt_until = None
         self._pulse = Pulse()
         self._over_due = self._repeated_once = self._noticed = self._passed_over = False
@@ -498,6 +500,7 @@ class Turns:
         if self._mark is None or self._replied:
             return
         self._outbox.answered(self._mark)
+        self._catching_up = self._catching_up and self._outbox.waiting()
         self._replied = True
         self._sink.finish()
         self._cuts = 0
@@ -536,7 +539,7 @@ class Turns:
             self._resamplers[rate] = self._resampler(rate, OUTPUT_RATE)
         return self._resamplers[rate].feed(pcm)
 
-    def _cut_in(self) -> None:
+    def _cut_in(self, *, by_key: bool = False) -> None:
         unplayed = self._sink.flush()
         if self._barge_in is not None:
             self._barge_in.confirmed()
@@ -546,7 +549,7 @@ class Turns:
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
         self._over_due = self.going_on
-        if self._mark is not None:
+        if self._mark is not None and self._catching_up and not self.speaking and not by_key:
             self._mark = self._outbox.first_utterance(self._mark)
         self._turn_over(cut=True)
         if late_s:
