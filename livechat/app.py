@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from livechat import __version__, leaving
 from livechat.audio.base import Sink, Source
 from livechat.audio.quiet import quiet_stderr
-from livechat.config import SERVER, Config, layered
+from livechat.config import Config, layered
 from livechat.devices import Choices, prefer
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import (
@@ -34,6 +34,7 @@ from livechat.events import (
     UserText,
     Warned,
 )
+from livechat.flags import FLAGS, SERVER
 from livechat.models import can_be_handle
 from livechat.process import Journal
 from livechat.session.seeding import Exchange
@@ -50,11 +51,6 @@ if TYPE_CHECKING:
     from livechat.server.serve import Server
     from livechat.session.runner import Runner
 
-# What of a talk's flags a resume begins with; the rest is of the moment.
-_REMEMBERED = {
-    "model": str, "voice": str, "system": str, "trigger_tokens": int, "target_tokens": int, "endpoint": str,
-    "ca_file": str, "offline": bool, "no_compression": bool,
-}  # fmt: skip
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
 _CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
@@ -95,6 +91,8 @@ def main(
     """
     logging.captureWarnings(capture=True)  # a library's warning would tear the screen
     ending.hold()
+    if sys.stdin.isatty():  # whatever display there is, and before there is one
+        ending.last(partial(ending.discard, sys.stdin.fileno()))
     return leaving.run(_main(flags, config, resume, resuming=resuming, log=log))
 
 
@@ -110,7 +108,7 @@ async def _main(
     try:
         store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
     except LivechatError as error:
-        if resuming and resume is None:
+        if resuming and (resume is None or not can_be_handle(resume.strip())):  # a handle may do without
             raise UsageError(error.message, error.hint) from None
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)
@@ -305,7 +303,7 @@ def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Setti
         raise
 
 
-def _plan(faults: str) -> Plan | None:
+def _plan(faults: str | None) -> Plan | None:
     if not faults:
         return None
     from livechat.server.faults import parse
@@ -425,15 +423,14 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
 
 def _options(settings: Settings) -> dict[str, Any]:
     """What a resume of this conversation begins with."""
-    made = {name: value for name in _REMEMBERED if (value := getattr(settings, name, None)) is not None}
+    kept = {name: getattr(settings, name) for name, flag in FLAGS.items() if flag.kept}
+    made = {name: value for name, value in kept.items() if value is not None and value is not False}
     if settings.system and settings.system.startswith("@"):
         made["system"] = f"@{settings.system}"  # it is the text itself, not a file's name
     if settings.ca_file:
         made["ca_file"] = str(Path(settings.ca_file).resolve())  # a resume may come from another folder
     if settings.backend == "offline":
         made["offline"] = True
-    if not settings.compression:
-        made["no_compression"] = True
     return made
 
 
@@ -470,7 +467,7 @@ def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, An
 
 def _fits_flag(name: str, value: object) -> bool:
     storable = not isinstance(value, str) or value.encode(errors="replace").decode() == value  # JSON can hold halves
-    return type(value) is _REMEMBERED.get(name) and storable
+    return name in FLAGS and FLAGS[name].kept and type(value) is FLAGS[name].kind and storable
 
 
 def _fits(kept: Kept, settings: Settings) -> Kept:

@@ -31,7 +31,7 @@ _CHANGING_S = 5.0  # how long to wait for another program to let go of the file
 
 def _refuse(message: str, hint: str) -> None:
     reason = message.partition(": ")[2]
-    raise LivechatError(f"the kept conversations cannot be changed: {reason}", hint)
+    raise UsageError(f"the kept conversations cannot be changed: {reason}", hint)
 
 
 class Archive(Store):

@@ -5,17 +5,20 @@ Typer with plain help, and everything else imported inside the commands: `livech
 
 from __future__ import annotations
 
-import errno
+import functools
+import inspect
 import os
-import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Optional, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
 from livechat import __version__
-from livechat.errors import INTERRUPTED, LivechatError, UsageError
+from livechat.errors import INTERRUPTED, UsageError
+from livechat.exits import exit_with
+from livechat.flags import FLAGS
 from livechat.process import prepare
 
 if TYPE_CHECKING:
@@ -26,10 +29,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class _Command(TyperCommand):
-    """One that refuses empty values: they are what `"$UNSET"` becomes, and not a wish for the default."""
+    """A command whose function returns the exit code of the program."""
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command. Raises UsageError."""
+    def invoke(self, ctx: Any) -> NoReturn:
+        """Run the command, and end the program.
+
+        Raises UsageError for an empty value: it is what `"$UNSET"` becomes, and not a wish for the default.
+        """
         for parameter in self.params:
             given = ctx.params.get(parameter.name)
             values = given if isinstance(given, list | tuple) else (given,)
@@ -38,12 +44,25 @@ class _Command(TyperCommand):
                 flag = max(parameter.opts, key=len) if parameter.param_type_name == "option" else "the argument"
                 raise UsageError(f"{flag} is empty", "give it a value, or leave it out")
 
-        return super().invoke(ctx)
+        exit_with(partial(super().invoke, ctx))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Each panel under its name, as Typer shows panels only with rich, which this help does without."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        for parameter in self.get_params(ctx):
+            panel = getattr(parameter, "rich_help_panel", None) or "Options"
+            section = "Arguments" if parameter.param_type_name == "argument" else panel
+            if (record := parameter.get_help_record(ctx)) is not None:
+                sections.setdefault(section, []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 class _Commands(typer.Typer):
     def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
-        """As Typer's, for a command that refuses empty values."""
+        """As Typer's, for functions that return the exit code."""
         return super().command(name, cls=_Command, **more)
 
 
@@ -53,135 +72,43 @@ app = _Commands(
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
 
-# What a disk says that takes no more, and a stream that is open for reading alone.
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
-
 # What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
 _ParserError: Any = typer.BadParameter.__base__
 
-Text = Optional[str]  # noqa: UP045, typer reads this at run time
-Number = Optional[int]  # noqa: UP045
-Amount = Optional[float]  # noqa: UP045
 
-_Input = Annotated[
-    Text,
-    typer.Option(
-        "--input",
-        metavar="FILE|-",
-        help="A sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
-    ),
-]
-_Fast = Annotated[
-    bool, typer.Option("--fast", help="Go through --input up to ten times faster, for the same answers.")
-]
-_Output = Annotated[Text, typer.Option("--output", metavar="FILE", help="A WAV or FLAC file instead of the speaker.")]
-_Compact = Annotated[bool, typer.Option("--compact", help="Leave the silence between answers out of --output.")]
-_Record = Annotated[
-    Text, typer.Option("--record", metavar="FILE", help="Record both voices: a stereo WAV or FLAC, you on the left.")
-]
-_TextOnly = Annotated[bool, typer.Option("--text", help="Type and read: neither microphone nor speaker.")]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
-_Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a screen, as screen readers like them.")]
-_Thoughts = Annotated[
-    bool, typer.Option("--thoughts", help="Show what the model thinks, where it tells; it is never kept.")
-]
-_PriceIn = Annotated[
-    Amount, typer.Option("--price-in", metavar="X", help="What a million tokens cost on the way in.")
-]
-_PriceOut = Annotated[Amount, typer.Option("--price-out", metavar="X", help="And in answers; the bar shows the sum.")]
-_MaxTokens = Annotated[
-    Number, typer.Option("--max-tokens-total", metavar="N", help="Leave, resumably, once N tokens are spent.")
-]
-_MaxCost = Annotated[
-    Amount, typer.Option("--max-cost", metavar="X", help="Leave, resumably, once they have cost so much.")
-]
-_Quiet = Annotated[bool, typer.Option("--quiet", help="Nothing but what was said, and errors.")]
-_Offline = Annotated[
-    bool, typer.Option("--offline", help="Talk to the server inside livechat, without network or key.")
-]
-_Endpoint = Annotated[
-    Text, typer.Option("--endpoint", metavar="URL", help="Another Live server, as https://HOST:PORT.")
-]
-_CaFile = Annotated[Text, typer.Option("--ca-file", metavar="PEM", help="The certificate to trust for --endpoint.")]
-_Model = Annotated[Text, typer.Option("--model", metavar="NAME", help="The Live model (default: gemini-3.8-live).")]
-_Voice = Annotated[
-    Text, typer.Option("--voice", metavar="NAME", help="One of the model's voices, such as Puck or Kore.")
-]
-_System = Annotated[Text, typer.Option("--system", metavar="TEXT|@FILE", help="How the model is to behave.")]
-_Trigger = Annotated[
-    Number,
-    typer.Option(
-        "--trigger-tokens",
-        metavar="N",
-        help="Compress the context when it reaches N tokens (5000 to 128000).",
-    ),
-]
-_Target = Annotated[
-    Number,
-    typer.Option(
-        "--target-tokens", metavar="N", help="Compress it down to N tokens (0 to 128000, below the trigger)."
-    ),
-]
-_NoCompression = Annotated[
-    bool, typer.Option("--no-compression", help="Let the session end when its context is full.")
-]
-_Mic = Annotated[
-    Text,
-    typer.Option(
-        "--mic",
-        metavar="NAME|ID",
-        help="The microphone, by part of its name or number; kept for later. `default` goes back.",
-    ),
-]
-_Speaker = Annotated[
-    Text,
-    typer.Option(
-        "--speaker",
-        metavar="NAME|ID",
-        help="The speaker, by part of its name or number; kept for later. `default` goes back.",
-    ),
-]
-_Ptt = Annotated[bool, typer.Option("--ptt", help="Push to talk: the microphone is open while you hold space.")]
-_StartSensitivity = Annotated[
-    Text, typer.Option("--start-sensitivity", metavar="low|high", help="How easily the server hears you begin.")
-]
-_EndSensitivity = Annotated[
-    Text, typer.Option("--end-sensitivity", metavar="low|high", help="How easily it takes you to have ended.")
-]
-_PrefixMs = Annotated[
-    Number, typer.Option("--prefix-ms", metavar="N", help="Speech before it counts as begun, in milliseconds.")
-]
-_SilenceMs = Annotated[
-    Number, typer.Option("--silence-ms", metavar="N", help="Silence that ends what you say, in milliseconds.")
-]
-_Echo = Annotated[
-    Text,
-    typer.Option(
-        "--echo",
-        metavar="cancel|duck|off",
-        help="The model's voice in the microphone: cancel it, hear nobody meanwhile, or leave it (headphones).",
-    ),
-]
-_BargeIn = Annotated[
-    Text,
-    typer.Option(
-        "--barge-in",
-        metavar="local|server",
-        help="Pause the model as soon as you speak over it, or when the server says so.",
-    ),
-]
+def _option(name: str, *default: Any, panel: str | None = None) -> Any:
+    """The option of a flag. `default`: where it is not the default of a parameter with this annotation."""
+    flag = FLAGS[name]
+    return typer.Option(*default, flag.option, metavar=flag.metavar or None, help=flag.help, rich_help_panel=panel)
+
+
+def _with_flags(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command an option for each flag. It gets those that are given, by name, as `flags`."""
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=_option(name, False if flag.kind is bool else None, panel=flag.panel),
+            annotation=flag.kind | None if flag.kind is not bool else bool,
+        )
+        for name, flag in FLAGS.items()
+    ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name != "flags"]
+
+    @functools.wraps(command)
+    def with_flags(**values: Any) -> int:
+        flags = {name: value for name in FLAGS if (value := values.pop(name)) is not None and value is not False}
+        return command(flags=flags, **values)
+
+    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_flags
+
+
+_Json = Annotated[bool, _option("json")]
+_LogFile = Annotated[str | None, _option("log_file")]
 _Profile = Annotated[
-    Text, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
-]
-_LogFile = Annotated[
-    Text, typer.Option("--log-file", metavar="FILE", help="Write a log, without speech, keys or handles.")
-]
-_Trace = Annotated[
-    Text, typer.Option("--trace", metavar="FILE", help="Write each step of the session, without speech or keys.")
-]
-_Faults = Annotated[
-    Text,
-    typer.Option("--faults", metavar="PLAN", help="Break the embedded server's connections, as in 'drop@12s'."),
+    str | None, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
 ]
 
 
@@ -192,7 +119,7 @@ def _conversations(incomplete: str) -> list[tuple[str, str]]:
 
 
 _Conversation = Annotated[
-    Text,
+    str | None,
     typer.Argument(
         metavar="[ID]", help="A conversation, by the beginning of its id; nothing: the newest.",
         autocompletion=_conversations,
@@ -201,118 +128,53 @@ _Conversation = Annotated[
 
 
 @app.command()
-def talk(
-    input: _Input = None,  # noqa: A002, the flag's name
-    fast: _Fast = False,
-    output: _Output = None,
-    compact: _Compact = False,
-    record: _Record = None,
-    text: _TextOnly = False,
-    json: _Json = False,
-    plain: _Plain = False,
-    quiet: _Quiet = False,
-    thoughts: _Thoughts = False,
-    price_in: _PriceIn = None,
-    price_out: _PriceOut = None,
-    max_tokens_total: _MaxTokens = None,
-    max_cost: _MaxCost = None,
-    offline: _Offline = False,
-    endpoint: _Endpoint = None,
-    ca_file: _CaFile = None,
-    model: _Model = None,
-    voice: _Voice = None,
-    system: _System = None,
-    trigger_tokens: _Trigger = None,
-    target_tokens: _Target = None,
-    no_compression: _NoCompression = False,
-    mic: _Mic = None,
-    speaker: _Speaker = None,
-    ptt: _Ptt = False,
-    start_sensitivity: _StartSensitivity = None,
-    end_sensitivity: _EndSensitivity = None,
-    prefix_ms: _PrefixMs = None,
-    silence_ms: _SilenceMs = None,
-    echo: _Echo = None,
-    barge_in: _BargeIn = None,
-    profile: _Profile = None,
-    log_file: _LogFile = None,
-    faults: _Faults = None,
-    trace: _Trace = None,
-) -> None:
+@_with_flags
+def talk(flags: dict[str, Any], profile: _Profile = None) -> int:
     """Talk: speak and hear the answer, for as long as you like."""
-    _converse(locals())
+    return _converse(flags, profile)
 
 
 @app.command()
+@_with_flags
 def resume(
+    flags: dict[str, Any],
     conversation: Annotated[
-        Text,
+        str | None,
         typer.Argument(
             metavar="[HANDLE|CONVERSATION]",
             help="What to go on with; nothing: the newest.",
             autocompletion=_conversations,
         ),
     ] = None,
-    input: _Input = None,  # noqa: A002
-    fast: _Fast = False,
-    output: _Output = None,
-    compact: _Compact = False,
-    record: _Record = None,
-    text: _TextOnly = False,
-    json: _Json = False,
-    plain: _Plain = False,
-    quiet: _Quiet = False,
-    thoughts: _Thoughts = False,
-    price_in: _PriceIn = None,
-    price_out: _PriceOut = None,
-    max_tokens_total: _MaxTokens = None,
-    max_cost: _MaxCost = None,
-    offline: _Offline = False,
-    endpoint: _Endpoint = None,
-    ca_file: _CaFile = None,
-    model: _Model = None,
-    voice: _Voice = None,
-    system: _System = None,
-    trigger_tokens: _Trigger = None,
-    target_tokens: _Target = None,
-    no_compression: _NoCompression = False,
-    mic: _Mic = None,
-    speaker: _Speaker = None,
-    ptt: _Ptt = False,
-    start_sensitivity: _StartSensitivity = None,
-    end_sensitivity: _EndSensitivity = None,
-    prefix_ms: _PrefixMs = None,
-    silence_ms: _SilenceMs = None,
-    echo: _Echo = None,
-    barge_in: _BargeIn = None,
     profile: _Profile = None,
-    log_file: _LogFile = None,
-    faults: _Faults = None,
-    trace: _Trace = None,
-) -> None:
+) -> int:
     """Go on with an earlier conversation."""
-    flags = locals()
-    _converse(flags, resume=flags.pop("conversation"), resuming=True)
+    return _converse(flags, profile, resume=conversation, resuming=True)
+
+
+def _converse(flags: dict[str, Any], profile: str | None, **how: Any) -> int:
+    from livechat import app as conversation
+    from livechat.config import load
+
+    config = load(os.environ, profile)
+    log = _log_to(flags.get("log_file") or config.values.get("log_file"))
+    return conversation.main(flags, config, log=log, **how)
 
 
 @app.command()
 def devices(
-    mic: _Mic = None,
-    speaker: _Speaker = None,
+    mic: Annotated[str | None, _option("mic")] = None,
+    speaker: Annotated[str | None, _option("speaker")] = None,
     profile: _Profile = None,
     test: Annotated[
         bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
     ] = False,
     json: _Json = False,
-) -> None:
+) -> int:
     """List microphones and speakers, and show the level of the one in use."""
+    from livechat import devices as sound
 
-    def run() -> int:
-        from livechat import devices as sound
-
-        return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
-
-    _exit(run)
+    return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
 
 
 @app.command()
@@ -323,10 +185,10 @@ def serve(
     ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
     ca_out: Annotated[
-        Text, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
+        str | None, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
     ] = None,
     as_model: Annotated[
-        Text, typer.Option("--as", metavar="MODEL", help="Behave as this model, whatever is asked for.")
+        str | None, typer.Option("--as", metavar="MODEL", help="Behave as this model, whatever is asked for.")
     ] = None,
     lifetime: Annotated[
         str, typer.Option("--lifetime", metavar="TIME", help="End each connection after this time.")
@@ -340,36 +202,32 @@ def serve(
         str,
         typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'."),
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    json: _Json = False,
     log_file: _LogFile = None,
-) -> None:
+) -> int:
     """Run the embedded Live API server for other programs."""
+    from pathlib import Path
 
-    def run() -> int:
-        from pathlib import Path
+    from livechat import leaving
+    from livechat.server.faults import duration, parse
+    from livechat.server.serve import run_serve
 
-        from livechat import leaving
-        from livechat.server.faults import duration, parse
-        from livechat.server.serve import run_serve
-
-        _log_to(log_file)
-        if not duration(lifetime):
-            raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
-        return leaving.run(
-            run_serve(
-                port=port,
-                tls=not no_tls,
-                ca_out=Path(ca_out) if ca_out else None,
-                as_model=as_model,
-                lifetime=duration(lifetime),
-                notice=duration(goaway),
-                handle_ttl=duration(handle_ttl),
-                faults=parse(faults),
-                json_lines=json,
-            )
+    _log_to(log_file)
+    if not duration(lifetime):
+        raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
+    return leaving.run(
+        run_serve(
+            port=port,
+            tls=not no_tls,
+            ca_out=Path(ca_out) if ca_out else None,
+            as_model=as_model,
+            lifetime=duration(lifetime),
+            notice=duration(goaway),
+            handle_ttl=duration(handle_ttl),
+            faults=parse(faults),
+            json_lines=json,
         )
-
-    _exit(run)
+    )
 
 
 _sessions = _Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
@@ -382,68 +240,54 @@ def _list(context: typer.Context, json: _Json = False) -> None:
         if json:
             raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
         return
+    from livechat import sessions
 
-    def run() -> int:
-        from livechat import sessions
-
-        return sessions.show_all(as_json=json)
-
-    _exit(run)
+    exit_with(partial(sessions.show_all, as_json=json))
 
 
 @_sessions.command()
-def show(conversation: _Conversation = None, json: _Json = False) -> None:
+def show(conversation: _Conversation = None, json: _Json = False) -> int:
     """Show what was said and when, and how continuous it was."""
+    from livechat import sessions
 
-    def run() -> int:
-        from livechat import sessions
-
-        return sessions.show(conversation, as_json=json)
-
-    _exit(run)
+    return sessions.show(conversation, as_json=json)
 
 
 @_sessions.command()
 def export(
     conversation: _Conversation = None,
     form: Annotated[
-        Text, typer.Option("--format", metavar="md|txt|srt|json", help="Markdown, lines, subtitles or JSON.")
+        str | None, typer.Option("--format", metavar="md|txt|srt|json", help="Markdown, lines, subtitles or JSON.")
     ] = None,
-    output: Annotated[Text, typer.Option("--output", metavar="FILE", help="A new file instead of stdout.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", metavar="FILE", help="A new file instead of stdout.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-) -> None:
+) -> int:
     """Write what was said as a document."""
+    from livechat import sessions
 
-    def run() -> int:
-        from livechat import sessions
-
-        if json and form not in (None, "json"):
-            raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
-        return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
-
-    _exit(run)
+    if json and form not in (None, "json"):
+        raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
+    return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
 
 
 @_sessions.command()
 def forget(
     conversations: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(metavar="[ID]...", help="Conversations, by the beginnings of their ids.",
                        autocompletion=_conversations),
     ] = None,
     older_than: Annotated[
-        Text, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
+        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
     ] = None,
     json: _Json = False,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Erase conversations for good."""
+    from livechat import sessions
 
-    def run() -> int:
-        from livechat import sessions
-
-        return sessions.forget(conversations or [], older_than=older_than, as_json=json)
-
-    _exit(run)
+    return sessions.forget(conversations or [], older_than=older_than, as_json=json)
 
 
 _config = _Commands(help="What is set, where that is written, and a way to change it.")
@@ -457,112 +301,27 @@ def _help(context: typer.Context) -> None:
 
 
 @_config.command("show")
-def config_show(profile: _Profile = None) -> None:
+def config_show(profile: _Profile = None) -> int:
     """Print the settings a conversation would have now, and where each comes from."""
+    from livechat import configure
 
-    def run() -> int:
-        from livechat import configure
-
-        return configure.show(profile)
-
-    _exit(run)
+    return configure.show(profile)
 
 
 @_config.command("path")
-def config_path() -> None:
+def config_path() -> int:
     """Print the name of the configuration file."""
+    from livechat import configure
 
-    def run() -> int:
-        from livechat import configure
-
-        return configure.where()
-
-    _exit(run)
+    return configure.where()
 
 
 @_config.command("edit")
-def config_edit() -> None:
+def config_edit() -> int:
     """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
+    from livechat import configure
 
-    def run() -> int:
-        from livechat import configure
-
-        return configure.edit()
-
-    _exit(run)
-
-
-def _converse(flags: dict[str, Any], *, resume: str | None = None, resuming: bool = False) -> NoReturn:
-    log_file, profile = flags.pop("log_file"), flags.pop("profile")
-    given = {name: value for name, value in flags.items() if value is not None and value is not False}
-
-    def run() -> int:
-        from livechat import app as conversation
-        from livechat.config import load
-
-        config = load(os.environ, profile)
-        log = _log_to(log_file or config.values.get("log_file"))
-        return conversation.main(given, config, resume=resume, resuming=resuming, log=log)
-
-    _exit(run)
-
-
-def _exit(run: Any) -> NoReturn:
-    """Run, and turn every end into its exit code and, where it went wrong, one line and a hint."""
-    try:
-        code = run()
-        sys.stdout.flush()
-    except BrokenPipeError:  # `livechat sessions | head -1`
-        _write_no_more()
-        code = 0
-    except LivechatError as error:
-        code = _say(error)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except OSError as error:
-        if error.errno in _FULL:
-            _write_no_more()
-            code = _say(UsageError(f"writing failed: {error.strerror}", "free some space, or write somewhere else"))
-        elif error.filename is not None:  # whatever a path is for, the system may refuse it
-            name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
-            code = _say(UsageError(f"{name} cannot be used: {error.strerror}", "name another file or folder"))
-        else:
-            code = _say_bug(error)
-    except Exception as error:  # noqa: BLE001 - the last resort: a traceback helps nobody who sees it
-        code = _say_bug(error)
-    leaving = sys.modules.get("livechat.leaving")  # not before a command needs it: it loads asyncio
-    if leaving is not None and leaving.held:
-        leaving.gone(code)
-    raise SystemExit(code)
-
-
-def _say(error: LivechatError) -> int:
-    """Write the error and its hint; returns its exit code."""
-    from livechat.ui.plain import report
-
-    report(error)
-    return error.exit_code
-
-
-def _say_bug(error: Exception) -> int:
-    """Say that there is one; log where, but not its message: that may hold what somebody said."""
-    import logging
-    import traceback
-
-    if not logging.getLogger().handlers:
-        logging.getLogger().addHandler(logging.NullHandler())  # else Python prints it
-    where = "".join(traceback.format_tb(error.__traceback__))
-    logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
-    sys.stderr.write(
-        f"error: livechat has a bug: {type(error).__name__}\nhint: please report it; --log-file shows where\n"
-    )
-    return 1
-
-
-def _write_no_more() -> None:
-    from livechat.ui.base import write_no_more
-
-    write_no_more(sys.stdout)
+    return configure.edit()
 
 
 def _log_to(path: str | None) -> Journal | None:
@@ -613,4 +372,4 @@ def main() -> NoReturn:
         except typer.Abort:
             return INTERRUPTED
 
-    _exit(run)
+    exit_with(run)

@@ -17,45 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from livechat.errors import ConfigError, UsageError, reason
+from livechat.flags import FLAGS, replaced_by, waits_for
 from livechat.paths import decoded, look
 from livechat.settings import resolve
 
-# Every flag of `talk`, by its name, and what it takes.
-FLAGS: dict[str, type] = {
-    "model": str, "voice": str, "system": str, "offline": bool, "endpoint": str, "ca_file": str,
-    "trigger_tokens": int, "target_tokens": int, "no_compression": bool,
-    "mic": str, "speaker": str, "echo": str, "barge_in": str, "ptt": bool, "text": bool,
-    "start_sensitivity": str, "end_sensitivity": str, "prefix_ms": int, "silence_ms": int,
-    "input": str, "fast": bool, "output": str, "compact": bool, "record": str,
-    "json": bool, "plain": bool, "quiet": bool, "thoughts": bool,
-    "price_in": float, "price_out": float, "max_tokens_total": int, "max_cost": float,
-    "log_file": str, "trace": str, "faults": str,
-}  # fmt: skip
-_FILES = ("ca_file", "input", "output", "record", "log_file", "trace")
 _TAKES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text, in quotes"}
-_VAD = ("start_sensitivity", "end_sensitivity", "prefix_ms", "silence_ms")
-_ENVIRONMENT = {"model": "LIVECHAT_MODEL", "endpoint": "GOOGLE_GEMINI_BASE_URL", "ca_file": "GOOGLE_GEMINI_BASE_URL"}
-_ELSEWHERE = ("mic", "speaker", "log_file")  # a device that is not there is no error, as with a flag it would be
-SERVER = ("offline", "endpoint", "ca_file")
-
-# What is said later leaves out what was said before and does not go with it.
-_INSTEAD_OF: dict[str, tuple[str, ...]] = {
-    "offline": ("endpoint", "ca_file"),
-    "endpoint": ("offline", "ca_file"),
-    "no_compression": ("trigger_tokens", "target_tokens"),
-    "trigger_tokens": ("no_compression",),
-    "target_tokens": ("no_compression",),
-    "text": ("input", "mic", "ptt"),
-    "input": ("text", "ptt"),
-    "mic": ("text",),
-    "ptt": ("input", "text", *_VAD),
-    "fast": ("record",),
-    "record": ("fast",),
-    "json": ("plain", "quiet"),
-    "plain": ("json",),
-    "quiet": ("json",),
-} | dict.fromkeys(_VAD, ("ptt",))
-_ONLY_WITH = {"fast": "input", "compact": "output"}
+_DEVICES = ("mic", "speaker")  # a device of the file that is not there is no error, as with a flag it would be
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +39,7 @@ class Config:
         return {
             name: value
             for name, value in self.values.items()
-            if name not in _ELSEWHERE and not environ.get(_ENVIRONMENT.get(name, ""))
+            if name not in _DEVICES and not environ.get(FLAGS[name].variable)
         }
 
     def check(self, environ: Mapping[str, str]) -> None:
@@ -152,12 +119,12 @@ def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in flags.items()
-        if value is not False and (name not in _ONLY_WITH or name in last or _ONLY_WITH[name] in flags)
+        if value is not False and (name in last or not (needed := waits_for(name)) or needed & flags.keys())
     }
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    gone = {name for flag, value in above.items() if value is not False for name in _INSTEAD_OF.get(flag, ())}
+    gone = {name for flag, value in above.items() if value is not False for name in replaced_by(flag)}
     return {name: value for name, value in below.items() if name not in gone} | dict(above)
 
 
@@ -166,9 +133,9 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
     flags: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
-        kind = FLAGS.get(name)
-        if kind is None:
+        if name not in FLAGS:
             raise ConfigError(*_unknown(where, key, value))
+        kind = FLAGS[name].kind
         if name in flags:
             raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
         if kind is float and type(value) is int:
@@ -202,9 +169,10 @@ def _nearest(name: str, known: Collection[str]) -> str:
 
 
 def _in_full(path: Path, name: str, value: Any) -> Any:
-    if name == "system" and value.startswith("@") and not value.startswith("@@"):
+    file = FLAGS[name].file
+    if file == "after @" and value.startswith("@") and not value.startswith("@@"):
         return "@" + _beside(path, value[1:])
-    if name in _FILES and value and value != "-":
+    if file == "yes" and value and value != "-":
         return _beside(path, value)
     return value
 

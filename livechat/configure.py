@@ -10,9 +10,10 @@ import sys
 from typing import Any
 
 from livechat.audio.choose import Kind
-from livechat.config import FLAGS, Config, config_path, layered, load, read
+from livechat.config import Config, config_path, layered, load, read
 from livechat.devices import Choices, open_store
 from livechat.errors import ConfigError, UsageError, reason
+from livechat.flags import FLAGS
 from livechat.settings import Settings, resolve
 from livechat.ui.base import tolerant
 from livechat.ui.text import clean
@@ -85,8 +86,8 @@ def edit() -> int:
 
 
 def _setting(name: str, config: Config, flags: dict[str, Any], settings: Settings) -> tuple[str, str]:
-    """(value, source) of what settings are made from, or of the log."""
-    if name in flags or name == "log_file":
+    """(value, source) of what settings are made from."""
+    if name in flags:
         return _plain(name, config)
     if name == "model" and os.environ.get("LIVECHAT_MODEL"):
         return clean(settings.model), "LIVECHAT_MODEL"
@@ -95,7 +96,7 @@ def _setting(name: str, config: Config, flags: dict[str, Any], settings: Setting
     compression = settings.applied_compression
     if name in ("trigger_tokens", "target_tokens") and compression:
         return str(compression[name == "target_tokens"]), "default"
-    default = getattr(settings, name, False if FLAGS[name] is bool else None)
+    default = getattr(settings, name)
     return "-" if default in (None, "") else _written(default), "default"
 
 

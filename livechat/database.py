@@ -115,7 +115,8 @@ class Database:
         try:
             return self._try(patience_s, sql, values)
         except sqlite3.Error as error:
-            raise error if locked(error) else first from None  # the first says what is wrong
+            # The first says what is wrong, but on a full disk: there it is that the index cannot grow.
+            raise error if locked(error) or _code(error) in _FULL else first from None
 
     def _try(self, patience_s: float, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._ready:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform
 import shlex
+import subprocess
 import sys
 import sysconfig
 from importlib import metadata, util
@@ -25,7 +26,10 @@ def speech_models() -> str:
     """What to do to have the offline agent understand speech."""
     if not have_wheels(sys.platform, platform.machine(), musl=_is_musl()):
         return "type to it: its speech models do not run on this kind of computer"
-    source = _source(_origin())
+    try:
+        source = _source(_origin())
+    except (AttributeError, KeyError, TypeError, ValueError):  # what an installer wrote is not as PEP 610 has it
+        source = ""
     return f"{_installer()} {source}" if source else _ANYWHERE
 
 
@@ -55,12 +59,19 @@ def _source(origin: dict[str, Any]) -> str:
         if not (path / "pyproject.toml" if "dir_info" in origin else path).is_file():
             return ""
         editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
-        return editable + shlex.quote(f"{path}[offline]")
+        return editable + _quoted(f"{path}[offline]")
     if not url.scheme or "@" in url.netloc:  # it may be a password
         return ""
     control = origin.get("vcs_info", {})
     prefix, suffix = (f"{control['vcs']}+", f"@{control['commit_id']}") if control else ("", "")
-    return shlex.quote(f"livechat[offline] @ {prefix}{origin['url']}{suffix}")
+    if folder := origin.get("subdirectory"):
+        suffix += f"#subdirectory={folder}"
+    return _quoted(f"livechat[offline] @ {prefix}{origin['url']}{suffix}")
+
+
+def _quoted(word: str) -> str:
+    """One word for the shell of this system. Windows' own takes '…' for part of the word."""
+    return subprocess.list2cmdline([word]) if sys.platform == "win32" else shlex.quote(word)
 
 
 def _installer() -> str:
@@ -69,5 +80,5 @@ def _installer() -> str:
         return "pipx install --force"
     if Path(sys.prefix, "uv-receipt.toml").exists():
         return "uv tool install --force"
-    python = shlex.quote(sys.executable)
+    python = _quoted(sys.executable)
     return f"{python} -m pip install" if util.find_spec("pip") else f"uv pip install --python {python}"

@@ -71,7 +71,7 @@ def told(call: Callable[[], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {name: signal.signal(name, heard) for name in SIGNALS}
+    before = _handle(heard)
     try:
         yield
     finally:
@@ -129,7 +129,7 @@ class _Guard:
         # number of the signal is written here whatever it does. Nothing else may use asyncio's add_signal_handler.
         signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
         # Between two calls of `run` a handler of this program must not be Python's, which raises anywhere.
-        self._before = {name: signal.signal(name, _ignore) for name in SIGNALS}
+        self._before = _handle(_ignore)
         threading.Thread(target=self._listen, name="signals", daemon=True).start()
 
     def start(self, code: int) -> None:
@@ -162,6 +162,16 @@ class _Guard:
             last.start()
             last.join(LAST_S)
         gone(self._code)
+
+
+def _handle(handler: Callable[..., object]) -> dict[int, Any]:
+    """Hear of each signal to leave; returns what heard of it before.
+
+    `nohup` has the end of its terminal ignored, and so it is here.
+    """
+    hangup = getattr(signal, "SIGHUP", None)
+    kept = {hangup} if hangup is not None and signal.getsignal(hangup) is signal.SIG_IGN else set()
+    return {name: signal.signal(name, handler) for name in SIGNALS if name not in kept}
 
 
 def _ignore(*_: object) -> None:

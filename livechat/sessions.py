@@ -13,7 +13,7 @@ from pathlib import Path
 
 from livechat import export
 from livechat.archive import Archive, completions
-from livechat.errors import LivechatError, UsageError, reason
+from livechat.errors import UsageError, reason
 from livechat.store import state_folder
 from livechat.ui.text import clean
 
@@ -138,5 +138,5 @@ def _forget(archive: Archive, identity: str) -> None:
             for handle in archive.handles(identity):
                 server.forget(handle)
             if server.warning:
-                raise LivechatError(f"{identity} cannot be forgotten: {server.warning}", f"look at {memory}")
+                raise UsageError(f"{identity} cannot be forgotten: {server.warning}", f"look at {memory}")
     archive.forget(identity)

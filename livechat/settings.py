@@ -2,79 +2,58 @@
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from livechat import models
 from livechat.errors import KEY_PAGE, ConfigError, UsageError, reason
+from livechat.flags import FLAGS, Flags, check
 from livechat.paths import decoded, look, same
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
-ECHO = ("cancel", "duck", "off")
-BARGE_IN = ("local", "server")
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # the first that is set counts, as in the SDK
 _VERTEX = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 _COPIED = (*KEYS, *_VERTEX, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")  # what stands in env files
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Checked and complete: nothing here can still be refused by our own rules.
+class Settings(Flags):
+    """The flags, checked and complete: nothing here can still be refused by our own rules.
 
-    `trigger_tokens` and `target_tokens` are what the person asked for, None for the server's defaults.
-    `input`: a file, "-" for sound on stdin, or None for the microphone; `fast`: faster than it sounds.
-    `output`: a file, or None for the speaker; `compact`: without its silence. `text`: neither microphone nor
-    speaker. `plain`: lines where there could be a screen; `quiet`: those of what was said alone.
-    `thoughts`: show what the model thinks. `price_in`, `price_out`: of a million tokens; `max_cost` in the same.
-    `record`: a file for both voices. `echo`: one of ECHO. `barge_in`: one of BARGE_IN, who decides that the
-    person cuts in. `vad`: of the server's voice detection, what was asked for: start and end ("LOW", "HIGH"),
-    prefix_ms and silence_ms.
+    `model` is the one that is used, `voice` as the API spells it, `system` the text itself, and `endpoint` the URL of
+    the server, None where it is the SDK's own. `offline` is what was asked for; `backend` says what is used.
+    `key_from`: the variable of the key or of the credentials, or what else they are; "" where there are none.
+    `warnings`: (message, hint) of what is worth a word, and not worth refusing.
     """
 
-    backend: Backend = "offline"
     model: str = models.DEFAULT_MODEL
-    voice: str | None = None
-    system: str | None = None
-    compression: bool = True
-    trigger_tokens: int | None = None
-    target_tokens: int | None = None
-    input: str | None = None
-    fast: bool = False
-    output: str | None = None
-    compact: bool = False
-    record: str | None = None
-    text: bool = False
-    json: bool = False
-    plain: bool = False
-    quiet: bool = False
-    thoughts: bool = False
-    price_in: float | None = None
-    price_out: float | None = None
-    max_tokens_total: int | None = None
-    max_cost: float | None = None
-    mic: str | None = None
-    speaker: str | None = None
-    ptt: bool = False
-    vad: Mapping[str, Any] = field(default_factory=dict)
-    echo: str = "cancel"
-    barge_in: str = "local"
-    endpoint: str | None = None
-    ca_file: str | None = None
+    backend: Backend = "offline"
     key: str = field(default="", repr=False)
-    key_from: str = (
-        ""  # the variable of the key or of the credentials, or what else they are; "" where there are none
-    )
+    key_from: str = ""
     api_version: str | None = None
     project: str | None = None
     location: str | None = None
-    faults: str = ""
-    trace: str | None = None
-    warnings: tuple[tuple[str, str], ...] = ()  # (message, hint): worth a word, not worth refusing
+    warnings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def compression(self) -> bool:
+        """Whether the server is to compress the context."""
+        return not self.no_compression
+
+    @property
+    def vad(self) -> dict[str, Any]:
+        """What was asked for of the server's voice detection: start, end ("LOW", "HIGH"), prefix_ms, silence_ms."""
+        asked = {
+            "start": self.start_sensitivity and self.start_sensitivity.upper(),
+            "end": self.end_sensitivity and self.end_sensitivity.upper(),
+            "prefix_ms": self.prefix_ms,
+            "silence_ms": self.silence_ms,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
 
     @property
     def applied_compression(self) -> tuple[int, int] | None:
@@ -87,150 +66,44 @@ class Settings:
         return models.HANDLE_TTL_S.get(self.backend, models.DEFAULT_HANDLE_TTL_S)
 
 
-def resolve(
-    environ: Mapping[str, str],
-    *,
-    model: str | None = None,
-    voice: str | None = None,
-    system: str | None = None,
-    trigger_tokens: int | None = None,
-    target_tokens: int | None = None,
-    no_compression: bool = False,
-    input: str | None = None,  # noqa: A002, the flag's name
-    fast: bool = False,
-    output: str | None = None,
-    compact: bool = False,
-    record: str | None = None,
-    text: bool = False,
-    json: bool = False,
-    plain: bool = False,
-    quiet: bool = False,
-    thoughts: bool = False,
-    price_in: float | None = None,
-    price_out: float | None = None,
-    max_tokens_total: int | None = None,
-    max_cost: float | None = None,
-    mic: str | None = None,
-    speaker: str | None = None,
-    ptt: bool = False,
-    start_sensitivity: str | None = None,
-    end_sensitivity: str | None = None,
-    prefix_ms: int | None = None,
-    silence_ms: int | None = None,
-    echo: str = "cancel",
-    barge_in: str = "local",
-    offline: bool = False,
-    endpoint: str | None = None,
-    ca_file: str | None = None,
-    faults: str | None = None,
-    trace: str | None = None,
-) -> Settings:
-    """Settings from flags (None or False where not given) and the environment.
+def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
+    """Settings from flags, by the names in flags.Flags (None or False where not given), and the environment.
 
     Raises UsageError for flags that are wrong or do not go together, ConfigError for the environment.
     """
     environ = {name: _bare(value) if name in _COPIED else value for name, value in environ.items()}
-    _check_compression(trigger_tokens, target_tokens, off=no_compression)
-    if text and (input or mic):
-        raise UsageError("--text does not go with --input or --mic", "leave one of them out")
-    for flag, number in (
-        ("--price-in", price_in),
-        ("--price-out", price_out),
-        ("--max-tokens-total", max_tokens_total),
-        ("--max-cost", max_cost),
-    ):
-        if number is not None and not 0 <= number < math.inf:
-            raise UsageError(f"{flag} {number} is out of range", "give 0 or more")
-    if (price_in is None) != (price_out is None) or (max_cost is not None and price_in is None):
-        raise UsageError("a cost needs both prices", "give --price-in and --price-out, each for a million tokens")
-    if json and (plain or quiet):
-        raise UsageError(f"--json does not go with {'--plain' if plain else '--quiet'}", "leave one of them out")
-    for flag, given, known in (("--echo", echo, ECHO), ("--barge-in", barge_in, BARGE_IN)):
-        if given not in known:
-            raise UsageError(f"{flag} does not know {given!r}", f"it takes {', '.join(known[:-1])} or {known[-1]}")
-    if offline and endpoint:
-        raise UsageError("--offline does not go with --endpoint", "leave one of them out")
-    vad = _vad(start_sensitivity, end_sensitivity, prefix_ms, silence_ms)
-    if ptt and (input or text or vad):
-        wrong = "--input" if input else "--text" if text else "the server's voice detection"
-        raise UsageError(f"--ptt does not go with {wrong}", "leave one of them out")
-    old, read = output and look(output, "--output"), input and look(input, "--input")
-    if old and read and os.path.samestat(old, read):
-        raise UsageError(f"--output {output} would overwrite the --input", "give it another name")
-    if fast and not input:
-        raise UsageError("--fast hurries through an --input", "name an --input FILE, or leave it out")
-    if fast and record:
-        raise UsageError("--fast does not go with --record, which keeps time", "leave one of them out")
-    if compact and not output:
-        raise UsageError("--compact leaves silence out of the --output", "name an --output FILE, or leave it out")
-    if record and look(record, "--record"):
-        raise UsageError(f"--record {record} is there already, and is not written over", "give it another name")
-    if record and output and same(record, output):
-        raise UsageError(f"--record and --output are both {record}", "give one of them another name")
-    if ca_file:
-        found = look(ca_file, "--ca-file", "--ca-file takes a PEM file")
-        if found is None or stat.S_ISDIR(found.st_mode):
-            raise UsageError(f"there is no file {ca_file}", "--ca-file takes a PEM file")
-    backend, url, (key, key_from) = _backend(environ, offline=offline, endpoint=endpoint)
-    if fast and backend in ("gemini", "vertex"):
-        raise UsageError(
-            "--fast is not for Gemini, which asks for sound at the pace of speech", "leave it out, or add --offline"
-        )
-    if faults and backend != "offline":
-        raise UsageError(
-            "--faults breaks the embedded server only", "add --offline, or use `livechat serve --faults`"
-        )
+    given = {name: value.lower() if FLAGS[name].choices and value else value for name, value in given.items()}
+    flags = Flags(**given)
+    backend, url, (key, key_from) = _backend(environ, offline=flags.offline, endpoint=flags.endpoint)
+    check(flags, backend)
+    _check_compression(flags)
+    _check_files(flags)
     notes: list[tuple[str, str]] = []
     if key_from in KEYS and len({environ.get(name) or None for name in KEYS} - {None}) > 1:
         notes.append((f"{' and '.join(KEYS)} are both set: {key_from} is used", "unset the one you do not mean"))
-    chosen = model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
-    if trouble := _no_model(chosen):
-        raise UsageError(*trouble) if model else ConfigError(f"LIVECHAT_MODEL: {trouble[0]}", trouble[1])
-    if voice:
-        voice, near = models.voice(voice)
-        if near:
-            notes.append((f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
-    if thoughts and not models.family(chosen).thoughts:
-        notes.append((f"{models.bare(chosen)} does not tell what it thinks", f"use --model {models.THINKING_MODEL}"))
-    return Settings(
-        backend=backend,
-        model=chosen,
-        voice=voice,
-        system=_system(system),
-        compression=not no_compression,
-        trigger_tokens=trigger_tokens,
-        target_tokens=target_tokens,
-        input=input,
-        fast=fast,
-        output=output,
-        compact=compact,
-        record=record,
-        text=text,
-        json=json,
-        plain=plain,
-        quiet=quiet,
-        thoughts=thoughts,
-        price_in=price_in,
-        price_out=price_out,
-        max_tokens_total=max_tokens_total,
-        max_cost=max_cost,
-        mic=mic,
-        speaker=speaker,
-        ptt=ptt,
-        vad=vad,
-        echo=echo,
-        barge_in=barge_in,
-        endpoint=url,
-        ca_file=ca_file,
-        key=key,
-        key_from=key_from,
-        api_version=_api_version(environ, backend, chosen, key),
-        project=environ.get("GOOGLE_CLOUD_PROJECT"),
-        location=environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
-        faults=faults or "",
-        trace=trace,
-        warnings=tuple(notes),
-    )
+    model = flags.model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
+    if trouble := _no_model(model):
+        raise UsageError(*trouble) if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble[0]}", trouble[1])
+    voice, near = models.voice(flags.voice) if flags.voice else (None, "")
+    if near:
+        notes.append((f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
+    for name, flag in FLAGS.items():
+        if flag.trait and getattr(flags, name) and not getattr(models.family(model), flag.trait.name):
+            notes.append((f"{models.bare(model)} {flag.trait.lack}", f"use --model {flag.trait.found}"))
+    complete = {
+        "backend": backend,
+        "model": model,
+        "voice": voice,
+        "system": _system(flags.system),
+        "endpoint": url,
+        "key": key,
+        "key_from": key_from,
+        "api_version": _api_version(environ, backend, model, key),
+        "project": environ.get("GOOGLE_CLOUD_PROJECT"),
+        "location": environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
+        "warnings": tuple(notes),
+    }
+    return Settings(**asdict(flags) | complete)
 
 
 def _backend(
@@ -324,34 +197,26 @@ def _no_model(name: str) -> tuple[str, str] | None:
     return None
 
 
-def _check_compression(trigger: int | None, target: int | None, *, off: bool) -> None:
-    if off and (trigger is not None or target is not None):
-        raise UsageError("--no-compression does not go with --trigger-tokens or --target-tokens", "leave one out")
-    (low, high), (_, most) = models.TRIGGER_RANGE, models.TARGET_RANGE
-    if trigger is not None and not low <= trigger <= high:
-        raise UsageError(f"--trigger-tokens {trigger} is out of range", f"give {low} to {high}")
-    if target is not None and not 0 <= target <= most:
-        raise UsageError(f"--target-tokens {target} is out of range", f"give 0 to {most}")
-    applied = models.compression(trigger, target)
-    if applied[1] >= applied[0]:
+def _check_compression(flags: Flags) -> None:
+    trigger, target = models.compression(flags.trigger_tokens, flags.target_tokens)
+    if target >= trigger:
         raise UsageError(
-            f"--target-tokens {applied[1]} is not below the trigger of {applied[0]}",
+            f"--target-tokens {target} is not below the trigger of {trigger}",
             "the context is cut down to the target when it reaches the trigger",
         )
 
 
-def _vad(start: str | None, end: str | None, prefix_ms: int | None, silence_ms: int | None) -> dict[str, Any]:
-    """What was asked for of the server's voice detection."""
-    asked: dict[str, Any] = {}
-    for name, value in (("start", start), ("end", end)):
-        if value is not None:
-            if value.upper() not in ("LOW", "HIGH"):
-                raise UsageError(f"--{name}-sensitivity {value} is neither low nor high", "give low or high")
-            asked[name] = value.upper()
-    for name, ms in (("prefix_ms", prefix_ms), ("silence_ms", silence_ms)):
-        if ms is not None:
-            if not 0 <= ms <= models.MAX_VAD_MS:
-                flag = name.replace("_", "-")
-                raise UsageError(f"--{flag} {ms} is out of range", f"give 0 to {models.MAX_VAD_MS} milliseconds")
-            asked[name] = ms
-    return asked
+def _check_files(flags: Flags) -> None:
+    """Raises UsageError where a file is not there, or would be written over."""
+    read, written, recorded = flags.input, flags.output, flags.record
+    old, heard = written and look(written, "--output"), read and look(read, "--input")
+    if old and heard and os.path.samestat(old, heard):
+        raise UsageError(f"--output {written} would overwrite the --input", "give it another name")
+    if recorded and look(recorded, "--record"):
+        raise UsageError(f"--record {recorded} is there already, and is not written over", "give it another name")
+    if recorded and written and same(recorded, written):
+        raise UsageError(f"--record and --output are both {recorded}", "give one of them another name")
+    if flags.ca_file:
+        found = look(flags.ca_file, "--ca-file", "--ca-file takes a PEM file")
+        if found is None or stat.S_ISDIR(found.st_mode):
+            raise UsageError(f"there is no file {flags.ca_file}", "--ca-file takes a PEM file")

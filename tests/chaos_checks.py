@@ -197,7 +197,13 @@ def _check_answers(world: World) -> None:
 
 
 def _reached(world: World, at: float, place: Place, *hidden_by: str) -> bool:
-    """Whether the client knows for certain what a link said then, and that this was all."""
+    """Whether the client knows for certain what a link said then, and that this was all.
+
+    One that was stopped does not: what lies in its socket is thrown away by the system if a server that has left is
+    sent anything, a ping for one.
+    """
+    if any(deed.what == "stop" for run in world.scenario.runs for deed in run.deeds):
+        return False
     lasted = world.gone.get(place, float("inf")) >= at + SURE_S
     return lasted and not world.faults.get(place, set()) & set(hidden_by)
 

@@ -204,6 +204,14 @@ def test_without_a_place_to_write_the_call_goes_on(env: dict[str, str]) -> None:
     assert "livechat resume" not in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize("wanted", [[], ["4fk2mp"]])
+def test_what_keeps_a_conversation_from_being_resumed_is_named(wanted: list[str], env: dict[str, str]) -> None:
+    """It is there, and cannot be read: "there is no conversation" sent people looking for it."""
+    done = livechat("resume", *wanted, env={**env, "LIVECHAT_STATE": "/dev/null/state"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: conversations cannot be kept in /dev/null/state")
+
+
 def test_a_database_that_is_locked_for_a_while_loses_no_word(env: dict[str, str]) -> None:
     """By a backup, say: the call goes on meanwhile, and nothing of it is missing afterwards."""
     talk, said = talking("hello", env)

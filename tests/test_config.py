@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from livechat import app, cli
-from livechat.config import FLAGS, config_path, layered, load, read
+from livechat.config import config_path, layered, load, read
 from livechat.configure import EXAMPLE
 from livechat.errors import ConfigError
+from livechat.flags import FLAGS
 from livechat.settings import Settings
 from livechat.store import Kept
 from tests.test_cli import GO_FORWARD, env, livechat

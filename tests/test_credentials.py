@@ -23,6 +23,7 @@ from livechat.server.serve import Server
 from livechat.session import credentials
 from livechat.session.credentials import Token, TokenError
 from livechat.session.link import Dialler
+from livechat.session.proxy import Blocked
 from livechat.settings import Settings
 
 GOOD = (200, '{"access_token": "t", "expires_in": 3600}')
@@ -31,11 +32,15 @@ PAGE = "<!DOCTYPE html><title>Welcome to the hotel</title>"
 
 
 class Endpoint:
-    """Answers each request with the next of `answers`, and with the last of them from then on."""
+    """Answers each request with the next of `answers`, and with the last of them from then on.
+
+    `location`: where a redirect leads to.
+    """
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, str]] = [GOOD]
         self.asked = 0
+        self.location = ""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,6 +49,8 @@ class Endpoint:
                 status, body = endpoint.answers[min(endpoint.asked, len(endpoint.answers) - 1)]
                 endpoint.asked += 1
                 self.send_response(status)
+                if endpoint.location:
+                    self.send_header("Location", endpoint.location)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -170,6 +177,81 @@ def test_a_token_endpoint_that_accepts_and_says_nothing_is_left_in_time(
         error = failure(token)
     assert (str(error), error.refused) == ("the token endpoint does not answer", False)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_grant_follows_no_redirect(token: Token, endpoint: Endpoint, status: int) -> None:
+    stranger = Endpoint()
+    endpoint.answers, endpoint.location = [(status, "")], f"http://localhost:{stranger.server.server_port}/token"
+    error = failure(token)
+    stranger.server.shutdown()
+    stranger.server.server_close()
+    assert (str(error), error.refused, stranger.asked) == (f"HTTP {status}", False, 0)
+
+
+def test_an_address_of_the_token_endpoint_that_swallows_packets_is_passed_by(
+    token: Token, account: Callable[[str], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "CONNECT_S", 0.05)
+    tried: list[tuple[str, Any]] = []
+    port, real = endpoint.server.server_port, socket.socket.connect
+
+    class Swallowing(socket.socket):
+        def connect(self, address: Any) -> None:
+            tried.append((address[0], self.gettimeout()))
+            if address[0] != "127.0.0.1":
+                raise TimeoutError
+            real(self, address)
+
+    places = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("192.0.2.1", "192.0.2.2", "127.0.0.1")
+    ]
+    monkeypatch.setattr(socket, "socket", Swallowing)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: places)
+    account(f"http://token.test:{port}/token")
+    token.refresh()
+    assert (token.token, token.expired) == ("t", False)
+    assert tried == [("192.0.2.1", 0.05), ("192.0.2.2", 0.05), ("127.0.0.1", 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("uri", "value", "taken"),
+    [
+        ("https://token.test/", "http://proxy:1", {"https": "http://proxy:1"}),
+        ("https://token.test/", "socks5://proxy:1", {"https": "socks5h://proxy:1"}),
+        ("https://token.test/", "socks://proxy:1/", {"https": "socks5h://proxy:1"}),
+        ("https://127.0.0.1/", "http://proxy:1", {"no_proxy": "*"}),
+        ("http://169.254.169.254/", "http://proxy:1", None),
+    ],
+)
+def test_a_token_is_fetched_the_way_that_the_link_takes(
+    uri: str,
+    value: str,
+    taken: dict[str, str] | None,
+    account: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A network with a SOCKS proxy may know its own names only."""
+    asked: list[Any] = []
+
+    def request(_: object, **more: Any) -> Any:
+        asked.append(more.get("proxies"))
+        return SimpleNamespace(status=200, data=GOOD[1].encode())
+
+    monkeypatch.setattr("google.auth.transport.requests.Request.__call__", request)
+    monkeypatch.setenv("ALL_PROXY", value)
+    account(uri)
+    Token().refresh()
+    assert asked == [taken]
+
+
+def test_a_proxy_that_cannot_be_is_named_where_a_token_is_wanted(
+    account: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "proxy:3128")
+    account("https://token.test/")
+    with pytest.raises(Blocked, match="ALL_PROXY names the proxy proxy:3128 without its kind"):
+        Token().refresh()
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1/token", "http://token.invalid/", "https://127.0.0.1:1/token"])

@@ -33,6 +33,14 @@ def test_a_status_at_the_root_is_the_contents(message: dict[str, Any], content: 
     assert "interactionStatus" not in read(message)
 
 
+@pytest.mark.parametrize("value", [7, True, {"a": 1}])
+def test_a_status_or_a_reason_that_is_no_word_leaves_the_message_readable(value: Any) -> None:
+    content = {"turnComplete": True, "turnCompleteReason": value, "interactionStatus": value}
+    assert read({"serverContent": content})["serverContent"] == {
+        "turnComplete": True, "turnCompleteReason": str(value), "interactionStatus": str(value),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["responseTokenCount", "candidatesTokenCount"])
 def test_an_answers_tokens_have_both_names(name: str) -> None:
     usage = read({"usageMetadata": {"promptTokenCount": 1, name: 7}})["usageMetadata"]

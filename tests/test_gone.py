@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -20,6 +21,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from livechat import __version__
 from tests.terminal import Terminal
 from tests.test_cli import BARE
 
@@ -160,6 +162,19 @@ def test_while_the_offline_voice_is_made_for_a_long_text(talk: Callable[..., Tal
         assert kept.execute("SELECT user FROM turns").fetchall() == [(LONG,)]
 
 
+def test_a_program_under_nohup_outlives_its_terminal(talk: Callable[..., Talk]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is inherited
+    try:
+        background = talk("--text", "--offline")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    background.until("link", state="open")
+    background.process.send_signal(signal.SIGHUP)
+    background.say("hello")
+    background.until("turn")
+    background.gone(signal.SIGTERM, 130)
+
+
 def test_while_the_library_is_imported(talk: Callable[..., Talk]) -> None:
     """There is no line yet, and nothing to sum up."""
     loading = talk("--text", stuck="import", GEMINI_API_KEY="AIzaSomeKey")
@@ -208,16 +223,52 @@ def test_at_the_end_of_its_input_while_a_thread_is_busy(talk: Callable[..., Talk
     done.gone(None, 0)
 
 
-def test_the_terminal_is_as_it_was_though_the_main_thread_is_stuck(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def shell(tmp_path: Path, **more: str) -> Iterator[Terminal]:
+    """A shell with a terminal of its own, in `tmp_path`."""
     clean = {name: value for name, value in os.environ.items() if name not in BARE}
     env = clean | {
         "TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8", "PS1": "$ ",
         "LIVECHAT_CONFIG": os.devnull, "PYTHONPATH": str(Path(__file__).parent.parent), "HISTFILE": "",
-    }  # fmt: skip
-    shell = ["setsid", "--ctty", "bash", "--norc", "--noprofile", "--noediting", "-i"]
-    terminal = Terminal(100, 30, shell, env, cwd=tmp_path)
+    } | more  # fmt: skip
+    command = ["setsid", "--ctty", "bash", "--norc", "--noprofile", "--noediting", "-i"]
+    terminal = Terminal(100, 30, command, env, cwd=tmp_path)
     try:
         terminal.until_shown("$")
+        yield terminal
+    finally:
+        terminal.close()
+
+
+@pytest.mark.parametrize("mode", ["", "--plain", "--json", "--json --input never.wav"])
+def test_what_is_typed_before_there_is_a_line_does_not_reach_the_shell(tmp_path: Path, mode: str) -> None:
+    stuck = tmp_path / "stuck"
+    stuck.mkdir()
+    (stuck / "sitecustomize.py").write_text(STUCK)
+    os.mkfifo(tmp_path / "never.wav")
+    path = os.pathsep.join([str(stuck), str(Path(__file__).parent.parent)])
+    with shell(tmp_path, PYTHONPATH=path, STUCK="import") as terminal:
+        talk = f"{shlex.quote(sys.executable)} -m livechat talk --offline {mode or '--text'}"
+        terminal.press(f"{talk}; echo left-it | tr - ' '\n")
+        terminal.until_shown(__version__)
+        time.sleep(0.5)  # it is in the import now
+        (running,) = children(terminal.child.pid)
+        terminal.press("touch LEAK\r")
+        terminal.pump(0.2)
+        os.kill(running, signal.SIGTERM)
+        terminal.until_shown("left it")
+        terminal.press("echo noted-it | tr - ' '\n")
+        terminal.until_shown("noted it")
+        assert not (tmp_path / "LEAK").exists()
+
+
+def children(parent: int) -> list[int]:
+    ps = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(number) for number in ps.stdout.split()]
+
+
+def test_the_terminal_is_as_it_was_though_the_main_thread_is_stuck(tmp_path: Path) -> None:
+    with shell(tmp_path) as terminal:
         terminal.press("stty -a > before\n")
         (tmp_path / "livechat").write_text(STUCK_AT_THE_END)
         terminal.press(f"{shlex.quote(sys.executable)} livechat talk --text --offline\n")
@@ -230,5 +281,3 @@ def test_the_terminal_is_as_it_was_though_the_main_thread_is_stuck(tmp_path: Pat
         terminal.until_shown("noted after")
         assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
         assert not terminal.screen.cursor.hidden
-    finally:
-        terminal.close()

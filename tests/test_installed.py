@@ -68,6 +68,19 @@ def test_a_wheel_and_a_repository_are_named_as_they_were(tmp_path: Path, monkeyp
     assert said(monkeypatch, archive).endswith(" 'livechat[offline] @ https://example.org/livechat.zip'")
 
 
+def test_a_folder_of_a_repository_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    control = {"vcs": "git", "commit_id": "abc"}
+    origin = {"url": "https://example.org/l.git", "vcs_info": control, "subdirectory": "voice/chat"}
+    assert said(monkeypatch, origin).endswith("git+https://example.org/l.git@abc#subdirectory=voice/chat'")
+
+
+def test_windows_gets_the_quotes_that_its_shell_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = clone(tmp_path)
+    monkeypatch.setattr("sys.platform", "win32")
+    command = said(monkeypatch, {"url": place.as_uri(), "dir_info": {}})
+    assert command == f'"/opt/my venv/bin/python" -m pip install "{place}[offline]"'
+
+
 @pytest.mark.parametrize(
     "origin",
     [
@@ -79,6 +92,10 @@ def test_a_wheel_and_a_repository_are_named_as_they_were(tmp_path: Path, monkeyp
         {"url": 5},
         {"url": "https://ada:secret@example.org/l.git", "vcs_info": {}},
         {"url": ""},
+        {"url": "https://["},
+        {"url": "https://example.org/l.git", "vcs_info": {"vcs": "git"}},
+        {"url": "https://example.org/l.git", "vcs_info": "git"},
+        {"url": ROOT.as_uri(), "dir_info": 5},
     ],
 )
 def test_where_it_is_not_known_words_are_said_that_fit_any(origin: object, monkeypatch: pytest.MonkeyPatch) -> None:

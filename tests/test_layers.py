@@ -26,13 +26,15 @@ MAY_KNOW = {
     "events.py": ("errors",),
     "paths.py": ("errors",),
     "process.py": ("errors",),
-    "settings.py": ("errors", "models", "paths"),
+    "exits.py": ("errors", "ui.base", "ui.plain"),  # it says an error as a conversation would
+    "flags.py": ("errors", "models"),
+    "settings.py": ("errors", "flags", "models", "paths"),
     "database.py": ("errors",),
     "installed.py": (),
     "rows.py": (),
     # What it keeps is what a session is seeded with.
     "store.py": ("database", "errors", "events", "rows", "session.seeding"),
-    "config.py": ("errors", "paths", "settings"),
+    "config.py": ("errors", "flags", "paths", "settings"),
     "kept.py": (),
     "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
     "archive.py": ("errors", "kept", "rows", "store", "ui.text"),  # an id may be read off the screen
@@ -50,6 +52,7 @@ JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py", "configure.py", "devi
 PURE: dict[str, set[str]] = {
     "errors.py": set(),
     "events.py": set(),
+    "flags.py": set(),
     "models.py": set(),
     "kept.py": set(),
     "rows.py": set(),

@@ -183,7 +183,8 @@ def test_bundled_fields_thoughts_and_odd_sound() -> None:
     thought = {"text": "**Thinking**", "thought": True}
     turn = {"parts": [thought, *sound(b"\1\0\2")["parts"], *sound(b"\3\0")["parts"]]}
     seen = link_against(frames(content(modelTurn=turn, outputTranscription={"text": "a"}, interrupted=True)))
-    assert seen.posted[1:-1] == [Said(7, "a"), Audio(7, b"\1\0", 24_000), Audio(7, b"\3\0", 24_000), CutIn(7)]
+    heard = [Audio(7, b"\1\0", 24_000), Audio(7, b"\3\0", 24_000), CutIn(7)]
+    assert seen.posted[1:-1] == [Said(7, "a"), Thought(7, ""), *heard]  # that it thinks is told, and not what
 
 
 def test_thoughts_are_heard_where_they_are_wanted_and_cut_to_a_length() -> None:
@@ -191,6 +192,16 @@ def test_thoughts_are_heard_where_they_are_wanted_and_cut_to_a_length() -> None:
     seen = link_against(frames(content(modelTurn={"parts": thoughts})), thoughts=True)
     assert seen.posted[1:-1] == [Thought(7, "**Thinking**"), Thought(7, "x" * 8_000), Written(7, "no")]
     assert "Thinking" not in repr(seen.posted[1])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("RESPONSE_REJECTED", "RESPONSE_REJECTED"), ("MOON_PHASE", "MOON_PHASE"), (41, "41"), (None, ""),
+     ("TURN_COMPLETE_REASON_UNSPECIFIED", "")],
+)  # fmt: skip
+def test_a_turn_is_over_whatever_its_reason_looks_like(given: Any, told: str) -> None:
+    seen = link_against(frames(content(turnComplete=True, turnCompleteReason=given)))
+    assert seen.posted[1:-1] == [TurnOver(7, "", told)]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +289,7 @@ def test_the_setup_says_what_the_person_chose() -> None:
     assert setup["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     voice = setup["generationConfig"]["speechConfig"]["voice_config"]["prebuilt_voice_config"]
     assert voice == {"voice_name": "Puck"}
-    assert "contextWindowCompression" not in link_against(frames(), compression=False).setup
+    assert "contextWindowCompression" not in link_against(frames(), no_compression=True).setup
 
 
 @pytest.mark.parametrize(
@@ -363,7 +374,7 @@ def test_an_unreadable_certificate_is_a_usage_error(tmp_path: Path) -> None:
 
 
 def test_the_setup_says_how_speech_is_to_be_found() -> None:
-    seen = link_against(frames(), vad={"start": "LOW", "end": "HIGH", "prefix_ms": 0, "silence_ms": 300})
+    seen = link_against(frames(), start_sensitivity="low", end_sensitivity="high", prefix_ms=0, silence_ms=300)
     assert seen.setup["realtimeInputConfig"] == {
         "automatic_activity_detection": {
             "start_of_speech_sensitivity": "START_SENSITIVITY_LOW",

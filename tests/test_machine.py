@@ -208,11 +208,11 @@ def test_every_pair_of_state_and_input_is_a_row_or_impossible_for_a_written_reas
     assert set(TABLE) & impossible == set()
 
 
-def test_an_impossible_input_is_an_error_and_not_silence() -> None:
+def test_an_impossible_input_is_an_error_that_names_it_and_not_silence() -> None:
     line = live()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="Opened cannot happen while LIVE"):
         line.feed(Opened(line.link, 1.0))
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="Begin cannot happen while LIVE"):
         line.feed(Begin())
 
 
@@ -1633,6 +1633,22 @@ def test_a_handle_from_elsewhere_that_is_refused_ends_it(ends: list[Ended]) -> N
     assert error.message.startswith("there is nothing to resume: ")
     assert len(line.dials) == len(ends)
     assert kinds(line.actions, Warned) == []
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [[Ended(1, "close", 1008, NOT_FOUND)], [Ended(1, "close", 1007, "Request contains an invalid argument.")],
+     [Ended(1, "close", 1011, "Internal error occurred."), Ended(2, "close", 1011, "Internal error occurred.")]],
+)  # fmt: skip
+def test_a_handle_from_elsewhere_that_is_refused_after_setup_ends_it_too(ends: list[Ended]) -> None:
+    """As a handle of another model is (docs/wire.md 2.6): that a link was open proves nothing."""
+    line = stranger()
+    for end in ends:
+        assert line.dialled == "h"
+        line.open()
+        line.feed(end, 0.1)
+    assert isinstance(line.finish.error, LostError)
+    assert line.finish.error.message.startswith("there is nothing to resume: ")
 
 
 def test_a_handle_from_elsewhere_is_dialled_again_after_a_network_fault() -> None:

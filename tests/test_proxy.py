@@ -139,6 +139,7 @@ def test_no_proxy_names_no_other(no_proxy: str, host: str, monkeypatch: pytest.M
         ("http://proxy", "http://proxy:80"),
         ("https://proxy/", "https://proxy:443"),
         ("SOCKS5://proxy", "socks5h://proxy:1080"),
+        ("socks://proxy:1080/", "socks5h://proxy:1080"),
         ("socks4://proxy:9", "socks4://proxy:9"),
         ("http://[::1]:3128", "http://[::1]:3128"),
         ("http://alice:s3cret@proxy:1", "http://alice:s3cret@proxy:1"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -48,6 +50,16 @@ def test_a_pipe_gets_aligned_lines_newest_first_and_nothing_is_cut_in_an_escape(
     assert "\x1b" not in newest
     assert newest.endswith("…")
     assert "␛[31mred␛]0;owned" in newest
+
+
+def test_what_cannot_be_erased_is_one_line_with_a_documented_exit_code(env: dict[str, str]) -> None:
+    (identity,) = filled(env, "hello")
+    with contextlib.closing(sqlite3.connect(Path(env["LIVECHAT_STATE"]) / "conversations.sqlite3")) as db:
+        db.execute("CREATE TRIGGER kept BEFORE DELETE ON turns BEGIN SELECT raise(ABORT, 'not this one'); END")
+        db.commit()
+    done = livechat("sessions", "forget", identity, env=env)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the kept conversations cannot be changed: not this one\nhint: ")
 
 
 @pytest.mark.parametrize(("columns", "heads"), [(60, 4), (80, 6), (120, 7)])

@@ -53,9 +53,20 @@ def test_a_conversation_ends_politely_when_its_tokens_are_spent(tmp_path: Path) 
     run(main())
 
 
+def test_what_waits_in_a_pipe_is_not_asked_once_the_tokens_are_spent(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Server(Knower()) as server:
+            code, display = await talk(server, tmp_path, typed=((0.0, "one"), (0.0, "two")), max_tokens_total=1)
+            assert code == 0
+            assert display.questions == ["one"]
+            assert len(display.answers) == 1
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     "flags", [{"price_in": 1.0}, {"price_in": -1.0, "price_out": 1.0}, {"max_cost": 1.0}, {"max_tokens_total": -1}]
 )
 def test_a_cost_needs_both_prices_and_none_is_negative(flags: dict[str, float]) -> None:
     with pytest.raises(UsageError):
-        resolve({}, **flags)  # type: ignore[arg-type]  # each of its own type
+        resolve({}, **flags)

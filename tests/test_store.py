@@ -613,6 +613,25 @@ def test_a_file_system_without_shared_memory_keeps_all_the_same(killed: bool, pa
     assert not path.with_name(f"{path.name}-journal").exists()
 
 
+def test_a_full_disk_on_which_the_index_of_wal_cannot_grow_is_called_full(
+    path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found on a real one: the first attempt says "disk I/O error", and only the second that there is no room."""
+    ends = {"WAL": ("disk I/O error", sqlite3.SQLITE_IOERR_SHMSIZE), "DELETE": ("disk is full", sqlite3.SQLITE_FULL)}
+
+    def fail(self: Database, *_: object) -> None:
+        words, code = ends[self._journal]
+        error = sqlite3.OperationalError(words)
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(Database, "_try", fail)
+    with pytest.raises(LivechatError) as caught:
+        Store(path, on_trouble=trouble)
+    assert "disk is full" in caught.value.message
+    assert "free some disk space" in caught.value.hint
+
+
 @pytest.mark.parametrize("how", ["version", "column", "table"])
 def test_a_database_of_a_newer_livechat_is_not_written_to_and_said_to_be_one(
     how: str, path: Path, trouble: Trouble

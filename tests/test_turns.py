@@ -32,7 +32,7 @@ from livechat.events import (
 from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
-from livechat.session.turns import Turns
+from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
 
 T = TypeVar("T")
 
@@ -158,6 +158,16 @@ def test_a_lost_link_leaves_the_question_of_an_unfinished_interaction_open() -> 
     assert table.sent() == ["what is it"]
 
 
+def test_a_link_that_is_lost_in_the_moment_after_a_turn_without_a_status_takes_no_answer_with_it() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == []
+    assert table.kept.turns == {0: ("what is it", "It is ten.")}
+
+
 @pytest.mark.parametrize(("status", "wait"), [("", GRACE_S), ("working", IDLE_S)])
 def test_idle_that_never_comes_ends_the_question_all_the_same(status: Any, wait: float) -> None:
     table = Table(interactions=True)
@@ -229,6 +239,19 @@ def test_work_on_the_next_question_takes_no_answer_back() -> None:
     assert Reopened not in table.told
 
 
+def test_the_person_who_speaks_before_a_silenced_server_has_finished_hears_no_more_of_it() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"))
+    table.turns.person(speaking=True, late_ms=0)
+    table.hear(Said(1, "One."), after=4.0)
+    assert len(table.of(Turn)) == 1
+    table.hear(CutIn(1), TurnOver(1, "idle"), Heard(1, "two"), Said(1, "Two."))
+    assert table.told.count(Replying) == 2
+
+
 # -------------------------------------------------------------------------------------------------- silence
 
 
@@ -263,6 +286,31 @@ def test_an_empty_turn_is_asked_again_once_on_the_same_link() -> None:
     table.types("say it again")
     table.hear(TurnOver(1), after=2.0)
     assert table.sent() == ["say it again"]
+
+
+def test_what_is_refused_again_as_fast_is_over() -> None:
+    """A second empty turn soon after the first is not the first said twice."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.1)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    table.types("and this")
+    table.hear(Noticed(1), TurnOver(1), after=0.05)
+    assert not table.box.waiting()
+
+
+def test_an_empty_turn_said_twice_at_once_is_one() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.001)
+    assert table.box.waiting()
+    table.hear(Said(1, "It"), Replied(1), TurnOver(1))
+    assert table.answers == ["It"]
 
 
 def test_an_empty_turn_of_a_model_that_heard_and_may_be_silent_is_its_choice() -> None:
@@ -308,9 +356,58 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     table.types("one")
     table.hear(Said(1, "First"), Replied(1), TurnOver(1))
     table.types("two")
-    table.hear(TurnOver(1))
+    table.hear(TurnOver(1), after=0.01)
     assert table.box.waiting()
     assert table.sent() == []
+
+
+def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first() -> None:
+    table = Table()
+    for number in range(80):
+        table.box.add_audio(bytes([number]) * 640, speech=number < 5 or number >= 70)
+    table.sent()
+    for _ in range(30):
+        table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "One."), Said(1, "First"), CutIn(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
+    assert again[-10:] == list(range(70, 80))
+    assert 0 not in again
+
+
+def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
+    """A fast server's is no turnComplete said twice: it cost ten seconds, and three such turns the session."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.01)
+    assert table.turns.overdue() is None
+    table.now += DOUBT_S + 0.1
+    over = table.turns.overdue()
+    assert isinstance(over, TurnOver)
+    table.hear(over)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+    table.types("something else")
+    assert table.turns.overdue() is None
+    table.hear(Said(1, "An answer"), Replied(1), TurnOver(1))
+    table.now += DOUBT_S + 0.1
+    assert table.turns.overdue() is None
+
+
+@pytest.mark.parametrize("said", [[Status(1, "working"), Status(1, "idle")],
+                                  [Status(1, "working"), TurnOver(1, "idle")],
+                                  [TurnOver(1, "working"), Status(1, "idle")]])  # fmt: skip
+@pytest.mark.parametrize("interactions", [True, False])
+def test_work_that_ends_with_nothing_said_is_told(said: list[Any], interactions: bool) -> None:
+    table = Table(interactions=interactions)
+    table.types("say it")
+    table.hear(*said)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
 
 
 # ------------------------------------------------------------------------------------------ text, and ears

@@ -11,8 +11,12 @@ import json
 import time
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
+
+from livechat.session.proxy import Blocked, proxy_for
 
 TOKEN_S = 8.0  # for all of one exchange; less than a dial takes
+CONNECT_S = 2.0  # of that for one address: urllib3 tries a name's addresses in turn, and one may swallow packets
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -57,7 +61,10 @@ class Token:
         return getattr(self._found, "quota_project_id", None)
 
     def refresh(self, _: object = None) -> None:
-        """Get another token. Raises TokenError. Blocks for TOKEN_S, and for as long as names are looked up."""
+        """Get another token. Blocks for TOKEN_S, and for as long as names are looked up.
+
+        Raises TokenError, and Blocked for what cannot be a proxy's address.
+        """
         import google.auth
 
         exchange: Any = _Exchange()
@@ -66,6 +73,8 @@ class Token:
             found.refresh(exchange)
             if not found.token:
                 raise ValueError("no token in the answer")
+        except Blocked:
+            raise
         except Exception as error:  # noqa: BLE001 - google-auth raises TypeError and ValueError for a portal's page
             refusal: TokenError = exchange.judge(error)
             raise refusal from None
@@ -95,7 +104,15 @@ class _Exchange:
         if left <= 0:
             raise TransportError("out of time") from TimeoutError()  # type: ignore[no-untyped-call]
         wait = min(left, timeout) if isinstance(timeout, int | float) else left
-        response = self._request(url=url, method=method, body=body, headers=headers, timeout=wait, **more)
+        limits = min(wait, CONNECT_S), wait
+        # A redirect would take the grant, which is as good as a password, wherever it says.
+        more["allow_redirects"] = False
+        place = urlsplit(url)
+        if place.scheme == "https":  # else it is the metadata server of a machine in the cloud
+            # The way the link takes: requests would look names up here for a SOCKS proxy, and knows no socks://.
+            proxy = proxy_for(place.hostname or "", place.port or 443)
+            more["proxies"] = {"https": proxy.address} if proxy else {"no_proxy": "*"}
+        response = self._request(url=url, method=method, body=body, headers=headers, timeout=limits, **more)
         self._status, self._answer = response.status, response.data
         return response
 

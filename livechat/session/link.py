@@ -125,7 +125,7 @@ class Link:
         *,
         thoughts: bool,
     ) -> None:
-        """`thoughts`: post them, too; some models send them unasked."""
+        """`thoughts`: post their words, too; some models send them unasked."""
         self.n = n
         self._thoughts = thoughts
         self._client = client
@@ -266,7 +266,7 @@ class Link:
             if prompt:
                 post(Counted(n, prompt, response, usage.total_token_count or prompt + response))
         if content and content.turn_complete:
-            post(TurnOver(n, status, str(content.turn_complete_reason.value if content.turn_complete_reason else "")))
+            post(TurnOver(n, status, _reason(content.turn_complete_reason)))
         elif status == "idle":
             post(Status(n, status))
         if update := message.session_resumption_update:
@@ -280,8 +280,8 @@ class Link:
         if part.text and part.text.strip():
             if not part.thought:
                 post(Written(n, part.text))
-            elif self._thoughts:  # never spoken or stored (11)
-                post(Thought(n, part.text[:MAX_THOUGHT]))
+            else:  # never spoken or stored (11); unwanted, it proves a living session all the same
+                post(Thought(n, part.text[:MAX_THOUGHT] if self._thoughts else ""))
         blob = part.inline_data
         if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
             post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
@@ -291,6 +291,12 @@ def _status(status: types.InteractionStatus | None) -> Interaction:
     """The SDK's word for what a server does with a question; REQUIRES_ACTION is an older word for IDLE."""
     word = str(status.value) if status else ""
     return {"IN_PROGRESS": "working", "IDLE": "idle", "REQUIRES_ACTION": "idle"}.get(word, "")  # type: ignore[return-value]
+
+
+def _reason(reason: types.TurnCompleteReason | None) -> str:
+    """The SDK's word for why a turn ended; "" where the server names no reason."""
+    word = str(reason.value) if reason else ""
+    return "" if word.upper().endswith("UNSPECIFIED") else word
 
 
 def _other_end(n: int, error: Exception) -> Ended:

@@ -5,7 +5,8 @@
     machine.deadline()                        # when it wants a Tick, or None
 
 Rules
- 1. TABLE holds every transition. An input that has no row in the current state is a bug and raises.
+ 1. TABLE holds every transition. An input that has no row in the current state is a bug and raises, and so is a
+    state that the row does not lead to. docs/design.md draws it.
  2. An input of a link that is not the current one, or that has ended, is stale and ignored, but for the
     count of an answer that is left at what came of it. So is everything once OVER.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
@@ -29,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from livechat.errors import ConfigError, LivechatError, LostError
 from livechat.events import (
@@ -97,6 +98,10 @@ class State(Enum):
     OVER = auto()
 
 
+class ImpossibleError(KeyError):
+    """A bug: the table has no such row, or the row does not lead there."""
+
+
 class Machine:
     """States, handovers, back-off and the ladder. Times are seconds on the caller's clock."""
 
@@ -113,7 +118,7 @@ class Machine:
         self._awaited = Awaited(answer_s=answer_s, silent=silent)
         self._ladder = Ladder(ttl)
         self._link = 0
-        self._only_resume = False  # until a link was open: a new session is not what was asked for
+        self._only_resume = False  # until a link was good: a new session is not what was asked for
         self._transparent = False  # this link was dialled to go on where the last one was
         self._opened_at = 0.0
         self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
@@ -137,13 +142,20 @@ class Machine:
     # ------------------------------------------------------------------------------------------ outside
 
     def handle(self, event: Input, now: float) -> list[Action]:
-        """Take one input. Raises KeyError for one that cannot happen in this state."""
+        """Take one input. Raises ImpossibleError for one that cannot happen in this state."""
         if self.state is State.OVER:
             return []
         link = getattr(event, "link", None)
         if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
             return self._left_at(event)
-        return TABLE[self.state, type(event)](self, event, now)
+        row = TABLE.get((self.state, type(event)))
+        if row is None:
+            raise ImpossibleError(f"{type(event).__name__} cannot happen while {self.state.name}")
+        before = self.state
+        actions = row.handler(self, event, now)
+        if self.state not in row.leads_to:
+            raise ImpossibleError(f"{type(event).__name__} cannot lead from {before.name} to {self.state.name}")
+        return actions
 
     def deadline(self) -> float | None:
         """The absolute time of the next Tick this state needs, or None."""
@@ -296,7 +308,7 @@ class Machine:
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
-        return self._only_resume and not self._ladder and not self._ever_open
+        return self._only_resume and not self._ladder and not self._ever_good
 
     def _delay(self, *, slow: bool) -> float:
         """Full jitter on the upper half: it spreads callers and keeps the order of magnitude promised."""
@@ -491,76 +503,83 @@ def _error(verdict: Verdict) -> LivechatError:
     return kind(verdict.why, verdict.hint)
 
 
+class Row(NamedTuple):
+    """What is done about an input, and the states that may follow."""
+
+    handler: Callable[[Machine, Any, float], list[Action]]
+    leads_to: set[State]
+
+
 _S, _M = State, Machine
-TABLE: dict[tuple[State, type], Callable[[Machine, Any, float], list[Action]]] = {
-    (_S.NEW, Begin): _M._begin,
-    (_S.NEW, Person): _M._ignore,
-    (_S.NEW, Asked): _M._asked,
-    (_S.NEW, Slept): _M._ignore,
+TABLE: dict[tuple[State, type], Row] = {
+    (_S.NEW, Begin): Row(_M._begin, {_S.DIALING, _S.OVER}),
+    (_S.NEW, Person): Row(_M._ignore, {_S.NEW}),
+    (_S.NEW, Asked): Row(_M._asked, {_S.NEW}),
+    (_S.NEW, Slept): Row(_M._ignore, {_S.NEW}),
     # a link is being opened
-    (_S.DIALING, Opened): _M._opened,
-    (_S.DIALING, Ended): _M._refused,
-    (_S.DIALING, Person): _M._person,
-    (_S.DIALING, Asked): _M._asked,
-    (_S.DIALING, Slept): _M._slept,
-    (_S.DIALING, Leave): _M._leave_unlinked,
-    (_S.DIALING, Tick): _M._ignore,
-    (_S.DIALING, TurnOver): _M._ignore,  # a key silences what still sounds of the answer before
+    (_S.DIALING, Opened): Row(_M._opened, {_S.LIVE}),
+    (_S.DIALING, Ended): Row(_M._refused, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.DIALING, Person): Row(_M._person, {_S.DIALING}),
+    (_S.DIALING, Asked): Row(_M._asked, {_S.DIALING}),
+    (_S.DIALING, Slept): Row(_M._slept, {_S.DIALING}),
+    (_S.DIALING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.DIALING, Tick): Row(_M._ignore, {_S.DIALING}),
+    (_S.DIALING, TurnOver): Row(_M._ignore, {_S.DIALING}),  # a key silences what still sounds of the answer before
     # it takes input
-    (_S.LIVE, Ended): _M._dropped,
-    (_S.LIVE, HandleIn): _M._handle_in,
-    (_S.LIVE, GoAway): _M._go_away,
-    (_S.LIVE, Person): _M._person,
-    (_S.LIVE, Asked): _M._asked,
-    (_S.LIVE, Replying): _M._replying,
-    (_S.LIVE, Replied): _M._replied,
-    (_S.LIVE, Reopened): _M._reopened,
-    (_S.LIVE, Noticed): _M._heard,
-    (_S.LIVE, TurnOver): _M._turn_over,
-    (_S.LIVE, Stuck): _M._stuck,
-    (_S.LIVE, Slept): _M._slept,
-    (_S.LIVE, Leave): _M._leave,
-    (_S.LIVE, Tick): _M._tick_live,
+    (_S.LIVE, Ended): Row(_M._dropped, {_S.DIALING, _S.WAITING, _S.RESTING, _S.OVER}),
+    (_S.LIVE, HandleIn): Row(_M._handle_in, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, GoAway): Row(_M._go_away, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, Person): Row(_M._person, {_S.LIVE}),
+    (_S.LIVE, Asked): Row(_M._asked, {_S.LIVE}),
+    (_S.LIVE, Replying): Row(_M._replying, {_S.LIVE}),
+    (_S.LIVE, Replied): Row(_M._replied, {_S.LIVE}),
+    (_S.LIVE, Reopened): Row(_M._reopened, {_S.LIVE}),
+    (_S.LIVE, Noticed): Row(_M._heard, {_S.LIVE}),
+    (_S.LIVE, TurnOver): Row(_M._turn_over, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, Stuck): Row(_M._stuck, {_S.MOVING}),
+    (_S.LIVE, Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.LIVE, Leave): Row(_M._leave, {_S.LEAVING}),
+    (_S.LIVE, Tick): Row(_M._tick_live, {_S.LIVE, _S.MOVING}),
     # it is being closed for the next: its last words still count, its state no longer matters
-    (_S.MOVING, Ended): _M._moved,
-    (_S.MOVING, HandleIn): _M._handle_in,
-    (_S.MOVING, GoAway): _M._ignore,
-    (_S.MOVING, Person): _M._person,
-    (_S.MOVING, Asked): _M._asked,
-    (_S.MOVING, Replying): _M._ignore,
-    (_S.MOVING, Replied): _M._replied,
-    (_S.MOVING, Reopened): _M._reopened,
-    (_S.MOVING, Noticed): _M._ignore,
-    (_S.MOVING, TurnOver): _M._ignore,
-    (_S.MOVING, Stuck): _M._ignore,
-    (_S.MOVING, Slept): _M._slept,
-    (_S.MOVING, Leave): _M._leave_unlinked,
-    (_S.MOVING, Tick): _M._given_up,
+    (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.MOVING, HandleIn): Row(_M._handle_in, {_S.MOVING}),
+    (_S.MOVING, GoAway): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Person): Row(_M._person, {_S.MOVING}),
+    (_S.MOVING, Asked): Row(_M._asked, {_S.MOVING}),
+    (_S.MOVING, Replying): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Replied): Row(_M._replied, {_S.MOVING}),
+    (_S.MOVING, Reopened): Row(_M._reopened, {_S.MOVING}),
+    (_S.MOVING, Noticed): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, TurnOver): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Stuck): Row(_M._ignore, {_S.MOVING}),
+    (_S.MOVING, Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.MOVING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING, _S.OVER}),
     # no link; the next dial comes by itself
-    (_S.WAITING, Tick): _M._redial,
-    (_S.WAITING, Person): _M._person,
-    (_S.WAITING, Asked): _M._asked,
-    (_S.WAITING, Slept): _M._slept,
-    (_S.WAITING, Leave): _M._leave_unlinked,
+    (_S.WAITING, Tick): Row(_M._redial, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, Person): Row(_M._person, {_S.WAITING}),
+    (_S.WAITING, Asked): Row(_M._asked, {_S.WAITING}),
+    (_S.WAITING, Slept): Row(_M._slept, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
     # no link, and none is needed yet
-    (_S.RESTING, Person): _M._person,
-    (_S.RESTING, Asked): _M._asked,
-    (_S.RESTING, Slept): _M._slept,
-    (_S.RESTING, Leave): _M._leave_unlinked,
-    (_S.RESTING, Tick): _M._ignore,
+    (_S.RESTING, Person): Row(_M._person, {_S.DIALING, _S.OVER}),
+    (_S.RESTING, Asked): Row(_M._asked, {_S.DIALING, _S.OVER}),
+    (_S.RESTING, Slept): Row(_M._slept, {_S.RESTING}),
+    (_S.RESTING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.RESTING, Tick): Row(_M._ignore, {_S.RESTING}),
     # the last link reads on for its last handle, then is closed
-    (_S.LEAVING, Ended): _M._gone,
-    (_S.LEAVING, HandleIn): _M._last_handle,
-    (_S.LEAVING, GoAway): _M._ignore,
-    (_S.LEAVING, Person): _M._ignore,
-    (_S.LEAVING, Asked): _M._ignore,
-    (_S.LEAVING, Replying): _M._ignore,
-    (_S.LEAVING, Replied): _M._replied,
-    (_S.LEAVING, Reopened): _M._ignore,
-    (_S.LEAVING, Noticed): _M._ignore,
-    (_S.LEAVING, TurnOver): _M._ignore,
-    (_S.LEAVING, Stuck): _M._ignore,
-    (_S.LEAVING, Slept): _M._ignore,
-    (_S.LEAVING, Leave): _M._leave_faster,
-    (_S.LEAVING, Tick): _M._leaving_tick,
+    (_S.LEAVING, Ended): Row(_M._gone, {_S.OVER}),
+    (_S.LEAVING, HandleIn): Row(_M._last_handle, {_S.LEAVING}),
+    (_S.LEAVING, GoAway): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Person): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Asked): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Replying): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Replied): Row(_M._replied, {_S.LEAVING}),
+    (_S.LEAVING, Reopened): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Noticed): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, TurnOver): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Stuck): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Slept): Row(_M._ignore, {_S.LEAVING}),
+    (_S.LEAVING, Leave): Row(_M._leave_faster, {_S.LEAVING}),
+    (_S.LEAVING, Tick): Row(_M._leaving_tick, {_S.LEAVING, _S.OVER}),
 }

@@ -156,6 +156,19 @@ class Outbox:
         self._waiting_ms += FRAME_MS * sum(item.speech for item in self._settled)
         self._settled = []
 
+    def first_utterance(self, mark: Mark) -> Mark:
+        """`mark` without what was said after a pause: an answer that is cut into was to the first of it.
+
+        After a time without a link, several questions are sent at once, and each cuts into the answer to the last.
+        """
+        end: int | None = None
+        for item in self._asked(mark):
+            if item.speech:
+                if end is not None and item.index > end + 1:
+                    return Mark(mark.text, end)
+                end = item.index
+        return mark
+
     def asks_since(self, mark: Mark) -> bool:
         """Whether this link was given a question, up to `mark`, that has no answer yet."""
         return any(item.speech or item.text for item in self._asked(mark))

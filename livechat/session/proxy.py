@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 SYSTEM = "the system's settings"
-PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
+PORTS = {"http": 80, "https": 443, "socks": 1080, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
 TOKENS = "oauth2.googleapis.com"  # where google.auth fetches tokens, through the same proxy
 
 _SCHEMES = ("wss", "socks", "https", "all")
@@ -165,7 +165,8 @@ def _parse(value: str, source: str) -> Proxy:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     user, _, password = login.partition(":")
     # The name is the proxy's to look up, as Go and httpx have it: a network with a proxy may know its own names only.
-    dialled = "socks5h" if scheme == "socks5" else scheme
+    # GNOME writes socks:// into ALL_PROXY, and means SOCKS5, as browsers do.
+    dialled = "socks5h" if scheme in ("socks", "socks5") else scheme
     held = f"{_quoted(user)}:{_quoted(password)}@" if at and (user or password) else ""
     place = f"{host}:{port}"
     return Proxy(f"{dialled}://{held}{place}", scheme, plain(place), source, login=bool(held))

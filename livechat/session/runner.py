@@ -393,6 +393,8 @@ class Runner:
         async for line in self._lines:
             if self._one_at_a_time:
                 await self.turns.until_free()
+            if self._leave_when_heard:
+                return  # it would be sent, paid for, and left without its answer
             self.turns.typed(line)
             self._wake.set()
             self._inbox.put_nowait(Asked())
@@ -480,8 +482,7 @@ class Runner:
             if late := self.turns.overdue():
                 self._inbox.put_nowait(late)
             if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
-                self._leave_when_heard = False
-                self.leave()
+                self.leave()  # again and again, until it has: nothing changes by that
             if self._ended_at is not None:
                 self._listened_s += METER_S if self._flowing else 0.0
                 if self._all_said(at - max(self._ended_at, self._flowing_at)):

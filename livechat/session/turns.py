@@ -39,7 +39,7 @@ from livechat.events import (
     Written,
 )
 from livechat.session.barge_in import BargeIn
-from livechat.session.interaction import Interaction
+from livechat.session.interaction import IDLE_S, Interaction
 from livechat.session.outbox import Mark, Outbox
 from livechat.session.pulse import Pulse
 from livechat.session.reasons import ASK_AGAIN, explained
@@ -50,7 +50,10 @@ STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 
 MORE_S = 1.0  # after a turnComplete that no generationComplete came before: it may have come early (F6)
 TURN_END_S = 5.0  # after an answer's playback: a turnComplete that has not come by then never will
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made
-AT_ONCE_S = 0.5  # after a turnComplete: another one is the same one said twice; after a cut: what was on its way
+AT_ONCE_S = 0.5  # after a whole answer was cut into: what was on its way
+BURST_S = 0.05  # after a turnComplete: another one may be the same one said twice
+DOUBT_S = 4.0  # then: with nothing of an answer by then it was an empty turn
+NO_ANSWER = "the model gave no answer to this"
 CUTS = 1  # a question whose answer is cut by a lost link is asked again so often, lest it be so for ever
 
 # What a link says of questions and answers.
@@ -114,6 +117,7 @@ class Turns:
         self._mark: Mark | None = None  # an answer is coming in; what it answers
         self._replied = False  # all of it is here, its turn is not over
         self._content = False  # something of an answer came, and not the server's word alone that it is at work
+        self._generated = False  # generationComplete came, and nothing of the answer since
         self._counted = False  # this answer is, though more of it may come
         self._noticed = False  # the server showed that it heard what is asked
         self._passed_over = False  # what is asked was heard, and the server does nothing about it
@@ -121,6 +125,7 @@ class Turns:
         self._working = False  # it was shown that the server is at work
         self._over_due = False  # a turn was closed here before the server said so; it may say so yet
         self._over_at = -math.inf  # when a turnComplete came last
+        self._doubt_until: float | None = None  # it came so soon after another that it may be that one
         self._cuts = 0  # how often a lost link cut the answer to this question
         self._asked_at: float | None = None  # when the person fell silent or typed
         self._reply_ms: float | None = None
@@ -150,6 +155,8 @@ class Turns:
         """What a server has left out, or what that means; None while all is well."""
         at = self._now()
         over = TurnOver(self._link(), "idle")
+        if self._doubt_until is not None and at > self._doubt_until:
+            return over
         if self._replied and at > self._play_until:
             return over
         if self._mark is not None and self._interaction.paused:
@@ -170,7 +177,9 @@ class Turns:
         self._unasked = False
         if speaking:
             self._ask_anew()
-            self._late_until = min(self._late_until, self._now() + LATE_S)
+            # The server hears them later than we do, and says more of an answer of several utterances until then.
+            late_s = IDLE_S if self._interaction.announced else LATE_S
+            self._late_until = min(self._late_until, self._now() + late_s)
         else:
             self._asked_at = self._now() - late_ms / 1000
         self._check_free()
@@ -208,11 +217,14 @@ class Turns:
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._unasked = not self._outbox.waiting()
+        self._doubt_until = None
         self._pulse = Pulse()
         self._over_due = self._repeated_once = self._noticed = self._passed_over = False
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
+        if self._interaction.paused and not self._interaction.working:
+            self._complete()  # its turn was complete, and nothing says that there was more to come
         if self.incomplete and self._cuts < CUTS:
             self._cuts += 1
             self._finalise(cut=True)
@@ -277,12 +289,13 @@ class Turns:
                 self._notice()
             case Thought(_, text):
                 self._notice()
-                if self._now() >= self._late_until:
+                if text and self._now() >= self._late_until:
                     self._show(ThoughtText(text))
             case CutIn():
                 self._cut_in()
             case Replied():
                 self._sink.finish()
+                self._generated = True
                 if not self._interaction.announced:  # else it may be one utterance of several
                     self._complete()
                     self._late_until = 0.0  # all of what was cut into is here
@@ -377,28 +390,33 @@ class Turns:
             self._sink.finish()
             self._transcript.pause()
         else:
-            if self.incomplete and not self._interaction.announced:
-                self.more_until = self._now() + MORE_S
-            self._end()
+            self._end(reason)
 
-    def _end(self) -> None:
+    def _end(self, reason: str = "") -> None:
         """The server has no more to say to the question."""
         if not self._content:
+            if not reason:
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
             return
+        if self.incomplete and not self._generated:
+            self.more_until = self._now() + MORE_S
         self._turn_over()
         self._feed(TurnOver(self._link()))
 
     def _over_without_answer(self, reason: str) -> None:
         if not self._interaction.working:
             self._late_until = 0.0
-        again = self._now() - self._over_at < AT_ONCE_S
+        again = self._now() - self._over_at < BURST_S
         due, self._over_due = self._over_due, False
         mark = self._outbox.sent_mark()
         asked = not self.speaking and self._outbox.asks_since(mark)
-        if due or (again and not reason) or not asked:
+        in_doubt = again and not reason and asked and not due
+        self._doubt_until = self._now() + DOUBT_S if in_doubt else None
+        if due or in_doubt or not asked:
             self._feed(TurnOver(self._link()))
-        elif not reason and not self._repeated_once and not (self._noticed and self._silent):
+            return
+        if not reason and not self._repeated_once and not (self._noticed and self._silent):
             # The turn was empty, and nothing shows that the question was heard.
             self._repeated_once = True
             self._transcript.lost()
@@ -406,7 +424,7 @@ class Turns:
             self._feed(Asked())
         else:
             if not reason:
-                self._show(Warned("the model gave no answer to this", ASK_AGAIN))
+                self._show(Warned(NO_ANSWER, ASK_AGAIN))
             self._silence()
 
     def _silence(self) -> None:
@@ -427,6 +445,7 @@ class Turns:
         if self._passed_over:
             self._silence()
         self._noticed = False
+        self._doubt_until = None
         if self._mark is None:
             self._interaction.reset()
 
@@ -439,6 +458,7 @@ class Turns:
         if self._now() < self._late_until:
             return False
         self._piece_at = self._now()
+        self._generated = False
         self._interaction.more()
         if self._goes_on():
             if self._mark is None:
@@ -458,6 +478,7 @@ class Turns:
         if not self._interaction.working:
             self._interaction.reset()
         self._mark = self._outbox.sent_mark()
+        self._doubt_until = None
         self._content = self._counted = self._over_due = self._unasked = False
         self._piece_at = self._now()
         self._show_question()
@@ -525,6 +546,8 @@ class Turns:
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
         self._over_due = self.going_on
+        if self._mark is not None:
+            self._mark = self._outbox.first_utterance(self._mark)
         self._turn_over(cut=True)
         if late_s:
             self._late_until = self._now() + late_s

@@ -13,6 +13,9 @@ import os
 import sys
 from collections.abc import Callable
 
+if sys.platform != "win32":
+    import termios  # at the end it may be too late: a thread that is stuck in an import keeps all others from theirs
+
 held = False  # `end` will come: there is something to wait for
 _waiting: list[Callable[[], object]] = []
 
@@ -42,8 +45,6 @@ def discard(terminal: int) -> None:
     """Throw away what was typed at this descriptor and not read. Never raises."""
     if sys.platform == "win32":
         return
-    import termios
-
     with contextlib.suppress(OSError, termios.error):
         # In the background it is not ours, and to touch it would stop the process.
         if os.tcgetpgrp(terminal) == os.getpgrp():

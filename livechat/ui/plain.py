@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError
-from functools import partial
 from typing import BinaryIO, TextIO
 
 from livechat import process
@@ -23,7 +22,6 @@ from livechat.errors import INTERRUPTED, LivechatError, UsageError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
 from livechat.paths import Lines
 from livechat.process import Outlet
-from livechat.ui import ending
 from livechat.ui.base import colored, tolerant, write_no_more
 from livechat.ui.text import LONGEST, clean
 from livechat.ui.transcript import Line, closing, lines
@@ -61,8 +59,6 @@ class _Writer:
     async def lines(self) -> AsyncIterator[str]:
         """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
         if self._stdin is not None:
-            if self._typed:
-                ending.last(partial(ending.discard, self._stdin.fileno()))
             async for line in piped_lines(self._stdin, CANONICAL if self._typed else None):
                 if isinstance(line, LivechatError):
                     self.refuse(line)

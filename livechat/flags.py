@@ -1,0 +1,333 @@
+"""The flags of `talk` and `resume`: one table, which the commands, the configuration file and the settings read.
+
+A new flag is two edits: a field of Flags, and its use as a field of Settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
+from types import NoneType
+from typing import Any, Literal, get_args, get_type_hints
+
+from livechat import models
+from livechat.errors import UsageError
+
+# The parts of --help.
+_MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
+_DETECTION, _FILES, _SCREEN, _COST, _LOGS = (
+    "Voice detection",
+    "Sound files",
+    "Screen and output",
+    "Cost",
+    "Logs and faults",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """What some families of models have and others lack.
+
+    `name`: the field of models.Family. `lack`: what is said of a model without it. `found`: a model that has it.
+    """
+
+    name: str
+    lack: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What the table says of one flag.
+
+    `name` is also its key in the configuration file, where "-" may stand for "_". `kind`: bool, int, float or str.
+    `panel`: the part of --help it stands in. `metavar`: its value in --help; "" for a bool.
+    `file`: whether the value is the name of a file, or one after an "@".
+    `kept`: a resumed conversation begins with the value it was made with.
+    `variable`: of the environment. It wins over the configuration file.
+    `choices`: all values, in lower case; upper case is taken as well. The first is the default.
+    `within`: the least and the greatest number. `trait`: the model families that take it; None for all.
+    """
+
+    name: str
+    kind: type
+    panel: str
+    help: str
+    metavar: str = ""
+    file: Literal["no", "yes", "after @"] = "no"
+    kept: bool = False
+    variable: str = ""
+    choices: tuple[str, ...] = ()
+    within: tuple[float, float] | None = None
+    trait: Trait | None = None
+
+    @property
+    def option(self) -> str:
+        """As it is written on the command line."""
+        return _option(self.name)
+
+    def trouble(self, value: Any) -> tuple[str, str] | None:
+        """(message, hint) where the flag does not take this value by itself."""
+        if self.choices and value not in self.choices:
+            *most, last = self.choices
+            if len(most) == 1:
+                wrong = f"{self.option} {value} is neither {most[0]} nor {last}"
+            else:
+                wrong = f"{self.option} does not know {value!r}"
+            return wrong, f"it takes {', '.join(most)} or {last}"
+        if self.within:
+            low, high = self.within
+            if not low <= value <= high or value == math.inf:  # not a number is never within
+                return (
+                    f"{self.option} {value} is out of range",
+                    f"give {low} or more" if high == math.inf else f"give {low} to {high}",
+                )
+        return None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _flag(panel: str, text: str, *, usual: Any = None, choices: tuple[str, ...] = (), **more: Any) -> Any:
+    """A field of Flags. `usual`: its default. `more`: for Flag."""
+    about = {"panel": panel, "help": text, "choices": choices, "metavar": "|".join(choices)}
+    return field(default=usual, metadata=about | more)
+
+
+def _switch(panel: str, text: str, **more: Any) -> Any:
+    """A field of Flags that is on or off. `more`: for Flag."""
+    return _flag(panel, text, usual=False, **more)
+
+
+_MODEL_VARIABLE, _ADDRESS_VARIABLE = "LIVECHAT_MODEL", "GOOGLE_GEMINI_BASE_URL"
+_THINKS = Trait("thoughts", "does not tell what it thinks", models.THINKING_MODEL)
+_TRIGGER, _TARGET = models.TRIGGER_RANGE, models.TARGET_RANGE
+_MS = (0, models.MAX_VAD_MS)
+_ANY = (0, math.inf)
+_LEVELS = ("low", "high")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """A value for each flag: None, False or its usual one where it is not given.
+
+    The order is that of --help and of `livechat config show`.
+    """
+
+    model: str | None = _flag(
+        _MODEL,
+        f"The Live model (default: {models.DEFAULT_MODEL}).",
+        metavar="NAME",
+        kept=True,
+        variable=_MODEL_VARIABLE,
+    )
+    voice: str | None = _flag(_MODEL, "One of the model's voices, such as Puck or Kore.", metavar="NAME", kept=True)
+    system: str | None = _flag(_MODEL, "How the model is to behave.", metavar="TEXT|@FILE", file="after @", kept=True)
+    offline: bool = _switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
+    endpoint: str | None = _flag(
+        _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
+    )
+    ca_file: str | None = _flag(
+        _SERVER,
+        "The certificate to trust for --endpoint.",
+        metavar="PEM",
+        file="yes",
+        kept=True,
+        variable=_ADDRESS_VARIABLE,
+    )
+    trigger_tokens: int | None = _flag(
+        _CONTEXT,
+        f"Compress the context when it reaches N tokens ({_TRIGGER[0]} to {_TRIGGER[1]}).",
+        metavar="N",
+        within=_TRIGGER,
+        kept=True,
+    )
+    target_tokens: int | None = _flag(
+        _CONTEXT,
+        f"Compress it down to N tokens ({_TARGET[0]} to {_TARGET[1]}, below the trigger).",
+        metavar="N",
+        within=_TARGET,
+        kept=True,
+    )
+    no_compression: bool = _switch(_CONTEXT, "Let the session end when its context is full.", kept=True)
+    mic: str | None = _flag(
+        _DEVICES,
+        "The microphone, by part of its name or number; kept for later. `default` goes back.",
+        metavar="NAME|ID",
+    )
+    speaker: str | None = _flag(
+        _DEVICES,
+        "The speaker, by part of its name or number; kept for later. `default` goes back.",
+        metavar="NAME|ID",
+    )
+    echo: str = _flag(
+        _DEVICES,
+        "The model's voice in the microphone: cancel it, hear nobody meanwhile, or leave it (headphones).",
+        choices=("cancel", "duck", "off"),
+        usual="cancel",
+    )
+    barge_in: str = _flag(
+        _DEVICES,
+        "Pause the model as soon as you speak over it, or when the server says so.",
+        choices=("local", "server"),
+        usual="local",
+    )
+    ptt: bool = _switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
+    text: bool = _switch(_DEVICES, "Type and read: neither microphone nor speaker.")
+    start_sensitivity: str | None = _flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
+    end_sensitivity: str | None = _flag(
+        _DETECTION, "How easily the server takes you to have finished.", choices=_LEVELS
+    )
+    prefix_ms: int | None = _flag(
+        _DETECTION, "Speech before it counts as begun, in milliseconds.", metavar="N", within=_MS
+    )
+    silence_ms: int | None = _flag(
+        _DETECTION, "Silence that ends what you say, in milliseconds.", metavar="N", within=_MS
+    )
+    input: str | None = _flag(
+        _FILES,
+        "A sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
+        metavar="FILE|-",
+        file="yes",
+    )
+    fast: bool = _switch(_FILES, "Go through --input up to ten times faster, for the same answers.")
+    output: str | None = _flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
+    compact: bool = _switch(_FILES, "Leave the silence between answers out of --output.")
+    record: str | None = _flag(
+        _FILES, "Record both voices: a stereo WAV or FLAC, you on the left.", metavar="FILE", file="yes"
+    )
+    json: bool = _switch(_SCREEN, "One JSON object a line on stdout.")
+    plain: bool = _switch(_SCREEN, "Lines instead of a screen, as screen readers like them.")
+    quiet: bool = _switch(_SCREEN, "Nothing but what was said, and errors.")
+    thoughts: bool = _switch(_SCREEN, "Show what the model thinks, where it tells; it is never kept.", trait=_THINKS)
+    price_in: float | None = _flag(_COST, "The price of a million tokens of input.", metavar="X", within=_ANY)
+    price_out: float | None = _flag(
+        _COST, "The price of a million tokens of answers; the bar shows the cost.", metavar="X", within=_ANY
+    )
+    max_tokens_total: int | None = _flag(
+        _COST, "Leave, resumably, once N tokens are spent.", metavar="N", within=_ANY
+    )
+    max_cost: float | None = _flag(_COST, "Leave, resumably, once the tokens have cost X.", metavar="X", within=_ANY)
+    log_file: str | None = _flag(_LOGS, "Write a log, without speech, keys or handles.", metavar="FILE", file="yes")
+    trace: str | None = _flag(
+        _LOGS, "Write each step of the session, without speech or keys.", metavar="FILE", file="yes"
+    )
+    faults: str | None = _flag(_LOGS, "Break the embedded server's connections, as in 'drop@12s'.", metavar="PLAN")
+
+
+def _table() -> dict[str, Flag]:
+    hints = get_type_hints(Flags)
+    kinds = {
+        name: next(kind for kind in get_args(hint) or (hint,) if kind is not NoneType) for name, hint in hints.items()
+    }
+    return {made.name: Flag(made.name, kinds[made.name], **made.metadata) for made in fields(Flags)}
+
+
+FLAGS = _table()
+SERVER = ("offline", "endpoint", "ca_file")  # they say together which server it is
+_REPLACES = {"offline": {"ca_file"}, "endpoint": {"ca_file"}}  # another server has another certificate
+_VOICE_DETECTION = ("start_sensitivity", "end_sensitivity", "prefix_ms", "silence_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Excludes:
+    """`flag` goes with none of `others`. `called`: what an error calls these; "" for the name of the one given."""
+
+    flag: str
+    others: tuple[str, ...]
+    called: str = ""
+
+    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
+        """(message, hint) where it is broken by flags of these names."""
+        other = next((other for other in self.others if other in given), None)
+        if self.flag not in given or other is None:
+            return None
+        return f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """`flag` goes only with one of `others`, which are flags or kinds of server (settings.Backend).
+
+    `waits`: it may stand in the configuration file without them, and counts in a conversation that has one.
+    """
+
+    flag: str
+    others: tuple[str, ...]
+    message: str
+    hint: str
+    waits: bool = False
+
+    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
+        """(message, hint) where it is broken by flags, and the kind of server, of these names."""
+        broken = self.flag in given and not any(other in given for other in self.others)
+        return (self.message, self.hint) if broken else None
+
+
+_PRICES = ("a cost needs both prices", "give --price-in and --price-out, each for a million tokens")
+RULES: tuple[Excludes | Needs, ...] = (
+    Excludes("no_compression", ("trigger_tokens", "target_tokens")),
+    Excludes("text", ("input", "mic")),
+    Excludes("json", ("plain", "quiet")),
+    Excludes("offline", ("endpoint",)),
+    Excludes("ptt", ("input", "text")),
+    Excludes("ptt", _VOICE_DETECTION, "the server's voice detection"),
+    Excludes("fast", ("record",), "--record, which keeps time"),
+    Needs("price_in", ("price_out",), *_PRICES),
+    Needs("price_out", ("price_in",), *_PRICES),
+    Needs("max_cost", ("price_in",), *_PRICES),
+    Needs(
+        "fast", ("input",), "--fast hurries through an --input", "name an --input FILE, or leave it out", waits=True
+    ),
+    Needs(
+        "compact", ("output",), "--compact leaves silence out of the --output",
+        "name an --output FILE, or leave it out", waits=True,
+    ),
+    Needs(
+        "fast", ("offline", "endpoint"), "--fast is not for Gemini, which asks for sound at the pace of speech",
+        "leave it out, or add --offline",
+    ),
+    Needs(
+        "faults", ("offline",), "--faults breaks the embedded server only",
+        "add --offline, or use `livechat serve --faults`",
+    ),
+)  # fmt: skip
+
+
+def check(flags: Flags, server: str) -> None:
+    """Raises UsageError for the first value that its flag does not take, and the first rule that is broken.
+
+    `server`: the kind of server the conversation has, by its name in settings.Backend.
+    """
+    given = {
+        name: value for name in FLAGS if (value := getattr(flags, name)) not in (None, "") and value is not False
+    }
+    values = (FLAGS[name].trouble(value) for name, value in given.items())
+    rules = (rule.trouble({*given, server}) for rule in RULES)
+    for trouble in (*values, *rules):
+        if trouble:
+            raise UsageError(*trouble)
+
+
+def replaced_by(name: str) -> set[str]:
+    """The flags that a later mention of `name` leaves out, where an earlier one asked for them."""
+    gone = set(_REPLACES.get(name, ()))
+    for rule in RULES:
+        if isinstance(rule, Excludes):
+            if rule.flag == name:
+                gone |= set(rule.others)
+            elif name in rule.others:
+                gone.add(rule.flag)
+    return gone
+
+
+def waits_for(name: str) -> set[str]:
+    """The flags one of which must be there for `name` to count; nothing for most flags."""
+    return {
+        other
+        for rule in RULES
+        if isinstance(rule, Needs) and rule.waits and rule.flag == name
+        for other in rule.others
+    }

@@ -1,0 +1,14 @@
+"""docs/design.md draws the machine as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.design_page import page
+
+PAGE = Path(__file__).parent.parent / "docs" / "design.md"
+
+
+def test_the_diagram_is_up_to_date() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page(text), "run `python -m tests.design_page docs/design.md`"
