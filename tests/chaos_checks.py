@@ -260,7 +260,8 @@ def _check_transcript(world: World, turns: list[tuple[str, str]]) -> None:
     for word, count in Counter(kept_user).items():
         if count > 1 and not word.startswith("scrap"):
             world.wrong.append(f"kept {count} times: {word}")
-    if missing := set(shown_user) - set(kept_user):
+    missing = {word for word in set(shown_user) - set(kept_user) if not word.startswith("scrap")}  # heard whole later
+    if missing:
         world.wrong.append(f"shown but not kept: {sorted(missing)}; kept: {turns}")
     # An answer whose turn is said to be over too early is shown in two pieces.
     at = 0

@@ -27,6 +27,7 @@ from livechat.events import Replay, Signal
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
 COUGH_MS = 1_200  # of what voice detection takes for speech, with its delay and the LEAD: no question is shorter
+APART = 25  # frames of silence between two questions, at least, besides what is sent of it; within one it is less
 TRACKED = 6_000  # messages to this link whose place is remembered: 120 s; servers that count say so sooner
 BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
 
@@ -150,27 +151,24 @@ class Outbox:
         if mark.speech >= self._forgone_to:
             self._forgone_ms = 0
 
-    def reopened(self) -> None:
-        """What was answered last has no whole answer yet: it waits again, and a later link is given it again."""
-        self._items = dict(sorted((self._items | {item.index: item for item in self._settled}).items()))
-        self._waiting_ms += FRAME_MS * sum(item.speech for item in self._settled)
+    def reopened(self, *, after: int = -1) -> None:
+        """What was answered last, `after` this index, has no whole answer: it waits again, and a later link is given it."""
+        again = {item.index: item for item in self._settled if item.index > after}
+        self._items = dict(sorted((self._items | again).items()))
+        self._waiting_ms += FRAME_MS * sum(item.speech for item in again.values())
         self._settled = []
 
-    def first_utterance(self, mark: Mark) -> Mark:
-        """`mark` without what was said after a pause: an answer that is cut into was to the first of it.
-
-        After a time without a link, several questions are sent at once, and each cuts into the answer to the last.
-        Where anything was said or typed since, it is that which cut into the answer.
-        """
+    def first_utterance(self, mark: Mark) -> int | None:
+        """Where the first of several questions up to `mark` ends; None where it is one, or more was asked since."""
         if any((item.speech or item.text) and at > max(mark) for at, item in self._items.items()):
-            return mark
+            return None
         end: int | None = None
         for item in self._asked(mark):
             if item.speech:
-                if end is not None and item.index > end + 1:
-                    return Mark(mark.text, end)
+                if end is not None and item.index > end + APART:
+                    return end
                 end = item.index
-        return mark
+        return None
 
     def asks_since(self, mark: Mark) -> bool:
         """Whether this link was given a question, up to `mark`, that has no answer yet."""

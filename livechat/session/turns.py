@@ -135,6 +135,7 @@ class Turns:
         self._play_until = 0.0  # when a listener would have heard all of it, and TURN_END_S
         self._final_to = 0  # so many characters of the answer going on have been shown as final
         self._late_until = 0.0  # what comes until the turn is over, or so long, is of an answer that was cut into
+        self._unheard_after: int | None = None  # what was asked after this was sent, and may be what cut in
         self._catching_up = False  # this link was given all at once what was asked before it
         self._unasked = False  # this link took up a session and has been given nothing to answer
 
@@ -225,6 +226,10 @@ class Turns:
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
+        if self._unheard_after is not None:
+            # Of several questions sent at once the second cut into the answer to the first, and was not heard yet.
+            self._outbox.reopened(after=self._unheard_after)
+            self._unheard_after = None
         if self._interaction.paused and not self._interaction.working:
             self._complete()  # its turn was complete, and nothing says that there was more to come
         if self.incomplete and self._cuts < CUTS:
@@ -283,6 +288,7 @@ class Turns:
                     self._answer_text(new=self._transcript.written(text))
             case Heard(_, text):
                 self._notice()
+                self._unheard_after = None
                 if not self._repeated(user=text):
                     self._unasked = False
                     self._hear(text)
@@ -480,7 +486,7 @@ class Turns:
         if not self._interaction.working:
             self._interaction.reset()
         self._mark = self._outbox.sent_mark()
-        self._doubt_until = None
+        self._doubt_until = self._unheard_after = None
         self._content = self._counted = self._over_due = self._unasked = False
         self._piece_at = self._now()
         self._show_question()
@@ -549,16 +555,18 @@ class Turns:
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
         self._over_due = self.going_on
-        if self._mark is not None and self._catching_up and not self.speaking and not by_key:
-            self._mark = self._outbox.first_utterance(self._mark)
+        cut_by_next = self._mark is not None and self._catching_up and not self.speaking and not by_key
+        first = self._outbox.first_utterance(self._mark) if self._mark is not None and cut_by_next else None
         self._turn_over(cut=True)
+        self._unheard_after = first
         if late_s:
             self._late_until = self._now() + late_s
         self._feed(TurnOver(self._link()))
 
     def _hear(self, text: str) -> None:
         self._late_until = 0.0  # the next question is heard: what comes now is its answer
-        if self._replied and (self.speaking or self._asked_at is not None):
+        whole = self._replied or (self._interaction.announced and self._generated)
+        if whole and (self.speaking or self._asked_at is not None):
             self._over_due = True
             self._turn_over()  # a server may leave turnComplete out (C2): this is the next question
             self._feed(TurnOver(self._link()))
