@@ -152,7 +152,7 @@ class Outbox:
             self._forgone_ms = 0
 
     def reopened(self, *, after: int = -1) -> None:
-        """What was answered last, `after` this index, has no whole answer: it waits again, and a later link is given it."""
+        """What was answered last, `after` this index, has no whole answer: it waits, and a later link is given it."""
         again = {item.index: item for item in self._settled if item.index > after}
         self._items = dict(sorted((self._items | again).items()))
         self._waiting_ms += FRAME_MS * sum(item.speech for item in again.values())
