@@ -277,6 +277,19 @@ def test_a_reason_ends_the_question() -> None:
     assert table.of(Turn) == []
 
 
+def test_a_reason_ends_a_question_though_the_turn_before_never_ended() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First"), CutIn(1))
+    table.turns.person(speaking=True, late_ms=0)
+    table.turns.person(speaking=False, late_ms=0)
+    table.box.add_audio(bytes(640), speech=True)
+    table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "two"), TurnOver(1, reason="NEED_MORE_INPUT"))
+    assert not table.box.waiting()
+
+
 def test_a_reason_is_shown_where_something_was_said_too() -> None:
     table = Table()
     table.types("say it")

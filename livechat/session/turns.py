@@ -565,9 +565,9 @@ class Turns:
 
     def _hear(self, text: str) -> None:
         self._late_until = 0.0  # the next question is heard: what comes now is its answer
+        self._over_due = False  # or word that there is none
         whole = self._replied or (self._interaction.announced and self._generated)
         if whole and (self.speaking or self._asked_at is not None):
-            self._over_due = True
             self._turn_over()  # a server may leave turnComplete out (C2): this is the next question
             self._feed(TurnOver(self._link()))
         ahead = self._mark is not None and not self._replied and self._outbox.only_later_speech(self._mark)
