@@ -183,6 +183,8 @@ def _check_answers(world: World) -> None:
                     answered.setdefault(word, at)
     if any(told.display.of(Mic) for told in world.told):  # which makes two scraps of one saying
         answered = {word: at for word, at in answered.items() if not word.startswith("scrap")}
+    if _several(world) and any("status" in fault for struck in world.faults.values() for fault in struck):
+        answered = {}  # without IDLE nobody knows which utterance was the last
     for at, _, text in world.questions:
         for word in things(text):
             if at > answered.get(word, at):

@@ -133,6 +133,21 @@ def test_a_question_that_the_new_link_does_not_transcribe_keeps_its_words() -> N
     assert transcript.close() == Exchange("", "And more.")
 
 
+def test_questions_that_are_heard_again_one_by_one_are_shown_once() -> None:
+    transcript = Transcript()
+    hear(transcript, "He was.", "She too.")
+    transcript.shown()
+    transcript.lost()
+    hear(transcript, "He was.")
+    transcript.said("So he was.")
+    transcript.close()
+    hear(transcript, "She too.")
+    assert transcript.fresh() == ""
+    assert transcript.close() == Exchange("She too.", "")
+    hear(transcript, "She too.")
+    assert transcript.fresh() == "She too."
+
+
 def test_a_question_that_was_not_shown_before_the_loss_is_shown_after_it() -> None:
     transcript = Transcript()
     hear(transcript, "He was")

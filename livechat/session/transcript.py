@@ -107,7 +107,9 @@ class Transcript:
         """The question has its answer."""
         done = Exchange(self.question, self.model.strip())
         self.turns.append(done)
-        if self.heard_text or not self._typed:  # else it is still to be heard again, after something typed
+        if self.heard_text and self._known.startswith(self.heard_text):
+            self._known = self._known.removeprefix(self.heard_text).strip()  # the rest is still to be heard again
+        elif self.heard_text or not self._typed:
             self._known = ""
         self._last_model = self.model
         self._spoken = self._written = ""
