@@ -493,9 +493,11 @@ class Turns:
         self._feed(Replying(self._link()))
 
     def _goes_on(self) -> bool:
-        """Whether what comes is of an answer that seemed whole: nothing has been asked since."""
+        """Whether what comes is of an answer that seemed whole: no question has ended since."""
         just_over = self._now() < self.more_until and not self._transcript.user and not self._unasked
-        return (self._replied or (self._mark is None and just_over)) and not self._outbox.waiting()
+        if not (self._replied or (self._mark is None and just_over)):
+            return False
+        return not self._outbox.asks_since(self._outbox.sent_mark())
 
     def _not_final(self) -> str:
         """What of the answer has not been shown as final."""
