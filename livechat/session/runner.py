@@ -412,7 +412,7 @@ class Runner:
             self._wake.clear()
             if self._flow is not None:
                 await self._start(self._flow)
-            await self._catch_up()
+            await self._catch_up(sending=True)
             while self._flowing and self._link is not None and (item := self.outbox.next()) is not None:
                 if item.audio:
                     await self._link.send_audio(item.audio)
@@ -448,10 +448,13 @@ class Runner:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def _catch_up(self) -> None:
-        """After a stop, let the link read first: sending to a server that has left throws away what it sent."""
+    async def _catch_up(self, *, sending: bool = False) -> None:
+        """After a stop, let the link read first: sending to a server that has left throws away what it sent.
+
+        `sending` waits for what was read to be taken in, too: an answer is to what was sent before it.
+        """
         if self._now() - self._metered_at > METER_S + STOPPED_S:
-            await asyncio.sleep(CATCH_UP_S)
+            await asyncio.sleep(CATCH_UP_S * (2 if sending else 1))
 
     def _stopped(self, since: float, seconds: float) -> None:
         """Nobody waited for an answer meanwhile: what is counted from before the stop is counted anew."""
