@@ -122,6 +122,8 @@ store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(messa
 identity = store.begin("offline", "m", {})
 for n in range(3000):
     store.turn(identity, n, f"q{n}", "a")
+store.catch_up(20.0)  # what the others kept it from waits in order
+store.close()
 print(identity)
 """
 
