@@ -403,9 +403,7 @@ class Turns:
     def _end(self, reason: str = "") -> None:
         """The server has no more to say to the question."""
         if not self._content:
-            if not reason:
-                self._show(Warned(NO_ANSWER, ASK_AGAIN))
-            self._silence()
+            self._leave_unanswered(reason)
             return
         if self.incomplete and not self._generated:
             self.more_until = self._now() + MORE_S
@@ -431,9 +429,12 @@ class Turns:
             self._outbox.again(mark)
             self._feed(Asked())
         else:
-            if not reason:
-                self._show(Warned(NO_ANSWER, ASK_AGAIN))
-            self._silence()
+            self._leave_unanswered(reason)
+
+    def _leave_unanswered(self, reason: str) -> None:
+        if not reason:  # else it has been shown
+            self._show(Warned(NO_ANSWER, ASK_AGAIN))
+        self._silence()
 
     def _silence(self) -> None:
         """The question is over without an answer, by the server's own word."""
@@ -557,8 +558,9 @@ class Turns:
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S if self.going_on else 0.0
         self._over_due = self.going_on
-        cut_by_next = self._mark is not None and self._catching_up and not self.speaking and not by_key
-        first = self._outbox.first_utterance(self._mark) if self._mark is not None and cut_by_next else None
+        first = None
+        if self._mark is not None and self._catching_up and not self.speaking and not by_key:
+            first = self._outbox.first_utterance(self._mark)
         self._turn_over(cut=True)
         self._unheard_after = first
         if late_s:
