@@ -14,15 +14,15 @@ import numpy as np
 
 from benchmarks import calls
 from benchmarks.rig import CHUNK_MS, Ear, busy, fine_grained, model_speech, result, spread, until, virtual_card
-from livechat.audio.base import FRAME_MS, OUTPUT_RATE
-from livechat.audio.cushion import Cushion
-from livechat.audio.device import Card
 from livechat.audio.dsp import SpeechDetector, level
 from livechat.audio.echo import Canceller
+from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
+from livechat.audio.portaudio import Card
+from livechat.audio.prebuffer import Cushion
 from livechat.audio.ring import Samples
 from livechat.audio.speaker import Speaker
-from tests.virtual_card import VirtualCard
+from tests.support.virtual_card import VirtualCard
 
 ANSWERS = 40
 RANDOM = np.random.default_rng(0)

@@ -19,19 +19,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rig import result, spread, until, virtual_card
-from livechat.app import Parts, converse
-from livechat.audio.base import FRAME_MS
-from livechat.audio.device import Card
 from livechat.audio.echo import cleaner
+from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.microphone import Microphone
+from livechat.audio.portaudio import Card
 from livechat.audio.speaker import Speaker
+from livechat.commands.talk import Parts, converse
+from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.session import link
 from livechat.settings import Settings
-from livechat.store import Store
-from tests.conversation import SENTENCES, Recorder, samples, words
-from tests.terminal import Terminal
-from tests.virtual_card import VirtualCard
+from tests.support.conversation import SENTENCES, Recorder, samples, words
+from tests.support.terminal import Terminal
+from tests.support.virtual_card import VirtualCard
 
 TRIALS = 20
 STORY = "tell me a story"  # 38 s

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livechat.audio.base import OUTPUT_RATE
-from livechat.audio.device import Card
 from livechat.audio.dsp import Resampler
+from livechat.audio.interfaces import OUTPUT_RATE
 from livechat.audio.microphone import Microphone
+from livechat.audio.portaudio import Card
 from livechat.audio.ring import Samples
-from tests.conversation import SENTENCES, samples
-from tests.virtual_card import VirtualCard, _restart_portaudio
+from tests.support.conversation import SENTENCES, samples
+from tests.support.virtual_card import VirtualCard, _restart_portaudio
 
 CHUNK_MS = 4  # what a null sink is made to play at once: it cannot take it back, nor a monitor tell when in it
 

@@ -16,8 +16,8 @@ import typer
 from typer.core import TyperCommand
 
 from livechat import __version__
+from livechat.commands.print_error import exit_with
 from livechat.errors import INTERRUPTED, UsageError
-from livechat.exits import exit_with
 from livechat.flags import FLAGS
 from livechat.process import prepare
 
@@ -113,7 +113,7 @@ _Profile = Annotated[
 
 
 def _conversations(incomplete: str) -> list[tuple[str, str]]:
-    from livechat.sessions import complete
+    from livechat.commands.sessions import complete
 
     return complete(incomplete)
 
@@ -153,8 +153,8 @@ def resume(
 
 
 def _converse(flags: dict[str, Any], profile: str | None, **how: Any) -> int:
-    from livechat import app as conversation
-    from livechat.config import load
+    from livechat.commands import talk as conversation
+    from livechat.config_file import load
 
     config = load(os.environ, profile)
     log = _log_to(flags.get("log_file") or config.values.get("log_file"))
@@ -172,7 +172,7 @@ def devices(
     json: _Json = False,
 ) -> int:
     """List microphones and speakers, and show the level of the one in use."""
-    from livechat import devices as sound
+    from livechat.commands import devices as sound
 
     return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
 
@@ -209,7 +209,7 @@ def serve(
     from pathlib import Path
 
     from livechat import leaving
-    from livechat.server.faults import duration, parse
+    from livechat.server.fault_plan import duration, parse
     from livechat.server.serve import run_serve
 
     _log_to(log_file)
@@ -240,7 +240,7 @@ def _list(context: typer.Context, json: _Json = False) -> None:
         if json:
             raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
         return
-    from livechat import sessions
+    from livechat.commands import sessions
 
     exit_with(partial(sessions.show_all, as_json=json))
 
@@ -248,7 +248,7 @@ def _list(context: typer.Context, json: _Json = False) -> None:
 @_sessions.command()
 def show(conversation: _Conversation = None, json: _Json = False) -> int:
     """Show what was said and when, and how continuous it was."""
-    from livechat import sessions
+    from livechat.commands import sessions
 
     return sessions.show(conversation, as_json=json)
 
@@ -265,7 +265,7 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
     """Write what was said as a document."""
-    from livechat import sessions
+    from livechat.commands import sessions
 
     if json and form not in (None, "json"):
         raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
@@ -285,7 +285,7 @@ def forget(
     json: _Json = False,
 ) -> int:  # fmt: skip
     """Erase conversations for good."""
-    from livechat import sessions
+    from livechat.commands import sessions
 
     return sessions.forget(conversations or [], older_than=older_than, as_json=json)
 
@@ -303,25 +303,25 @@ def _help(context: typer.Context) -> None:
 @_config.command("show")
 def config_show(profile: _Profile = None) -> int:
     """Print the settings a conversation would have now, and where each comes from."""
-    from livechat import configure
+    from livechat.commands import config
 
-    return configure.show(profile)
+    return config.show(profile)
 
 
 @_config.command("path")
 def config_path() -> int:
     """Print the name of the configuration file."""
-    from livechat import configure
+    from livechat.commands import config
 
-    return configure.where()
+    return config.where()
 
 
 @_config.command("edit")
 def config_edit() -> int:
     """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
-    from livechat import configure
+    from livechat.commands import config
 
-    return configure.edit()
+    return config.edit()
 
 
 def _log_to(path: str | None) -> Journal | None:

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
 from livechat.errors import INTERRUPTED
-from livechat.ui import ending
+from livechat.ui import typed_ahead
 
 LEAVE_S = 1.4  # from being told to leave, or from the end of a conversation: so long it may take by itself
 LAST_S = 0.3  # then for what must be done in any case
@@ -101,7 +101,7 @@ def gone(code: int) -> NoReturn:
 
 def _flush() -> None:
     logging.shutdown()
-    ending.end()
+    typed_ahead.end()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or none at all
             stream.flush()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from tests import ROOT
+from tests.support.design_page import page
 
-from tests.design_page import page
-
-PAGE = Path(__file__).parent.parent / "docs" / "design.md"
+PAGE = ROOT / "docs" / "design.md"
 
 
 def test_the_diagram_is_up_to_date() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text == page(text), "run `python -m tests.design_page docs/design.md`"
+    assert text == page(text), "run `python -m tests.support.design_page docs/design.md`"

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.events_page import lines, page
+from tests import ROOT
+from tests.support.events_page import lines, page
 
-PAGE = Path(__file__).parent.parent / "docs/events.md"
+PAGE = ROOT / "docs/events.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.events_page docs/events.md`"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.support.events_page docs/events.md`"
 
 
 @pytest.mark.parametrize("line", lines())

@@ -11,8 +11,9 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner
 
-from livechat import app, cli, configure, models
-from livechat.config import layered, load
+from livechat import cli, models
+from livechat.commands import config, talk
+from livechat.config_file import layered, load
 from livechat.errors import UsageError
 from livechat.flags import FLAGS, RULES, SERVER, Excludes, Flag, Flags, Needs, replaced_by
 from livechat.settings import Backend, Settings, resolve
@@ -75,7 +76,7 @@ def test_every_flag_can_be_set_in_the_file_and_is_shown(
     }
     file.write_text("".join(f"{key} = {given}\n" for key, given in written.items()))
     assert load(os.environ).values[name]
-    assert configure.show(None) == 0
+    assert config.show(None) == 0
     rows = {row[0]: row for row in (re.split(r"  +", line) for line in capsys.readouterr().out.splitlines())}
     where = file.parent / "x" if FLAGS[name].file == "yes" and name not in _VALUES else written[name].strip('"')
     assert rows[name] == [name, str(where), "top level"]
@@ -90,9 +91,9 @@ def test_every_flag_reaches_the_settings() -> None:
 def test_a_resume_begins_with_what_is_kept_and_with_nothing_else() -> None:
     notices: list[tuple[str, str]] = []
     for name, flag in FLAGS.items():
-        made = app._options(resolve({"GEMINI_API_KEY": "k"}, **fitting(name)))
+        made = talk._options(resolve({"GEMINI_API_KEY": "k"}, **fitting(name)))
         assert (name in made) == flag.kept, name
-        assert app._known(made, notices) == made
+        assert talk._known(made, notices) == made
     assert notices == []
 
 

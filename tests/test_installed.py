@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from livechat import installed
-
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
 
 
 class Copy:

@@ -18,53 +18,51 @@ ROOT = Path(livechat.__file__).parent
 FILES = sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py"))
 OWN = {"livechat"}
 
-# Whole packages first, then single files. The layer below, and nothing above it.
+# Single files first, then whole rooms. The layer below, and nothing above it.
 MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
-    "leaving.py": ("errors", "ui.ending"),
-    "events.py": ("errors",),
+    "leaving.py": ("errors", "ui.typed_ahead"),
+    "events.py": (),
     "paths.py": ("errors",),
     "process.py": ("errors",),
-    "exits.py": ("errors", "ui.base", "ui.plain"),  # it says an error as a conversation would
     "flags.py": ("errors", "models"),
     "settings.py": ("errors", "flags", "models", "paths"),
+    "config_file.py": ("errors", "flags", "paths", "settings"),
     "database.py": ("errors",),
     "installed.py": (),
-    "rows.py": (),
-    # What it keeps is what a session is seeded with.
-    "store.py": ("database", "errors", "events", "rows", "session.seeding"),
-    "config.py": ("errors", "flags", "paths", "settings"),
-    "kept.py": (),
-    "export.py": ("kept", "ui.text"),  # a terminal may show what is exported
-    "archive.py": ("errors", "kept", "rows", "store", "ui.text"),  # an id may be read off the screen
     "audio/": ("audio", "errors", "paths", "process"),
-    # Kept conversations are shown, and their times as exported.
-    "ui/": ("ui", "errors", "events", "kept", "export", "paths", "process"),
+    # What is kept is what a session is resumed and told the past with. A terminal may show what is kept.
+    "conversations/": (
+        "conversations", "database", "errors", "events", "session.context_replay", "session.events", "ui.safe_text",
+    ),
+    # Outputs only: how links are kept is not its business.
+    "ui/": ("ui", "errors", "events", "paths", "process"),
     # It shares no code with session/: one bug cannot hide in both.
     "server/": ("server", "errors", "database", "installed", "leaving", "process"),
-    "session/": ("session", "errors", "events", "models", "settings", "audio.base"),
-}
-# What puts the parts together.
-JOINS = {"__init__.py", "__main__.py", "app.py", "cli.py", "configure.py", "devices.py", "sessions.py"}
+    "session/": ("session", "errors", "events", "models", "settings", "audio.interfaces"),
+}  # fmt: skip
+# What puts the parts together: the commands.
+JOINS = {"__init__.py", "__main__.py", "cli.py", *(file for file in FILES if file.startswith("commands/"))}
 
 # Files that neither wait nor look at a clock, a file, a socket or a die, and what each may use of others' code.
 PURE: dict[str, set[str]] = {
     "errors.py": set(),
     "events.py": set(),
+    "session/events.py": set(),
     "flags.py": set(),
     "models.py": set(),
-    "kept.py": set(),
-    "rows.py": set(),
-    "export.py": set(),
-    "audio/base.py": set(),
-    "audio/choose.py": set(),
+    "conversations/records.py": set(),
+    "conversations/rows.py": set(),
+    "conversations/export.py": set(),
+    "audio/interfaces.py": set(),
+    "audio/device_choice.py": set(),
     "audio/remedies.py": set(),
-    "audio/echo_path.py": {"numpy"},  # samples
-    "audio/cushion.py": set(),
+    "audio/chirp.py": {"numpy"},  # samples
+    "audio/prebuffer.py": set(),
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
-    "session/gate.py": set(),
+    "session/push_to_talk.py": set(),
     "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
     "session/awaited.py": set(),
     "session/barge_in.py": set(),
@@ -74,31 +72,31 @@ PURE: dict[str, set[str]] = {
     "session/machine.py": set(),
     "session/outbox.py": set(),
     "session/pulse.py": set(),
-    "session/reasons.py": set(),
-    "session/seeding.py": set(),
-    "session/spend.py": set(),
+    "session/turn_end_reasons.py": set(),
+    "session/context_replay.py": set(),
+    "session/budget.py": set(),
     "session/transcript.py": set(),
     "session/verdicts.py": set(),
-    "server/brain.py": set(),
-    "server/closes.py": set(),
-    "server/families.py": set(),
-    "server/faults.py": set(),
+    "server/replies.py": set(),
+    "server/close_reasons.py": set(),
+    "server/models.py": set(),
+    "server/fault_plan.py": set(),
     "server/history.py": set(),
-    "server/model.py": set(),
-    "server/setup.py": set(),
-    "server/sound.py": {"numpy"},  # samples
-    "server/tamper.py": set(),
+    "server/live_session.py": set(),
+    "server/terms.py": set(),
+    "server/utterances.py": {"numpy"},  # samples
+    "server/frame_faults.py": set(),
     "server/wire.py": set(),
-    "ui/bar.py": set(),
-    "ui/context.py": set(),
+    "ui/status_bar.py": set(),
+    "ui/context_gauge.py": set(),
     "ui/details.py": set(),
     "ui/shortcuts.py": set(),
-    "ui/kitty.py": set(),
-    "ui/text.py": set(),
-    "ui/transcript.py": set(),
-    "ui/view.py": set(),
-    "ui/paint.py": {"rich"},  # Text with styles: values, no terminal
-    "ui/keys.py": {"prompt_toolkit"},  # its line editor, fed with keys: no terminal
+    "ui/kitty_keyboard.py": set(),
+    "ui/safe_text.py": set(),
+    "ui/transcript_lines.py": set(),
+    "ui/status.py": set(),
+    "ui/styles.py": {"rich"},  # Text with styles: values, no terminal
+    "ui/line_editor.py": {"prompt_toolkit"},  # its line editor, fed with keys: no terminal
 }
 IMPURE = {
     "asyncio", "atexit", "concurrent", "ctypes", "fcntl", "io", "logging", "multiprocessing", "os", "pathlib",
@@ -109,25 +107,29 @@ IMPURE = {
 # The files of each library. More than one only for a reason.
 HOMES = {
     "cryptography": {"server/tls.py"},
-    "filelock": {"store.py"},
+    "filelock": {"conversations/store.py"},
     "google": {"session/credentials.py", "session/link.py"},  # google-auth, google-genai
-    "hibari": {"server/speech.py"},
+    "hibari": {"server/speech_models.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
-        "audio/check.py", "audio/dsp.py", "audio/echo.py", "audio/echo_path.py", "audio/files.py",
-        "audio/recording.py", "audio/ring.py", "audio/speaker.py", "server/sound.py", "server/speech.py",
-        "server/spoken.py",
+        "audio/loopback_test.py", "audio/dsp.py", "audio/echo.py", "audio/chirp.py", "audio/sources.py",
+        "audio/recording.py",
+        "audio/ring.py", "audio/speaker.py", "server/utterances.py", "server/speech_models.py",
+        "server/speech_agent.py",
     },
-    "onnxruntime": {"server/speech.py"},
-    "platformdirs": {"config.py", "store.py"},  # each looks up its own folder
+    "onnxruntime": {"server/speech_models.py"},
+    "platformdirs": {"config_file.py", "conversations/store.py"},  # each looks up its own folder
     # The line, and the terminal it is typed at.
-    "prompt_toolkit": {"ui/devices.py", "ui/keys.py", "ui/screen.py", "ui/terminal.py"},
+    "prompt_toolkit": {"commands/devices_view.py", "ui/line_editor.py", "ui/screen.py", "ui/terminal.py"},
     "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
-    "rich": {"ui/devices.py", "ui/paint.py", "ui/screen.py", "ui/sessions.py"},  # what is drawn, and where
-    "sounddevice": {"audio/device.py"},
-    "soundfile": {"audio/containers.py", "audio/writer.py"},  # reads, and writes FLAC
+    # What is drawn, and where.
+    "rich": {"commands/devices_view.py", "commands/sessions_view.py", "ui/screen.py", "ui/styles.py"},
+    "sounddevice": {"audio/portaudio.py"},
+    "soundfile": {"audio/containers.py", "audio/sound_file.py"},  # reads, and writes FLAC
     "typer": {"cli.py"},
     # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
-    "websockets": {"session/dialling.py", "session/link.py", "server/link.py", "server/line.py", "server/serve.py"},
+    "websockets": {
+        "session/dialling.py", "session/link.py", "server/link.py", "server/serve.py", "server/transport.py",
+    },
 }  # fmt: skip
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
@@ -189,9 +191,10 @@ def test_server_and_session_never_meet() -> None:
 
 
 def test_nobody_knows_the_top() -> None:
-    knowers = {file for file in FILES if own(file) & {"app", "cli", "__main__"}}
-    assert knowers == {"cli.py", "__main__.py"}
-    assert "cli" not in own("cli.py") | own("app.py")
+    """Commands are known to the command line alone, and to one another."""
+    knowers = {file for file in FILES if any(m.split(".")[0] in {"cli", "commands", "__main__"} for m in own(file))}
+    assert {file for file in knowers if not file.startswith("commands/")} == {"cli.py", "__main__.py"}
+    assert {file for file in FILES if "cli" in own(file)} == {"__main__.py"}
 
 
 @pytest.mark.parametrize("file", sorted(PURE))
@@ -219,11 +222,11 @@ def test_slow_libraries_are_imported_when_they_are_needed(file: str) -> None:
     assert foreign(file, lazy=False) & LAZY == set()
 
 
-def test_links_and_devices_are_joined_by_the_app_alone() -> None:
+def test_links_and_devices_are_joined_by_the_command_alone() -> None:
     """The runner is given a `dial`: it knows neither the SDK nor a device."""
     assert own("session/runner.py") & {"session.link", "audio.device", "store"} == set()
-    assert {file for file in FILES if "session.link" in own(file)} == {"app.py"}
-    assert {file for file in FILES if "session.runner" in own(file)} == {"app.py"}
+    assert {file for file in FILES if "session.link" in own(file)} == {"commands/talk.py"}
+    assert {file for file in FILES if "session.runner" in own(file)} == {"commands/talk.py"}
 
 
 def test_importing_the_program_loads_nothing_heavy() -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from livechat.paths import Lines, decoded, look
 from livechat.process import Journal, Outlet, prepare, read, text_to
-from tests.test_cli import env, livechat
+from tests import ROOT
+from tests.commands.test_talk import env, livechat
 
 __all__ = ["env"]  # a fixture
 
@@ -239,7 +240,7 @@ def test_a_working_directory_that_is_gone_is_no_reason_to_fail(env: dict[str, st
     for arguments, code in (("--text", 0), ("--record a.wav --output b.wav", 2), ("--input a.wav --output b.wav", 2)):
         gone.mkdir()
         command = f"cd {gone} && rmdir {gone} && echo hello | {PROGRAM} talk --offline {arguments}"
-        done = shell(command, {**env, "PYTHONPATH": str(Path(__file__).parent.parent)})
+        done = shell(command, {**env, "PYTHONPATH": str(ROOT)})
         assert done.returncode == code, done.stderr
         assert done.stderr.count(b"error: ") == bool(code)
 

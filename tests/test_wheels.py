@@ -19,7 +19,8 @@ from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 
 from livechat.installed import have_wheels, speech_models
-from tests.wheels import PLATFORMS, PYTHONS, ROOT, TABLE, targets
+from tests import ROOT
+from tests.support.wheels import PLATFORMS, PYTHONS, TABLE, targets
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CHOSEN: dict[str, list[str]] = json.loads(TABLE.read_text())["chosen"]
@@ -42,8 +43,10 @@ def test_everything_asked_for_has_a_wheel(name: str, python: str) -> None:
     chosen = dict(package.split("==") for package in CHOSEN[f"{name}, {python}"])
     for requirement in asked(name, python, "") + asked(name, python, "offline"):
         version = chosen.get(canonicalize_name(requirement.name))
-        assert version is not None, f"{requirement.name} is new: make the table anew with `python -m tests.wheels`"
-        assert requirement.specifier.contains(version), f"{requirement}: `python -m tests.wheels`"
+        assert version is not None, (
+            f"{requirement.name} is new: make the table anew with `python -m tests.support.wheels`"
+        )
+        assert requirement.specifier.contains(version), f"{requirement}: `python -m tests.support.wheels`"
     for package, version in chosen.items():
         found = {tag for wheel in WHEELS[f"{package}=={version}"] for tag in parse_tag(wheel)}
         assert found & tags, f"{package} {version} has no wheel here"

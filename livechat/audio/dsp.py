@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
+from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 
 SILENCE_DBFS = -90.0  # the bottom of the scale: one bit of 16
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from livechat.audio.base import FRAME_MS, INPUT_RATE
 from livechat.audio.dsp import SILENCE_DBFS, Framer, level
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
 
 Notice = Callable[[str, str], None]

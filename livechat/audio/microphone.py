@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from livechat.audio.base import FRAME_BYTES, FRAME_MS, INPUT_RATE
-from livechat.audio.device import Card, Stream, platform
 from livechat.audio.dsp import Framer
+from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
+from livechat.audio.portaudio import Card, Stream, platform
 from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
 
 _BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s

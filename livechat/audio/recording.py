@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from livechat.audio.base import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
 from livechat.audio.dsp import Resampler, level
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
 from livechat.audio.ring import Ring, Samples
-from livechat.audio.writer import create
+from livechat.audio.sound_file import create
 
 _WAIT = OUTPUT_RATE * 2 // 5  # samples between now and what is written, 0.4 s: so late may a frame be
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from livechat.audio.base import FRAME_MS
+from livechat.audio.interfaces import FRAME_MS
 
 Platform = Literal["linux", "wsl", "macos", "windows"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from livechat.audio.base import FRAME_MS, OUTPUT_RATE
-from livechat.audio.cushion import Cushion
-from livechat.audio.device import Card, Stream
 from livechat.audio.dsp import SILENCE_DBFS, Resampler, level
+from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
+from livechat.audio.portaudio import Card, Stream
+from livechat.audio.prebuffer import Cushion
 from livechat.audio.ring import History, Ring, Samples
 
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played

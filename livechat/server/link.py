@@ -12,19 +12,19 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from . import model, wire
-from .agent import Question, Said, pieces
-from .closes import CLOSES, closed
-from .families import WINDOW
-from .fate import Fate
-from .faults import Fault
-from .handles import OtherModelError, Session, fingerprint
-from .history import Facts
-from .host import Host
-from .line import Line
-from .setup import Route, agree
-from .sound import BEFORE_MS, LONGEST_S, RATE, Began, Ended, Heard, resampled
-from .tamper import Tamper
+from livechat.server import live_session, wire
+from livechat.server.agent import Question, Said, pieces
+from livechat.server.close_reasons import CLOSES, closed
+from livechat.server.fault_plan import Fault
+from livechat.server.frame_faults import Tamper
+from livechat.server.history import Facts
+from livechat.server.link_faults import Fate
+from livechat.server.link_record import Host
+from livechat.server.models import WINDOW
+from livechat.server.session_memory import OtherModelError, Session, fingerprint
+from livechat.server.terms import Route, agree
+from livechat.server.transport import Line
+from livechat.server.utterances import BEFORE_MS, LONGEST_S, RATE, Began, Ended, Heard, resampled
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Link:
                 raise closed("idle") from None
             await self._serve()
         except wire.Rejected as rejected:
-            self._do([model.Close(rejected.code, rejected.reason)])
+            self._do([live_session.Close(rejected.code, rejected.reason)])
             await writer
         except ConnectionClosed:
             pass
@@ -130,7 +130,7 @@ class Link:
             self._send({"setupComplete": {}})
             raise
         self._terms, self._session = terms, session
-        self._live = model.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._live = live_session.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
         record = self._record
         record.session, record.model, record.resumed = session.id, terms.model, terms.handle is not None
         self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))
@@ -227,28 +227,28 @@ class Link:
 
     # ----------------------------------------------------------------------------------------- actions
 
-    def _do(self, actions: list[model.Action]) -> None:
+    def _do(self, actions: list[live_session.Action]) -> None:
         for action in actions:
             match action:
-                case model.Send(frame):
+                case live_session.Send(frame):
                     self._send(frame)
-                case model.Ask():
+                case live_session.Ask():
                     self._ask()
-                case model.Stop():
+                case live_session.Stop():
                     if self._reply:
                         self._reply.cancel()
                     self._host.remembers(self._session.id, self._live)
-                case model.Offer(resumable):
+                case live_session.Offer(resumable):
                     self._offer(resumable)
-                case model.Kept(turn):
+                case live_session.Kept(turn):
                     self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
                     self._host.remembers(self._session.id, self._live)
-                case model.Trimmed(before, after):
+                case live_session.Trimmed(before, after):
                     self._event("compression", session=self._session.id, before=before, after=after)
                     self._host.remembers(self._session.id, self._live)
                     if "compression-dies" in self._manners:
-                        self._close(model.Close(*CLOSES["invalid"]))
-                case model.Close():
+                        self._close(live_session.Close(*CLOSES["invalid"]))
+                case live_session.Close():
                     self._close(action)
         self._wake()
 
@@ -282,7 +282,7 @@ class Link:
         if self._reply:
             self._reply.cancel()
         if "poison-dies" in self._manners:
-            self._timers.append(self._loop.call_later(DIES_S, self._close, model.Close(*CLOSES["internal"])))
+            self._timers.append(self._loop.call_later(DIES_S, self._close, live_session.Close(*CLOSES["internal"])))
         if self._manners.keys() & {"poison", "poison-dies"} or self._line.closing:
             return
         self._asked += 1
@@ -330,7 +330,7 @@ class Link:
         async for said in utterance:
             for text, pcm in pieces(Said(said.text, b"") if written else said):
                 self._do(self._live.said(text, pcm, self._loop.time(), written=written))
-                ahead += len(pcm) / model.OUTPUT_BYTES_PER_SECOND / faster
+                ahead += len(pcm) / live_session.OUTPUT_BYTES_PER_SECOND / faster
                 if ahead >= gap:
                     await asyncio.sleep(ahead)
                     ahead = 0.0
@@ -339,7 +339,7 @@ class Link:
     def _failed(self) -> None:
         """An agent is anybody's code: its failure ends this link, not the server."""
         log.exception("link %d failed", self._record.n)
-        self._do([model.Close(*CLOSES["internal"])])
+        self._do([live_session.Close(*CLOSES["internal"])])
 
     # ------------------------------------------------------------------------------------------ output
 
@@ -352,7 +352,7 @@ class Link:
         if "goAway" in frame:
             self._event("goaway", time_left=frame["goAway"].get("timeLeft", ""))
 
-    def _close(self, close: model.Close) -> None:
+    def _close(self, close: live_session.Close) -> None:
         if self._line.closing:
             return
         if self._reply and self._reply is not asyncio.current_task():
@@ -368,7 +368,7 @@ class Link:
             case "drop":
                 self._line.drop()
             case "close":
-                self._do([model.Close(fault.code, fault.reason)])
+                self._do([live_session.Close(fault.code, fault.reason)])
             case "stall":
                 self._line.silent = True
             case "pong-delay":

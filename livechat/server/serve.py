@@ -28,18 +28,17 @@ from livechat import leaving
 from livechat.errors import UsageError, reason
 from livechat.installed import speech_models
 from livechat.process import Outlet
-
-from . import model, tls
-from .agent import Agent, make_agent
-from .families import MODELS, VERTEX_MODELS
-from .fate import Fate
-from .faults import Plan
-from .handles import Memory
-from .history import Turn
-from .host import LinkRecord
-from .line import CLOSE_S
-from .link import Link
-from .setup import Route
+from livechat.server import live_session, tls
+from livechat.server.agent import Agent, make_agent
+from livechat.server.fault_plan import Plan
+from livechat.server.history import Turn
+from livechat.server.link import Link
+from livechat.server.link_faults import Fate
+from livechat.server.link_record import LinkRecord
+from livechat.server.models import MODELS, VERTEX_MODELS
+from livechat.server.session_memory import Memory
+from livechat.server.terms import Route
+from livechat.server.transport import CLOSE_S
 
 HOST = "127.0.0.1"
 END_S = 0.2  # for links to end by themselves when the server does
@@ -105,7 +104,7 @@ class Server:
         if as_model is not None and as_model not in {**MODELS, **VERTEX_MODELS}:
             raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(MODELS)))
         self.agent = agent
-        self.times = model.Times(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
+        self.times = live_session.Times(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
         self.as_model = as_model
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
         self.sessions: dict[str, tuple[Turn, ...]] = {}
@@ -196,7 +195,7 @@ class Server:
         if self._on_audio:
             self._on_audio(n, pcm)
 
-    def remembers(self, session: str, live: model.Live) -> None:
+    def remembers(self, session: str, live: live_session.Live) -> None:
         """Note the history of `session`."""
         self.sessions[session] = tuple(live.history)
         if len(self.sessions) > RECORDS:

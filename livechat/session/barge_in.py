@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from livechat.audio.base import FRAME_MS, Sink
+from livechat.audio.interfaces import FRAME_MS, Sink
 
 _WINDOW_MS = 300
 _SPEECH_MS = 200  # of the window: what is left of an echo was measured to make 180 at most

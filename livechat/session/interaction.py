@@ -6,7 +6,7 @@ IN_PROGRESS until the last one, and IDLE then. A server may leave IDLE out, so w
 
 from __future__ import annotations
 
-from livechat.events import Interaction as Word
+from livechat.session.events import Interaction as Word
 
 IDLE_S = 60.0  # after IN_PROGRESS, with nothing more of the answer, and no sign of work: IDLE was left out
 GRACE_S = 1.0  # after a turnComplete without a status: the status may come in a message of its own

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from livechat.events import Resumption, Rung
+from livechat.events import Rung
+from livechat.session.events import Resumption
 
 HANDLE_STRIKES = 2  # short-lived links on one session before its handles count as poisoned (2.6)
 

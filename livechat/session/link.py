@@ -24,9 +24,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from livechat.audio.base import INPUT_RATE, OUTPUT_RATE
+from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.errors import ConfigError
-from livechat.events import (
+from livechat.models import family
+from livechat.session import proxy, trust
+from livechat.session.context_replay import Content
+from livechat.session.credentials import Token, TokenError
+from livechat.session.events import (
     Audio,
     Counted,
     CutIn,
@@ -47,10 +51,6 @@ from livechat.events import (
     Wire,
     Written,
 )
-from livechat.models import family
-from livechat.session import proxy, trust
-from livechat.session.credentials import Token, TokenError
-from livechat.session.seeding import Content
 
 if TYPE_CHECKING:
     from google.genai import Client, errors, types

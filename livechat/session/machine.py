@@ -33,7 +33,10 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from livechat.errors import ConfigError, LivechatError, LostError
-from livechat.events import (
+from livechat.events import GoAwayNotice, LinkState, Rung, Warned
+from livechat.models import ROTATE_AFTER_S
+from livechat.session.awaited import Awaited, Deafness
+from livechat.session.events import (
     Action,
     Asked,
     Begin,
@@ -44,14 +47,12 @@ from livechat.events import (
     Flow,
     Forgo,
     GoAway,
-    GoAwayNotice,
     HandleIn,
     Hang,
     Hold,
     Input,
     Keep,
     Leave,
-    LinkState,
     Noticed,
     Opened,
     Person,
@@ -60,16 +61,12 @@ from livechat.events import (
     Replied,
     Replying,
     Resumption,
-    Rung,
     Show,
     Slept,
     Stuck,
     Tick,
     TurnOver,
-    Warned,
 )
-from livechat.models import ROTATE_AFTER_S
-from livechat.session.awaited import Awaited, Deafness
 from livechat.session.ladder import Ladder
 from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
 

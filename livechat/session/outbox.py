@@ -21,8 +21,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from livechat.audio.base import FRAME_MS
-from livechat.events import Replay, Signal
+from livechat.audio.interfaces import FRAME_MS
+from livechat.session.events import Replay, Signal
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
 BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it

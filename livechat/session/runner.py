@@ -15,14 +15,16 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Literal, Protocol
 
-from livechat.audio.base import FRAME_MS, Sink, Source
+from livechat.audio.interfaces import FRAME_MS, Sink, Source
 from livechat.errors import LivechatError, LostError
-from livechat.events import (
+from livechat.events import Command, Compression, HandleState, Handover, Levels, Mic, Output, Speaking, Usage, Warned
+from livechat.models import Family
+from livechat.session.barge_in import BargeIn
+from livechat.session.context_replay import Content, seed
+from livechat.session.events import (
     Action,
     Asked,
     Begin,
-    Command,
-    Compression,
     Counted,
     Dial,
     Expire,
@@ -30,32 +32,21 @@ from livechat.events import (
     Flow,
     Forgo,
     HandleIn,
-    HandleState,
-    Handover,
     Hang,
     Hold,
     Input,
     Keep,
     Leave,
-    Levels,
-    Mic,
-    Output,
     Person,
     Show,
     Signal,
     Slept,
-    Speaking,
     Tick,
-    Usage,
-    Warned,
     Wire,
 )
-from livechat.models import Family
-from livechat.session.barge_in import BargeIn
-from livechat.session.gate import TAIL_MS, Gate
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Outbox
-from livechat.session.seeding import Content, seed
+from livechat.session.push_to_talk import TAIL_MS, Gate
 from livechat.session.transcript import Transcript
 from livechat.session.turns import Content as Told
 from livechat.session.turns import Ledger, Resampler, Turns

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
-from livechat import events
 from livechat.errors import LivechatError
+from livechat.session import events
 from livechat.session.machine import Machine
 
 INPUTS = {kind.__name__: kind for kind in (*get_args(events.Input), events.Resumption)}

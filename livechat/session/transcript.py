@@ -8,7 +8,7 @@ was only typed.
 
 from __future__ import annotations
 
-from livechat.session.seeding import Exchange
+from livechat.session.context_replay import Exchange
 
 
 class Transcript:

@@ -12,16 +12,15 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from livechat.audio.base import OUTPUT_RATE, Sink
-from livechat.events import (
+from livechat.audio.interfaces import OUTPUT_RATE, Sink
+from livechat.events import Interrupted, ModelText, Output, ThoughtText, Turn, UserText, Warned, Working
+from livechat.session.barge_in import BargeIn
+from livechat.session.events import (
     Asked,
     Audio,
     CutIn,
     Heard,
-    Interrupted,
-    ModelText,
     Noticed,
-    Output,
     Reopened,
     Replied,
     Replying,
@@ -30,20 +29,14 @@ from livechat.events import (
     Status,
     Stuck,
     Thought,
-    ThoughtText,
-    Turn,
     TurnOver,
-    UserText,
-    Warned,
-    Working,
     Written,
 )
-from livechat.session.barge_in import BargeIn
 from livechat.session.interaction import IDLE_S, Interaction
 from livechat.session.outbox import Mark, Outbox
 from livechat.session.pulse import Pulse
-from livechat.session.reasons import ASK_AGAIN, explained
 from livechat.session.transcript import Transcript
+from livechat.session.turn_end_reasons import ASK_AGAIN, explained
 
 LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will
 STUCK_S = 10.0  # of an answer that has begun, nothing for so long; gaps of 4.4 s were measured on slow lines (1.6)

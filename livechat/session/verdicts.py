@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from livechat.errors import KEY_PAGE
-from livechat.events import Ended
+from livechat.session.events import Ended
 
 STABLE_S = 8.0  # a link that lived this long, or that brought model output, was a good one (6.1)
 SLOW_S = (65.0, 300.0)  # quota: the first wait and the longest (6.1)

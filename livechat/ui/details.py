@@ -6,8 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from livechat import events as ev
-from livechat.ui.text import age, clean, duration, tokens, validity
-from livechat.ui.view import spent
+from livechat.ui.safe_text import age, clean, duration, tokens, validity
+from livechat.ui.status import spent
 
 LINKS = 4  # the newest
 

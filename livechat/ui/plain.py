@@ -22,9 +22,9 @@ from livechat.errors import INTERRUPTED, LivechatError, UsageError
 from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
 from livechat.paths import Lines
 from livechat.process import Outlet
-from livechat.ui.base import colored, tolerant, write_no_more
-from livechat.ui.text import LONGEST, clean
-from livechat.ui.transcript import Line, closing, lines
+from livechat.ui.display import colored, tolerant, write_no_more
+from livechat.ui.safe_text import LONGEST, clean
+from livechat.ui.transcript_lines import Line, closing, lines
 
 # Bytes of a line that a terminal passes on while it lets it be edited; the rest it throws away in silence.
 CANONICAL = 4_095 if sys.platform == "linux" else 1_023

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from livechat.ui.text import clean
+from livechat.ui.safe_text import clean
 
 
 def save(turns: Iterable[tuple[str, str]], conversation: str, folder: Path, day: date) -> Path:

@@ -26,16 +26,16 @@ from rich.text import Text
 
 from livechat.errors import LivechatError
 from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
-from livechat.ui import ending, paint, shortcuts
-from livechat.ui.base import tolerant
+from livechat.ui import shortcuts, styles, typed_ahead
 from livechat.ui.details import Details
-from livechat.ui.keys import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
+from livechat.ui.display import tolerant
+from livechat.ui.line_editor import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
+from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.save import save
 from livechat.ui.shortcuts import LABELS, SLASHES, Wish
+from livechat.ui.status import KEYBOARD, ViewState
 from livechat.ui.terminal import Terminal
-from livechat.ui.text import LONGEST, clean
-from livechat.ui.transcript import Line, closing, lines, said
-from livechat.ui.view import KEYBOARD, ViewState
+from livechat.ui.transcript_lines import Line, closing, lines, said
 
 WIDE = 90  # columns: room for more words in the hint
 FRAME_S = 0.1
@@ -171,7 +171,7 @@ class Screen:
             with contextlib.suppress(OSError):
                 self._terminal.release()
             self._show_finals()
-            ending.last(self._last_words)
+            typed_ahead.last(self._last_words)
 
     def _show_finals(self) -> None:
         self._finals += self._partials.values()
@@ -316,17 +316,17 @@ class Screen:
         """What is redrawn in place, never more than the screen holds: of long speech, its end."""
         status = self._view.status(now)
         before, after = self._line.parts()
-        rows = [paint.status_line(status, width)]
+        rows = [styles.status_line(status, width)]
         if not self._line.empty:
-            rows.insert(0, paint.typed(before, after, width))
+            rows.insert(0, styles.typed(before, after, width))
         if status.notice:
-            rows.insert(0, paint.notice(status, width))
+            rows.insert(0, styles.notice(status, width))
         elif len(rows) == 1:
-            rows.insert(0, paint.prompt(status, width, hint=self._hint(width)))
+            rows.insert(0, styles.prompt(status, width, hint=self._hint(width)))
         room = max(0, height - len(rows) - 1)
-        panel = paint.panel(self._panel(now, width), width, room - 1)
+        panel = styles.panel(self._panel(now, width), width, room - 1)
         rows = [*panel, *rows]
-        spoken = [text for line in self._partials.values() for text in paint.entry(line, width)]
+        spoken = [text for line in self._partials.values() for text in styles.entry(line, width)]
         room = max(0, height - len(rows) - 1)
         return [*spoken[max(0, len(spoken) - room) :], Text(), *rows]
 
@@ -346,13 +346,13 @@ class Screen:
             ("type to write" if width > WIDE else "type") if self._typing else "",
             f"{LABELS['mute']} mutes" if "mute" in self._offered and width > WIDE else "",
             "/help" if self._typing else f"{LABELS['help']} help",
-            paint.LEAVE,
+            styles.LEAVE,
         ]
         return " · ".join(filter(None, keys))
 
     def _take_finals(self) -> list[Text]:
         taken, self._finals = self._finals, []
-        return [text for line in taken for text in paint.entry(line, self._console.width - 1)]
+        return [text for line in taken for text in styles.entry(line, self._console.width - 1)]
 
     def _follow_reflow(self, width: int) -> None:
         """Clear the rows a narrower terminal has broken ours into; Live knows only of its own number."""

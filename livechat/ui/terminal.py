@@ -18,13 +18,13 @@ from typing import IO, Any
 from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.key_binding import KeyPress
 
-from livechat.ui import ending, kitty
+from livechat.ui import kitty_keyboard, typed_ahead
 
 
 class _Reader:
     """Stands before the terminal's own reader, so that the key decoder sees only what it knows."""
 
-    def __init__(self, reader: Any, keys: kitty.Keys) -> None:
+    def __init__(self, reader: Any, keys: kitty_keyboard.Keys) -> None:
         self._reader, self._keys = reader, keys
 
     @property
@@ -57,7 +57,7 @@ class Terminal:
         self._drawing = drawing
         self._releases = releases and sys.platform != "win32"
         self._pressed, self._gone = pressed, gone
-        self.kitty = kitty.Keys()
+        self.kitty = kitty_keyboard.Keys()
         self._reporting = False  # keys that are let go
         self._modes = contextlib.ExitStack()  # of the terminal
         self._held = contextlib.ExitStack()  # of this process's loop and screen
@@ -81,7 +81,7 @@ class Terminal:
                 self._held.callback(self._unhandle, before)
             if self._releases:
                 self.kitty.awaiting = True
-                self._write(kitty.ASK)
+                self._write(kitty_keyboard.ASK)
         self._held.enter_context(self._drawing())
 
     def give_back(self) -> None:
@@ -98,7 +98,7 @@ class Terminal:
         """Give it back with nothing left in it of what was typed to us."""
         if self._keyboard is not None:
             with contextlib.suppress(NotImplementedError):  # a keyboard without a descriptor
-                ending.discard(self._keyboard.fileno())
+                typed_ahead.discard(self._keyboard.fileno())
         self.give_back()
 
     def suspend(self) -> None:
@@ -139,8 +139,8 @@ class Terminal:
         self._pressed(self._keyboard.read_keys())
         if self.kitty.supported and not self._reporting and self._releases:
             self._reporting = True
-            self._modes.callback(self._write, kitty.END)
-            self._write(kitty.REPORT)
+            self._modes.callback(self._write, kitty_keyboard.END)
+            self._write(kitty_keyboard.REPORT)
         if self._keyboard.closed:
             self._gone()
 

@@ -1,0 +1,1 @@
+"""The commands of `livechat`, a file each, and beside it the view of what it prints."""

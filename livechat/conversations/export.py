@@ -1,0 +1,132 @@
+"""PURE. A kept conversation in the formats that `livechat sessions export` writes.
+
+Nothing a terminal obeys is left in any of them: a file is shown at a terminal sooner or later.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from livechat.conversations.records import Conversation, Entry, Run, Spoken
+from livechat.ui.safe_text import clean
+
+_SPEECH = 15.0  # characters a second, as people speak and as subtitles are read
+_SHORTEST_S = 1.0  # a caption that can be read
+
+
+def local(seconds: float, *, of_day: bool = False) -> str:
+    """A time since the epoch on this place's clock: 2026-03-01 14:05, or 14:05:09."""
+    when = datetime.fromtimestamp(seconds).astimezone()
+    return f"{when:%H:%M:%S}" if of_day else f"{when:%Y-%m-%d %H:%M}"
+
+
+def markdown(kept: Conversation) -> str:
+    """For people: each side a paragraph, the times in front of the questions."""
+    entry = kept.entry
+    parts = [f"# Conversation {entry.id}", f"{_escaped(entry.model)}, {local(entry.started)}"]
+    for turn in kept.turns:
+        if turn.user:
+            parts.append(f"**You** ({local(_times(turn)[0], of_day=True)}): {_escaped(turn.user)}")
+        if turn.model:
+            parts.append(f"**Model**: {_escaped(turn.model)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def text(kept: Conversation) -> str:
+    """As the lines in a pipe: one for each side of an exchange."""
+    sides = [(who, said) for turn in kept.turns for who, said in (("you", turn.user), ("model", turn.model))]
+    return "".join(f"{who}: {clean(said)}\n" for who, said in sides if said)
+
+
+def subtitles(kept: Conversation) -> str:
+    """SubRip. The times count from the beginning of the conversation, and are those of the words as they came.
+
+    But for a question whose words came late or all at once: it begins as long before its answer as it takes to say.
+    """
+    cues: list[tuple[float, float, str]] = []
+    before = 0.0
+    for turn in kept.turns:
+        began, answered = (max(0.0, at - kept.entry.started) for at in _times(turn))
+        ended = max(0.0, turn.ended - kept.entry.started)
+        if turn.user:
+            if turn.model:
+                began = min(began, max(before, answered - _spoken_s(turn.user)))
+            until = answered if turn.model else ended
+            cues.append((began, max(until, began + _spoken_s(turn.user)), f"You: {turn.user}"))
+        before = ended
+        if turn.model:
+            cues.append((answered, max(ended, answered + _spoken_s(turn.model)), turn.model))
+    cues.sort(key=lambda cue: cue[0])
+    for n, (this, following) in enumerate(pairwise(cues)):
+        if this[0] < following[0] < this[1]:
+            cues[n] = (this[0], following[0], this[2])
+    shown = [
+        f"{n}\n{_srt(begin)} --> {_srt(end)}\n{clean(said)}\n" for n, (begin, end, said) in enumerate(cues, start=1)
+    ]
+    return "\n".join(shown)
+
+
+def listed(entry: Entry) -> dict[str, Any]:
+    """A conversation as an object for programs, its times as ISO 8601."""
+    dated = _dated(entry, "started", "seen", "resumable_until")
+    return {"type": "conversation"} | dated | {"duration_s": round(entry.duration_s, 1)}
+
+
+def json_lines(kept: Conversation) -> str:
+    """One object a line: the conversation, its exchanges, its runs."""
+    objects = [listed(kept.entry)]
+    for n, turn in enumerate(kept.turns, start=1):
+        objects.append({"type": "turn", "n": n} | _dated(turn, "began", "answered", "ended"))
+    objects += [{"type": "run"} | _dated(run, "began", "ended") for run in kept.runs]
+    return "".join(json.dumps(each) + "\n" for each in objects)
+
+
+FORMATS: dict[str, Callable[[Conversation], str]] = {
+    "md": markdown,
+    "txt": text,
+    "srt": subtitles,
+    "json": json_lines,
+}
+
+
+def _times(turn: Spoken) -> tuple[float, float]:
+    """When each side of an exchange began; estimated back from its end where the store does not say."""
+    answered = turn.answered or turn.ended - (_spoken_s(turn.model) if turn.model else 0.0)
+    return turn.began or answered - _spoken_s(turn.user), answered
+
+
+def _spoken_s(said: str) -> float:
+    return max(_SHORTEST_S, len(said) / _SPEECH)
+
+
+def _srt(seconds: float) -> str:
+    minutes, ms = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02},{ms % 1000:03}"
+
+
+def _dated(what: Entry | Spoken | Run, *times: str) -> dict[str, Any]:
+    """The fields of `what`, with those called `times` as ISO 8601 or None."""
+    fields = dataclasses.asdict(what)
+    for name in times:
+        if fields[name] is not None:
+            when = datetime.fromtimestamp(fields[name]).astimezone()
+            fields[name] = when.isoformat(timespec="milliseconds")
+    return fields
+
+
+def _escaped(said: str) -> str:
+    """As it was said, whatever of it Markdown would take for its own."""
+    inline = re.sub(r"([\\`*_\[\]<>~|&])", r"\\\1", clean(said, newlines=True).strip())
+    lines = re.sub(r"^(\s*)(#|[-+=]|\d+(?=[.)]))", _literal, inline, flags=re.MULTILINE)
+    return re.sub(r"\n+", "\\\\\n", lines)  # a break, and not a paragraph
+
+
+def _literal(match: re.Match[str]) -> str:
+    space, mark = match.groups()
+    return f"{space}{mark}" + "\\" if mark.isdigit() else f"{space}\\{mark}"

@@ -1,0 +1,85 @@
+"""The ways the real service ends a link, each by a short name: its close code and words (docs/wire.md 6.1). Pure."""
+
+from __future__ import annotations
+
+from livechat.server import wire
+
+CLOSES: dict[str, tuple[int, str]] = {
+    # key, project, region
+    "bad-key": (1007, "API key not valid. Please pass a valid API key."),
+    "expired-key": (1007, "API key expired. Please renew the API key."),
+    "no-key": (
+        1008,
+        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or "
+        "other form of API consumer identity to call this API.",
+    ),
+    "region": (1007, "User location is not supported for the API use without a billing account linked."),
+    "spending-cap": (
+        1011,
+        "Your project has exceeded its monthly spending cap. Please go to AI Studio at https://ai.studio/spend to "
+        "manage your project spend cap.",
+    ),
+    # setup
+    "no-model": (
+        1008,
+        "models/gemini-0 is not found for API version v1beta, or is not supported for bidiGenerateContent. Call "
+        "ModelService.ListModels to see the list of available models.",
+    ),
+    "unknown-field": (
+        1007,
+        "Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field.",
+    ),
+    "invalid": (1007, wire.INVALID),
+    "precondition": (1007, "Precondition check failed."),
+    "activity": (
+        1007,
+        "Explicit activity control is not supported when automatic activity detection is enabled.",
+    ),
+    "thinking": (1007, "Thinking level is not supported for this model."),
+    "no-thinking": (1007, "Thinking level must be specified for this model."),
+    "blocking": (1007, "BLOCKING function calls are not supported for this model."),
+    "modality": (1007, "The requested combination of response modalities (TEXT) is not supported by the model."),
+    "no-voices": (1007, "Cannot extract voices from a non-audio request."),
+    "no-voice": (1007, "No matching speaker voice found."),
+    "language": (1007, "Unsupported language code 'es' for model models/gemini-3.8-live"),
+    "code-execution": (1007, "Code Execution tool is not supported for this model."),
+    # handle
+    "bad-handle": (1007, "Invalid session handle"),
+    "no-session": (1008, "BidiGenerateContent session not found"),
+    "no-entity": (1008, "Requested entity was not found."),
+    # time
+    "overstayed": (
+        1008,
+        "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
+        "once the session duration limit was reached.",
+    ),
+    "idle": (1008, "The operation was aborted."),
+    "deadline": (1011, "Deadline expired before operation could complete."),
+    # the service
+    "unsupported": (1008, "Operation is not implemented, or supported, or enabled."),
+    "internal": (1011, "Internal error encountered."),
+    "internal-occurred": (1011, "Internal error occurred."),
+    "unavailable": (1011, "The service is currently unavailable."),
+    "keepalive": (1011, "keepalive ping timeout"),
+    # quota
+    "quota": (
+        1011,
+        "You exceeded your current quota, please check your plan and billing details. For more information on this "
+        "error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.",
+    ),
+    "concurrent": (
+        1011,
+        "Request trace id: 0, [ORIGINAL ERROR] generic::resource_exhausted: RESOURCE_EXHAUSTED: Maximum concurrent "
+        "sessions exceeded for the project.",
+    ),
+    "exhausted": (1011, "Resource has been exhausted (e.g. check quota)."),
+    # no words at all
+    "normal": (1000, ""),
+    "going-away": (1001, ""),
+    "restart": (1012, ""),
+}
+
+
+def closed(name: str) -> wire.Rejected:
+    """The end of a link by its name."""
+    return wire.Rejected(*CLOSES[name])

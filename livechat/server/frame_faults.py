@@ -1,0 +1,326 @@
+"""A server that says it wrong: what one link sends, changed as its faults demand. Pure.
+
+The model speaks as the real service does on a good day; everything between that and the line that a fault
+plan can change is here: one rule a kind, a frame in, frames out. The rules are applied in the order of RULES,
+each to all that the one before made of a frame. What each imitates: docs/faults.md.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from livechat.server import wire
+from livechat.server.fault_plan import Fault
+from livechat.server.utterances import OUTPUT_RATE, resampled
+from livechat.server.wire import Json
+
+Data = str | bytes | list[bytes]  # a text frame, a binary frame, a binary frame in fragments
+
+HUGE = 10_000_000  # bytes in a huge frame
+EARLY = 3  # the piece of an answer after which its turn is said to be complete
+BUNDLED = 4  # pieces of sound in one frame, at most
+TOKENS = 5  # of a piece of sound: 200 ms at 25 tokens a second
+FALL = 0.5  # what is left of the context at each turn
+
+INTERRUPTED: Json = {"serverContent": {"interrupted": True}}
+NOISE: tuple[Json | bytes, ...] = (
+    {},
+    {"serverContent": {}},
+    {"error": {"code": 500, "message": "Internal error encountered.", "status": "INTERNAL"}},
+    {"sessionWeather": {"mood": "fair"}},
+    b"this is not JSON",
+    {"serverContent": {"interactionStatus": "NAPPING"}},
+    b"\xff\xfe\x00",
+    {"serverContent": {"novelty": [{"a": 1}]}},
+    {"voiceActivity": {"type": "ACTIVITY_PAUSED"}},
+    b"[1, 2, 3]",
+    {"usageMetadata": {}},
+    {"toolCall": {}},
+)
+
+
+class Tamper:
+    """What one link sends. `manners`: the faults in force by their kinds, which may change between frames."""
+
+    def __init__(self, manners: Mapping[str, Fault]) -> None:
+        self._manners = manners
+        self.ready = False  # setupComplete has passed
+        self.turns = 0  # complete
+        self.working = False  # the last of them belongs to an answer that goes on
+        self.pieces = 0  # of sound in the answer going on
+        self.piece: Json = {}  # the last one of them
+        self.held: Json = {}
+        self.cut = False  # an `interrupted` was held back
+        self.noises = 0
+        self.prompt = 0  # tokens, as last said
+
+    def frames(self, frame: Json) -> list[Json | bytes]:
+        """What is sent in the place of `frame`."""
+        content = _content(frame)
+        self.ready = self.ready or "setupComplete" in frame
+        if "modelTurn" in content:
+            self.pieces += 1
+            self.piece = {"serverContent": {"modelTurn": content["modelTurn"]}}
+        changed: list[Json] = [frame]
+        for kind, rule in RULES.items():
+            if kind in self._manners:
+                changed = [after for before in changed for after in rule(self, before)]
+        if content.get("turnComplete"):
+            self.turns += 1
+            self.working = content.get("interactionStatus") == "IN_PROGRESS"
+            self.pieces = 0
+        if "noise" in self._manners and self.ready and "setupComplete" not in frame:
+            self.noises += 1
+            return [NOISE[self.noises % len(NOISE)], *changed]
+        return list(changed)
+
+    def data(self, frame: Json | bytes) -> Data:
+        """`frame` as it goes to the line."""
+        raw = frame if isinstance(frame, bytes) else wire.encode(frame, compact="compact" in self._manners)
+        if "fragments" in self._manners:
+            third = len(raw) // 3 + 1
+            return [raw[at : at + third] for at in range(0, len(raw), third)]
+        if "text-frames" in self._manners and isinstance(frame, dict):
+            return raw.decode()
+        return raw
+
+    def fault(self, kind: str) -> Fault:
+        """The one of this kind that is in force."""
+        return self._manners[kind]
+
+
+Rule = Callable[[Tamper, Json], list[Json]]
+
+
+def _content(frame: Json) -> Json:
+    content = frame.get("serverContent")
+    return content if isinstance(content, dict) else {}
+
+
+def _without(frame: Json, *names: str) -> Json:
+    """`frame` with these fields of its serverContent left out; {} when nothing remains."""
+    content = {name: value for name, value in _content(frame).items() if name not in names}
+    rest = {name: value for name, value in frame.items() if name != "serverContent"}
+    return {**rest, "serverContent": content} if content or rest else {}
+
+
+def _drop(field: str) -> Rule:
+    """Frames with this top-level field are never sent."""
+    return lambda _, frame: [] if field in frame else [frame]
+
+
+def _leave_out(*names: str) -> Rule:
+    """These fields of serverContent are never sent."""
+
+    def rule(_: Tamper, frame: Json) -> list[Json]:
+        if not any(name in _content(frame) for name in names):
+            return [frame]
+        rest = _without(frame, *names)
+        return [rest] if rest else []
+
+    return rule
+
+
+def _setup_noise(_: Tamper, frame: Json) -> list[Json]:
+    return [{"sessionResumptionUpdate": {}}, frame] if "setupComplete" in frame else [frame]
+
+
+def _empty_updates(_: Tamper, frame: Json) -> list[Json]:
+    return [{"sessionResumptionUpdate": {}}] if "sessionResumptionUpdate" in frame else [frame]
+
+
+def _late_handles(tamper: Tamper, frame: Json) -> list[Json]:
+    return [] if "sessionResumptionUpdate" in frame and not tamper.turns else [frame]
+
+
+def _early_turn_complete(tamper: Tamper, frame: Json) -> list[Json]:
+    early = "modelTurn" in _content(frame) and tamper.pieces == EARLY
+    return [frame, {"serverContent": {"turnComplete": True}}] if early else [frame]
+
+
+def _double_turn_complete(_: Tamper, frame: Json) -> list[Json]:
+    return [frame, frame] if "turnComplete" in _content(frame) else [frame]
+
+
+def _stray_interrupted(tamper: Tamper, frame: Json) -> list[Json]:
+    if "setupComplete" in frame:
+        return [frame, INTERRUPTED]
+    first = "modelTurn" in _content(frame) and tamper.pieces == 1 and not tamper.working
+    return [INTERRUPTED, frame] if first else [frame]
+
+
+def _late_audio(tamper: Tamper, frame: Json) -> list[Json]:
+    return [frame, tamper.piece, tamper.piece] if "interrupted" in _content(frame) and tamper.piece else [frame]
+
+
+def _interrupted_late(tamper: Tamper, frame: Json) -> list[Json]:
+    if "interrupted" in _content(frame):
+        tamper.cut = True
+        rest = _without(frame, "interrupted")
+        return [rest] if rest else []
+    if tamper.cut and "turnComplete" in _content(frame):
+        tamper.cut = False
+        return [frame, INTERRUPTED]
+    return [frame]
+
+
+def _root_idle(tamper: Tamper, frame: Json) -> list[Json]:
+    if "turnComplete" in _content(frame):
+        status = _content(frame).get("interactionStatus", "IDLE")
+        return [_without(frame, "interactionStatus"), {"interactionStatus": status}]
+    first = "modelTurn" in _content(frame) and tamper.pieces == 1
+    return [{"interactionStatus": "IN_PROGRESS"}, frame] if first else [frame]
+
+
+def _status(tamper: Tamper, frame: Json) -> list[Json]:
+    status = _content(frame).get("interactionStatus")
+    if not status:
+        return [frame]
+    rest = _without(frame, "interactionStatus")
+    match tamper.fault("status").reason:
+        case "root":
+            return [{**rest, "interactionStatus": status}]
+        case "alone":
+            return [rest, {"interactionStatus": status}]
+        case "no-idle":
+            return [rest if status == "IDLE" else frame]
+        case _:  # stuck
+            return [{**frame, "serverContent": {**_content(frame), "interactionStatus": "IN_PROGRESS"}}]
+
+
+def _unheard(_: Tamper, frame: Json) -> list[Json]:
+    rest = _without(frame, "inputTranscription") if "inputTranscription" in _content(frame) else frame
+    return [] if not rest or "voiceActivity" in rest else [rest]
+
+
+def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
+    """Every piece of sound goes through `change`, which takes and gives its bytes and its MIME type."""
+
+    def part(tamper: Tamper, part: Json) -> Json:
+        blob = part.get("inlineData")
+        if not blob:
+            return part
+        pcm, mime = change(tamper, base64.b64decode(blob["data"]), blob["mimeType"])
+        return {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
+
+    def rule(tamper: Tamper, frame: Json) -> list[Json]:
+        turn = _content(frame).get("modelTurn")
+        if not turn:
+            return [frame]
+        changed = {**turn, "parts": [part(tamper, each) for each in turn["parts"]]}
+        return [{**frame, "serverContent": {**_content(frame), "modelTurn": changed}}]
+
+    return rule
+
+
+def _at_rate(tamper: Tamper, pcm: bytes, _: str) -> tuple[bytes, str]:
+    rate = int(tamper.fault("rate").value)
+    return resampled(pcm, OUTPUT_RATE, rate), f"audio/pcm;rate={rate}"
+
+
+def _huge_frame(tamper: Tamper, frame: Json) -> list[Json]:
+    turn = _content(frame).get("modelTurn")
+    if not turn or tamper.pieces != 1:
+        return [frame]
+    parts = [{"text": "x" * HUGE, "thought": True}, *turn["parts"]]
+    return [{**frame, "serverContent": {**_content(frame), "modelTurn": {**turn, "parts": parts}}}]
+
+
+def _empty_usage(_: Tamper, frame: Json) -> list[Json]:
+    return [{**frame, "usageMetadata": {}}] if "usageMetadata" in frame else [frame]
+
+
+def _no_usage(_: Tamper, frame: Json) -> list[Json]:
+    return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
+
+
+def _candidates_usage(_: Tamper, frame: Json) -> list[Json]:
+    if "usageMetadata" not in frame:
+        return [frame]
+    counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
+    return [{**frame, "usageMetadata": counts}]
+
+
+def _falling_usage(tamper: Tamper, frame: Json) -> list[Json]:
+    usage = frame.get("usageMetadata")
+    if not usage:
+        return [frame]
+    tamper.prompt = int(tamper.prompt * FALL) if tamper.prompt else usage["promptTokenCount"] + 1_000
+    answer = usage["totalTokenCount"] - usage["promptTokenCount"]
+    counts = {"promptTokenCount": tamper.prompt, "totalTokenCount": tamper.prompt + answer}
+    return [{**frame, "usageMetadata": {**usage, **counts}}]
+
+
+def _usage_per_chunk(tamper: Tamper, frame: Json) -> list[Json]:
+    if usage := frame.get("usageMetadata"):
+        tamper.prompt = usage.get("totalTokenCount", 0)
+    if "modelTurn" not in _content(frame):
+        return [frame]
+    prompt, answer = max(1, tamper.prompt), TOKENS * tamper.pieces
+    counts = {"promptTokenCount": prompt, "responseTokenCount": answer, "totalTokenCount": prompt + answer}
+    return [{**frame, "usageMetadata": counts}]
+
+
+def _bundle(tamper: Tamper, frame: Json) -> list[Json]:
+    whole = _merged(tamper.held, frame)
+    content = _content(whole)
+    tamper.held = {}
+    begun = "modelTurn" in content or "inputTranscription" in content
+    if not begun or whole.keys() != {"serverContent"} or content.keys() & _ENDINGS or _parts(content) >= BUNDLED:
+        return [whole]
+    tamper.held = whole
+    return []
+
+
+_ENDINGS = {"generationComplete", "turnComplete", "interrupted"}
+
+
+def _parts(content: Json) -> int:
+    return len(content["modelTurn"]["parts"]) if "modelTurn" in content else 0
+
+
+def _merged(one: Json, two: Json) -> Json:
+    """Both frames in one: texts and parts one behind the other, everything else side by side."""
+    merged: Json = dict(one)
+    for name, value in two.items():
+        merged[name] = _joined(merged[name], value) if name in merged else value
+    return merged
+
+
+def _joined(one: Any, two: Any) -> Any:
+    if isinstance(one, dict) and isinstance(two, dict):
+        return _merged(one, two)
+    if isinstance(one, list) and isinstance(two, list):
+        return [*one, *two]
+    return f"{one}{two}" if isinstance(one, str) and isinstance(two, str) else two
+
+
+RULES: dict[str, Rule] = {
+    "no-goaway": _drop("goAway"),
+    "setup-noise": _setup_noise,
+    "no-handles": _drop("sessionResumptionUpdate"),
+    "empty-updates": _empty_updates,
+    "late-handles": _late_handles,
+    "rate": _sounds(_at_rate),
+    "odd-pcm": _sounds(lambda _, pcm, mime: (pcm + b"\0", mime)),
+    "no-rate": _sounds(lambda _, pcm, __: (pcm, "audio/pcm")),
+    "huge-frame": _huge_frame,
+    "no-usage": _no_usage,
+    "empty-usage": _empty_usage,
+    "falling-usage": _falling_usage,
+    "usage-per-chunk": _usage_per_chunk,
+    "candidates-usage": _candidates_usage,
+    "late-audio": _late_audio,
+    "interrupted-late": _interrupted_late,
+    "stray-interrupted": _stray_interrupted,
+    "no-turn-complete": _leave_out("turnComplete", "interactionStatus"),
+    "status": _status,
+    "no-generation-complete": _leave_out("generationComplete"),
+    "early-turn-complete": _early_turn_complete,
+    "double-turn-complete": _double_turn_complete,
+    "root-idle": _root_idle,
+    "unheard": _unheard,
+    "bundle": _bundle,
+}

@@ -1,0 +1,52 @@
+"""What a link and its server know of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from livechat.server import live_session
+from livechat.server.agent import Agent
+from livechat.server.session_memory import Memory
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """What became of one link. `code` and `reason`: how the server closed it, if it did."""
+
+    n: int
+    session: str = ""
+    model: str = ""
+    resumed: bool = False
+    audio_bytes: int = 0  # of sound received, as sent
+    code: int | None = None
+    reason: str = ""
+    faults: list[str] = field(default_factory=list)  # those that struck
+    open: bool = False
+
+
+class Host(Protocol):
+    """What a link needs of its server."""
+
+    agent: Agent
+    memory: Memory
+    times: live_session.Times
+    as_model: str | None
+
+    @property
+    def links(self) -> Collection[LinkRecord]:
+        """The newest links, this one among them."""
+        ...
+
+    def event(self, **event: Any) -> None:
+        """Tell whoever watches."""
+        ...
+
+    def audio(self, n: int, pcm: bytes) -> None:
+        """Sound as received on link `n`."""
+        ...
+
+    def remembers(self, session: str, live: live_session.Live) -> None:
+        """The history of `session` has changed."""
+        ...

@@ -1,0 +1,366 @@
+"""One live session on the server's side: what is heard, thought, said, forgotten, and when it ends. Pure.
+
+It is told what happens and what time it is, and returns what to do. States:
+
+    listening -> hearing -> thinking -> generating -> playing -> listening
+
+Playing lasts until the answer, sent faster than it sounds, must have been heard: only then is the turn
+complete (docs/wire.md 1.5). Speech or a question that comes before that interrupts.
+
+A model that answers in several utterances goes from playing back to thinking until it has said the last one.
+Each of them is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from livechat.server import wire
+from livechat.server.close_reasons import CLOSES
+from livechat.server.history import Turn, said_by, text_tokens, trimmed, weight
+from livechat.server.models import WINDOW
+from livechat.server.terms import Terms
+
+OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds. The defaults are what was measured of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
+
+    lifetime: float = 590.0  # a link still open then is closed
+    notice: float = 50.0  # how long before that it is told
+    idle: float = 150.0
+    handle_every: float = 1.0
+    handle_after_turn: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this frame."""
+
+    frame: wire.Json
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Have the agent answer the history's last turn; what it says comes back through `said`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The agent shall say no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Send a handle for what is covered now, or say that there is none at the moment."""
+
+    resumable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The history has gained this turn; with `cut`, in place of the whole answer if that was there already."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """Old turns were dropped: tokens before and after."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the link."""
+
+    code: int
+    reason: str
+
+
+Action = Send | Ask | Stop | Offer | Kept | Trimmed | Close
+State = Literal["listening", "hearing", "thinking", "generating", "playing"]
+
+
+class Live:
+    """A session while one link, opened at `opened`, serves it. `history` is what it remembered before.
+
+    Every method that takes `now` (seconds on any steady clock) returns the actions to perform in order.
+    """
+
+    def __init__(self, terms: Terms, history: Sequence[Turn], opened: float, now: float, times: Times) -> None:
+        self.times = times
+        self.terms = terms
+        self.system = terms.system
+        self.history = list(history)
+        self.state: State = "listening"
+        # How many turns a handle issued now covers: all, but for those still waiting for their answer.
+        self.covered = len(self.history)
+        self._seeding = terms.seeded
+        self._waiting: list[Turn] = []  # asked while an answer may not be interrupted
+        self._more = False  # an utterance has been said, and another one belongs to the same answer
+        self._pieces: list[tuple[str, float]] = []  # of the utterance under way: text, seconds
+        self._answer: Turn | None = None  # in the history, being played
+        self._asked_tokens = (0, 0)  # text and sound in the context of the utterance under way
+        self._play_end = now
+        self._goaway_at: float | None = opened + times.lifetime - times.notice
+        self._close_at = opened + times.lifetime
+        self._idle_at = now + times.idle
+        self._offer_at = now if terms.handles == "every second" else None
+
+    # ------------------------------------------------------------------------------------------ input
+
+    def audio(self, now: float) -> None:
+        """Sound of any kind arrived."""
+        self._idle_at = now + self.times.idle
+
+    def speech_began(self, offset: float, now: float) -> list[Action]:
+        """The person began to speak, `offset` seconds into the sound of this link."""
+        actions = self._voice("ACTIVITY_START", offset)
+        if not self.terms.interrupts and self.state in ("thinking", "generating", "playing"):
+            return actions
+        actions += self._interrupt(now)
+        self.state = "hearing"
+        return actions
+
+    def heard(self, text: str, seconds: float, offset: float, now: float) -> list[Action]:
+        """What the person said until `offset`; "" when it was no speech after all."""
+        actions: list[Action] = []
+        if text and self.terms.input_text:
+            words = [word + " " for word in text.split()] if self.terms.family.native_2_5 else [text]
+            actions += [Send({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
+        actions += self._voice("ACTIVITY_END", offset)
+        if not text:
+            if self.state == "hearing":
+                self.state = "listening"
+            return actions
+        return actions + self._question(Turn("user", text, seconds), now)
+
+    def typed(self, text: str, now: float) -> list[Action]:
+        """A realtimeInput.text."""
+        self._idle_at = now + self.times.idle
+        return self._question(Turn("user", text), now)
+
+    def content(self, turns: Sequence[tuple[str, str]], complete: bool, now: float) -> list[Action]:
+        """A clientContent: turns for the history, and, when `complete`, the wish for an answer."""
+        self._idle_at = now + self.times.idle
+        answer = complete and not self._seeding
+        actions = self._interrupt(now) if answer else []
+        whole = self.covered == len(self.history)
+        for role, text in turns:
+            if role == "system":
+                self.system = f"{self.system} {text}".strip()
+                continue
+            turn = Turn("model" if role == "model" else "user", text)
+            self.history.append(turn)
+            actions.append(Kept(turn))
+        if whole and not answer:
+            self.covered = len(self.history)
+        if complete:
+            self._seeding = False
+        if answer and self.history and self.history[-1].role == "user":
+            actions += self._ask(now)
+        elif answer:
+            actions += [Send({"serverContent": {"turnComplete": True}})]
+        return actions
+
+    def whole(self) -> bool:
+        """Whether a handle issued now would hold all that was asked."""
+        return self.covered == len(self.history) and not self._waiting
+
+    def unplayed(self, now: float) -> float:
+        """Seconds of what was said that have not been heard yet."""
+        return max(0.0, self._play_end - now)
+
+    # ----------------------------------------------------------------------------------------- output
+
+    def said(self, text: str, pcm: bytes, now: float, *, written: bool = False) -> list[Action]:
+        """The agent's next piece: text (may be ""), and the sound that goes with it, s16le at 24 kHz.
+
+        `written`: the text is the answer itself, not the transcript of its sound.
+        """
+        self.state = "generating"
+        length = len(pcm) / OUTPUT_BYTES_PER_SECOND
+        if text or not self._pieces:
+            self._pieces.append((text, length))
+        else:  # more of the sound of the same words
+            words, before = self._pieces[-1]
+            self._pieces[-1] = (words, before + length)
+        self._play_end = max(self._play_end, now) + length
+        content: wire.Json = {}
+        if pcm:
+            content["modelTurn"] = wire.sound(pcm, self.terms.vertex)
+        if text and written:
+            content["modelTurn"] = wire.words(text, self.terms.vertex)
+        elif text and self.terms.output_text:
+            content["outputTranscription"] = {"text": text}
+        empty: list[Action] = [Send({})] if self.terms.family.empties else []
+        return [*empty, Send({"serverContent": content})] if content else []
+
+    def said_all(self, now: float, *, more: bool = False) -> list[Action]:
+        """The answer is generated to its end; with `more`, one of its utterances."""
+        self._more = more
+        actions: list[Action] = [Send({"serverContent": {"generationComplete": True}})]
+        if self._pieces:
+            text = "".join(piece for piece, _ in self._pieces).strip()
+            self._answer = Turn("model", text, sum(length for _, length in self._pieces))
+            self.history.append(self._answer)
+            actions.append(Kept(self._answer))
+        if not more:
+            self.covered = len(self.history)
+        self.state = "playing"
+        self._play_end = max(self._play_end, now)
+        return actions
+
+    def says_nothing(self, now: float, reason: str = "") -> list[Action]:
+        """The question gets no answer, and its turn is complete: for this `reason`, if one is told."""
+        self.covered = len(self.history)
+        return self._turn_complete(now, reason)
+
+    def keeps_silent(self) -> None:
+        """The question gets no answer, and nobody is told: the model took it for none."""
+        self.covered = len(self.history)
+        self.state = "listening"
+
+    def go_away(self, left: float, now: float, told: str | None = None) -> list[Action]:
+        """The link shall end in `left` seconds. `told`: what is said of that in place of the truth, or "none"."""
+        self._goaway_at = None
+        self._close_at = min(self._close_at, now + left)
+        said = wire.seconds(left) if told is None else told
+        return [Send({"goAway": {} if said == "none" else {"timeLeft": said}})]
+
+    # ------------------------------------------------------------------------------------------- time
+
+    def deadline(self) -> float:
+        """When `tick` must be called, at the latest."""
+        times = [self._close_at, self._idle_at]
+        times += [at for at in (self._goaway_at, self._offer_at) if at is not None]
+        return min([*times, self._play_end] if self.state == "playing" else times)
+
+    def tick(self, now: float) -> list[Action]:
+        """Do what is due."""
+        if now >= self._close_at:
+            return [Close(*CLOSES["overstayed"])]
+        if now >= self._idle_at:
+            return [Close(*CLOSES["idle"])]
+        actions: list[Action] = []
+        if self._goaway_at is not None and now >= self._goaway_at:
+            actions += self.go_away(round(self._close_at - now, 3), now)
+        if self.state == "playing" and now >= self._play_end:
+            actions += self._turn_complete(now)
+            if self._more:
+                self._utter(now)
+            elif waiting := self._admit():
+                actions += [*waiting, *self._ask(now)]
+        if self._offer_at is not None and now >= self._offer_at:
+            again = self.terms.handles == "every second"
+            self._offer_at = now + self.times.handle_every if again else None
+            actions.append(Offer(self.state not in ("thinking", "generating") and not self._more))
+        return actions
+
+    # ------------------------------------------------------------------------------------------ turns
+
+    def tokens(self) -> int:
+        """The size of the context now."""
+        return text_tokens(self.system) + weight(self.history)
+
+    def _voice(self, kind: str, offset: float) -> list[Action]:
+        if not self.terms.family.activity:
+            return []
+        return [Send({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
+
+    def _question(self, turn: Turn, now: float) -> list[Action]:
+        if not self.terms.interrupts and (self.state in ("generating", "playing") or self._more):
+            self._waiting.append(turn)
+            return []
+        actions = self._interrupt(now)
+        self.history.append(turn)
+        actions.append(Kept(turn))
+        if self.terms.family.answers:
+            return actions + self._ask(now)
+        self.covered = len(self.history)
+        self.state = "listening"
+        return actions
+
+    def _ask(self, now: float) -> list[Action]:
+        actions: list[Action] = []
+        if self.terms.trigger is not None and self.tokens() > self.terms.trigger:
+            before = self.tokens()
+            kept = trimmed(self.history, self.terms.target - text_tokens(self.system))
+            self.covered = max(0, self.covered - len(self.history) + len(kept))
+            self.history = kept
+            actions.append(Trimmed(before, self.tokens()))
+        elif self.tokens() > WINDOW:
+            return [Close(*CLOSES["invalid"])]
+        self._more = False
+        self._utter(now)
+        return [*actions, Ask()]
+
+    def _utter(self, now: float) -> None:
+        """Think of the next utterance, of which nothing is there yet."""
+        sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
+        self._asked_tokens = (self.tokens() - sound, sound)
+        self._pieces = []
+        self._answer = None
+        self._play_end = now
+        self.state = "thinking"
+
+    def _interrupt(self, now: float) -> list[Action]:
+        """End the answer under way, keeping of it what must have been heard by `now`."""
+        state, self.state = self.state, "listening"
+        more, self._more = self._more, False
+        if state == "thinking" and not more:
+            return [Stop()]
+        if state in ("listening", "hearing"):
+            return []
+        length = sum(seconds for _, seconds in self._pieces)
+        played = max(0.0, length - max(0.0, self._play_end - now))
+        self.history = [turn for turn in self.history if turn is not self._answer]
+        actions: list[Action] = [Stop(), Send({"serverContent": {"interrupted": True}})]
+        text = said_by(self._pieces, played)
+        if text:
+            self.history.append(Turn("model", text, played, cut=True))
+            actions.append(Kept(self.history[-1]))
+        self.covered = len(self.history)
+        actions += self._turn_complete(now)
+        # What was waiting is before what cuts in now, and one answer serves both.
+        return actions + self._admit()
+
+    def _turn_complete(self, now: float, reason: str = "") -> list[Action]:
+        self.state = "listening"
+        content: wire.Json = {"turnComplete": True}
+        if reason:
+            content["turnCompleteReason"] = reason
+        if self.terms.family.utterances:
+            content["interactionStatus"] = "IN_PROGRESS" if self._more else "IDLE"
+        if self.terms.vertex:
+            content["groundingMetadata"] = {}
+        if self.terms.handles == "after turns":
+            self._offer_at = now + self.times.handle_after_turn
+        return [Send({"serverContent": content, "usageMetadata": self._usage()})]
+
+    def _admit(self) -> list[Action]:
+        """Take the questions that were waiting into the history."""
+        waiting, self._waiting = self._waiting, []
+        self.history += waiting
+        return [Kept(turn) for turn in waiting]
+
+    def _usage(self) -> wire.Json:
+        text, sound = self._asked_tokens
+        answer = Turn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
+        responded = "candidates" if self.terms.vertex else "response"
+        details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
+        response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}
+        return {
+            "promptTokenCount": text + sound,
+            f"{responded}TokenCount": answer.tokens,
+            "totalTokenCount": text + sound + answer.tokens,
+            "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
+            f"{responded}TokensDetails": [response] if answer.tokens else None,
+        }

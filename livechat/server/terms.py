@@ -1,0 +1,228 @@
+"""What a client may ask for in its first message, and how it is refused. Pure.
+
+Rules and texts: docs/wire.md 0.3, 4 and 6.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Family
+from livechat.server.wire import INVALID, Json, Rejected, snake, text_of, unknown
+
+TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
+TARGET = (0, 128_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the address says: the API version ("v1beta"), and whether it is Vertex's."""
+
+    version: str
+    vertex: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed for one link. `trigger` is None without compression; `silence_ms` None for the default."""
+
+    model: str
+    family: Family
+    vertex: bool
+    system: str
+    handle: str | None
+    handles: Cadence
+    transparent: bool  # handles say which of the client's messages they hold
+    input_text: bool
+    output_text: bool
+    trigger: int | None
+    target: int
+    manual: bool  # the client marks activity itself
+    interrupts: bool
+    silence_ms: int | None
+    seeded: bool  # the first completed content is history, not a question
+
+
+def _leaves(names: str) -> Json:
+    """Fields whose inside is not looked at."""
+    return dict.fromkeys(names.split())
+
+
+_GENERATION = _leaves("""
+    modelSelectionConfig responseJsonSchema audioTimestamp candidateCount enableAffectiveDialog frequencyPenalty
+    logprobs maxOutputTokens mediaResolution presencePenalty responseLogprobs responseMimeType responseModalities
+    responseSchema routingConfig seed stopSequences temperature topK topP enableEnhancedCivicAnswers
+    responseFormat translationConfig audioTranscriptionConfig
+""")
+_DETECTION = _leaves("""
+    disabled startOfSpeechSensitivity endOfSpeechSensitivity prefixPaddingMs silenceDurationMs
+""")
+_FIELDS: Json = {
+    **_leaves("model tools explicitVadSignal avatarConfig safetySettings labels systemInstruction"),
+    **_leaves("inputAudioTranscription outputAudioTranscription"),
+    "generationConfig": {
+        **_GENERATION,
+        "speechConfig": _leaves("voiceConfig languageCode multiSpeakerVoiceConfig"),
+        "thinkingConfig": _leaves("thinkingBudget thinkingLevel includeThoughts"),
+    },
+    "sessionResumption": _leaves("handle"),
+    "contextWindowCompression": {"triggerTokens": None, "slidingWindow": _leaves("targetTokens")},
+    "historyConfig": _leaves("initialHistoryInClientContent"),
+    "realtimeInputConfig": {
+        **_leaves("activityHandling turnCoverage interimTranscriptTimestampEnabled"),
+        "automaticActivityDetection": _DETECTION,
+    },
+}
+
+
+def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
+    """The terms of a link whose setup message is `body`. `as_model`: take any model's name for this one.
+
+    Raises Rejected with the real server's code and text.
+    """
+    named = body.get("model")
+    if not isinstance(named, str):
+        raise Rejected(1007, INVALID)
+    model, family = _model(named, route, as_model)
+    _known(body, _fields(family, route.vertex), "setup")
+    generation = _part(body, "generationConfig")
+    _check_generation(generation, family, route.vertex)
+    if family.thinking == "required" and _blocking(body.get("tools")):
+        raise Rejected(1007, "BLOCKING function calls are not supported for this model")
+    resumption = _part(body, "sessionResumption")
+    handle = resumption.get("handle")
+    if handle is not None and not (isinstance(handle, str) and handle):
+        raise Rejected(1007, "Invalid session handle")
+    transparent = resumption.get("transparent") is True
+    realtime = _part(body, "realtimeInputConfig")
+    detection = _part(realtime, "automaticActivityDetection")
+    trigger, target = _compression(body)
+    return Terms(
+        model=model,
+        family=family,
+        vertex=route.vertex,
+        system=text_of(body.get("systemInstruction")),
+        handle=handle,
+        handles="every second" if transparent else _cadence(family, route.vertex, "sessionResumption" in body),
+        transparent=transparent,
+        input_text="inputAudioTranscription" in body,
+        output_text="outputAudioTranscription" in body,
+        trigger=trigger,
+        target=target,
+        manual=detection.get("disabled") is True,
+        interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
+        silence_ms=_integer(detection["silenceDurationMs"]) if "silenceDurationMs" in detection else None,
+        seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
+    )
+
+
+def _cadence(family: Family, vertex: bool, requested: bool) -> Cadence:
+    """When handles come. The 3.x models give them even to those who did not ask (docs/wire.md 2.2)."""
+    if family.handles == "every second" and not vertex:
+        return "every second"
+    return "after turns" if requested and family.handles != "never" else "never"
+
+
+def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]:
+    models = VERTEX_MODELS if route.vertex else MODELS
+    name = named.rpartition("/")[2]
+    if as_model:
+        return name, {**VERTEX_MODELS, **MODELS}[as_model]
+    # Previews and aliases live on v1beta and v1alpha only.
+    if name not in models or (route.version == "v1" and name.endswith(("-preview", "-latest"))):
+        shown = named if "/" in named else f"models/{named}"
+        raise Rejected(
+            1008,
+            f"{shown} is not found for API version {route.version}, or is not supported for bidiGenerateContent. "
+            "Call ModelService.ListModels to see the list of available models.",
+        )
+    return name, models[name]
+
+
+def _fields(family: Family, vertex: bool) -> Json:
+    fields = dict(_FIELDS)
+    if family.native_2_5:
+        fields["proactivity"] = _leaves("proactiveAudio proactiveVideo")
+    if vertex:
+        fields["sessionResumption"] = _leaves("handle transparent")
+        del fields["historyConfig"]
+    return fields
+
+
+def _known(body: Json, fields: Json, path: str) -> None:
+    for name, value in body.items():
+        if name not in fields:
+            raise unknown(name, path)
+        inner = fields[name]
+        if inner is not None:
+            if not isinstance(value, dict):
+                raise Rejected(1007, INVALID)
+            _known(value, inner, f"{path}.{snake(name)}")
+
+
+def _part(body: Json, name: str) -> Json:
+    """The sub-message `name`, empty when absent."""
+    value = body.get(name, {})
+    if not isinstance(value, dict):
+        raise Rejected(1007, INVALID)
+    return value
+
+
+def _integer(value: Any) -> int:
+    """A proto int: a JSON number or a decimal string."""
+    try:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise Rejected(1007, INVALID)
+
+
+def _check_generation(config: Json, family: Family, vertex: bool) -> None:
+    thinking = _part(config, "thinkingConfig")
+    if family.thinking == "none" and "thinkingConfig" in config:
+        raise Rejected(1007, "Thinking level is not supported for this model")
+    level = thinking.get("thinkingLevel")
+    if family.thinking == "required":
+        if level is None:
+            raise Rejected(1007, "Thinking level must be specified for this model")
+        if str(level).upper() not in ("LOW", "MEDIUM", "HIGH"):
+            raise Rejected(1007, f"Thinking level {level} is not supported for this model")
+    if family.thinking == "budget" and level is not None:
+        raise Rejected(1007, "Thinking level is not supported for this model")
+    modalities = config.get("responseModalities")
+    if family.answers and modalities is not None and modalities != ["AUDIO"]:
+        names = ", ".join(map(str, modalities)) if isinstance(modalities, list) else str(modalities)
+        raise Rejected(1007, f"The requested combination of response modalities ({names}) is not supported")
+    if config.get("enableAffectiveDialog") is not None and not family.native_2_5:
+        raise Rejected(1007, INVALID)
+    speech = _part(config, "speechConfig")
+    if family.native_2_5 and not vertex and "languageCode" in speech:
+        raise Rejected(1007, f"Unsupported language code '{speech['languageCode']}'")
+    name = _part(_part(speech, "voiceConfig"), "prebuiltVoiceConfig").get("voiceName")
+    if name is not None and (not isinstance(name, str) or name not in VOICES):
+        raise Rejected(1007, "No matching speaker voice found")
+
+
+def _blocking(tools: Any) -> bool:
+    """Whether any function among `tools` is declared BLOCKING."""
+    declared = [
+        function
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict) and isinstance(tool.get("functionDeclarations"), list)
+        for function in tool["functionDeclarations"]
+    ]
+    return any(isinstance(function, dict) and function.get("behavior") == "BLOCKING" for function in declared)
+
+
+def _compression(body: Json) -> tuple[int | None, int]:
+    if "contextWindowCompression" not in body:
+        return None, 0
+    config = _part(body, "contextWindowCompression")
+    trigger = _integer(config.get("triggerTokens", WINDOW * 8 // 10))
+    target = _integer(_part(config, "slidingWindow").get("targetTokens", trigger // 2))
+    in_range = TRIGGER[0] <= trigger <= TRIGGER[1] and TARGET[0] <= target <= TARGET[1]
+    if "slidingWindow" not in config or not in_range or target >= trigger:
+        raise Rejected(1007, INVALID)
+    return trigger, target

@@ -1,0 +1,376 @@
+"""What the session speaks within itself: what the machine is told, what it asks for, and what a link hears.
+
+Three families of frozen dataclasses. Inputs and Actions are the machine's two sides. Wire is what a link hears, all
+of which the runner gets, and of which some are Inputs. Times are seconds unless the name says ms. What a person or a
+program is shown is in events.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from livechat.errors import LivechatError
+from livechat.events import Output, Rung
+
+Replay = Literal["missing", "all", "none"]  # of what waits for an answer: what the handle does not hold, and so on
+
+# A server's word on a question: it is at work, and more utterances may follow; or it has finished; or neither.
+Interaction = Literal["working", "idle", ""]
+
+Signal = Literal["start", "end", "stream end"]  # of the person's activity, and of the microphone for now
+
+# ----------------------------------------------------------------------------------------------- inputs
+# What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A handle that can be dialled with.
+
+    `covers`: how many answered turns the server holds behind it. `expires`: on the loop's clock, None while
+    the link that issued it lives (validity counts from that link's end). `stored`: by an earlier run.
+    """
+
+    handle: str
+    covers: int
+    expires: float | None = None
+    stored: bool = False
+
+    def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
+        return f"Resumption(covers={self.covers}, expires={self.expires})"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Dial the first link. `handles`: newest first, from an earlier run. `turns`: answered turns so far.
+
+    `only_resume`: a session that cannot be resumed ends the conversation, unless it was resumed before.
+    """
+
+    handles: tuple[Resumption, ...] = ()
+    turns: int = 0
+    only_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """setupComplete arrived."""
+
+    link: int
+    setup_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A link is gone, or never came to be. Said exactly once for each link.
+
+    `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
+    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "token" where Vertex AI's
+    could not be renewed for now, and "auth" where it was refused or there are no credentials; "proxy" where a proxy
+    failed, and "bad" where the configuration is wrong or something on the way refuses: `reason` says in plain words
+    what did, `hint` what to do about it, `code` is its HTTP status. `key_from`: where the key or the credentials
+    are from.
+    """
+
+    link: int
+    how: Literal["close", "http", "dns", "tls", "network", "timeout", "token", "auth", "proxy", "bad"]
+    code: int | None = None
+    reason: str = ""
+    hint: str = ""
+    key_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandleIn:
+    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+
+    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
+    server does not say (only Vertex does, with `transparent`).
+    """
+
+    link: int
+    handle: str
+    covers: int = 0
+    consumed: int | None = None
+
+    def __repr__(self) -> str:
+        return f"HandleIn(link={self.link}, resumable={bool(self.handle)}, covers={self.covers})"
+
+
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """The server will end this link; `time_left` seconds, 0 where it did not say."""
+
+    link: int
+    time_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The person started or stopped speaking, by our own ears."""
+
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something typed went into the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replying:
+    """The first of an answer arrived."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """The whole answer is here (generationComplete); the server may still count its playback."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The last answer was not whole: the server says that it is still working on the question."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The server heard the person (voiceActivity, a transcript): whatever it says next, its session is not deaf."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """turnComplete or interrupted.
+
+    `status`: what the server says with it of the whole interaction, "" where it says nothing. `reason`: its
+    turnCompleteReason, "" where there is none.
+    """
+
+    link: int
+    status: Interaction = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """An answer has begun, and for long nothing of it has come: the link is dead without saying so."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """The computer, or this process, was away; `unseen` seconds of it the loop's clock did not count."""
+
+    unseen: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The conversation is to end. `hurry`: at once, without waiting for the last handle."""
+
+    hurry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The machine's deadline has come."""
+
+
+Input = (
+    Begin
+    | Opened
+    | Ended
+    | HandleIn
+    | GoAway
+    | Person
+    | Asked
+    | Replying
+    | Replied
+    | Reopened
+    | Noticed
+    | TurnOver
+    | Stuck
+    | Slept
+    | Leave
+    | Tick
+)
+
+# ------------------------------------------------------------------------------------------------- wire
+# What a link hears that does not concern the machine: it goes straight to ear, eye and store.
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Speech of the model: s16le mono at `rate` Hz, an even number of bytes."""
+
+    link: int
+    pcm: bytes
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A piece of the transcript of what the person said."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of the transcript of what the model says; pieces run ahead of the sound."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A piece of an answer that comes as text of its own. Some models give one in place of sound."""
+
+    link: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The server is at work on a question, or has finished; said apart from any turnComplete."""
+
+    link: int
+    status: Interaction
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what the model thinks, which is no part of its answer."""
+
+    link: int
+    text: str
+
+    def __repr__(self) -> str:  # as private as speech: it never reaches a log
+        return f"Thought(link={self.link}, {len(self.text)} characters)"
+
+
+@dataclass(frozen=True, slots=True)
+class CutIn:
+    """The server noticed that the person cut in: what is not played yet must not be."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """usageMetadata."""
+
+    link: int
+    prompt_tokens: int
+    response_tokens: int
+    total_tokens: int
+
+
+Wire = (
+    Opened
+    | Ended
+    | HandleIn
+    | GoAway
+    | Replied
+    | Noticed
+    | TurnOver
+    | Status
+    | Audio
+    | Heard
+    | Said
+    | Written
+    | Thought
+    | CutIn
+    | Counted
+)
+
+# ---------------------------------------------------------------------------------------------- actions
+# What the machine asks of the runner.
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open link `n`, with this handle or none.
+
+    `transparent`: it shall go on in the middle of what the person says, if the server can do so.
+    """
+
+    n: int
+    resumption: Resumption | None
+    transparent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """From now on nothing is sent: what the person says waits in the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Close link `n`, reading on to its end."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Link `n` takes input: first what the new session lacks, then the outbox, then live speech.
+
+    `covers`: how many answered turns the server knows; those after it are given to it as context. `replay`
+    "missing": of what waits for an answer, what the newest handle is not known to hold; "none": neither
+    context nor old speech, because the last link died of it.
+    """
+
+    n: int
+    covers: int
+    replay: Replay
+    cause: str  # "" on the first link: not a handover
+    how: Rung
+    gap_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Forgo:
+    """No answer will come to what was asked: it is not asked again. `heard`: the model chose to give none."""
+
+    heard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """This is the handle to resume by: put it in the store."""
+
+    resumption: Resumption
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The link of the newest handle ended: its validity counts from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Tell the person."""
+
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The conversation is over. `error` is None where it ended well."""
+
+    error: LivechatError | None
+
+
+Action = Dial | Hold | Hang | Flow | Forgo | Keep | Expire | Show | Finish

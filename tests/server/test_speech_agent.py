@@ -1,0 +1,186 @@
+"""The agent that understands speech, with its real models on human voices. Real time where paced."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+import threading
+import wave
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pytest
+
+from livechat.server import speech_models
+from livechat.server.agent import Parrot, Question, make_agent
+from livechat.server.history import Facts, Turn
+from livechat.server.serve import Server
+from livechat.server.speech_agent import Spoken
+from livechat.server.utterances import Ended, resampled
+from tests import DATA
+from tests.support.server_client import dial, flags, heard, quiet, said, sound, speak, turn
+
+FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 75, 100, 1000)
+T = TypeVar("T")
+
+
+def clip(name: str) -> bytes:
+    with wave.open(str(DATA / name)) as file:
+        return bytes(file.readframes(file.getnframes()))
+
+
+def ill_disposed() -> bytes:
+    return clip("ill_disposed.wav")
+
+
+def go_forward() -> bytes:
+    return clip("go_forward.wav")
+
+
+def with_agent(job: Callable[[Spoken], Awaitable[T]]) -> T:
+    async def main() -> T:
+        agent = Spoken()
+        try:
+            return await job(agent)
+        finally:
+            await agent.close()
+
+    return asyncio.run(main())
+
+
+async def transcripts(agent: Spoken, pcm: bytes, chunk: int = 640) -> list[str]:
+    ear, found = agent.ear(None), []
+    for at in range(0, len(pcm), chunk):
+        events = await ear.hear(pcm[at : at + chunk])
+        found += [await agent.transcribe(event.pcm) for event in events if isinstance(event, Ended)]
+    return found
+
+
+async def answer(agent: Spoken, question: str) -> tuple[str, bytes]:
+    pieces = [piece async for piece in agent.reply(Question([Turn("user", question)], FACTS, b""))]
+    return " ".join(piece.text for piece in pieces), b"".join(piece.pcm for piece in pieces)
+
+
+def test_the_whole_extra_is_installed_here() -> None:
+    agent, missing = make_agent()
+    assert isinstance(agent, Spoken)
+    assert missing == ""
+    asyncio.run(agent.close())
+
+
+def test_human_speech_is_understood() -> None:
+    pcm = quiet(0.5) + ill_disposed() + quiet(1.5) + go_forward() + quiet(1.5)
+    slow, burst = (
+        with_agent(lambda agent: transcripts(agent, pcm)),
+        with_agent(lambda agent: transcripts(agent, pcm, len(pcm))),
+    )
+    assert len(slow) == 2
+    assert "young man" in slow[0].lower()
+    assert slow[1].lower().rstrip(".") == "go forward ten meters"
+    assert burst == slow
+
+
+def test_silence_and_noise_are_not_speech() -> None:
+    import numpy as np
+
+    hiss = (np.random.default_rng(0).standard_normal(80_000) * 300).astype("<i2").tobytes()
+
+    async def job(agent: Spoken) -> list[str]:
+        return [*await transcripts(agent, quiet(2) + hiss + quiet(2)), await agent.transcribe(quiet(1))]
+
+    assert with_agent(job) == [""]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected", "word"),
+    [
+        ("What time is it right now?", "It is 3:04 PM.", "it is"),
+        ("How much is seventeen plus twenty five?", "17 plus 25 is 42.", "42"),
+        ("How old is this session?", "This session is 1 minute and 15 seconds old.", "minute"),
+        ("What is my context usage?", "The context holds 100 of 1000 tokens, which is 10 percent.", "context"),
+    ],
+)
+def test_a_spoken_question_is_answered_so_that_it_is_understood(question: str, expected: str, word: str) -> None:
+    async def job(agent: Spoken) -> None:
+        models = await agent.models()
+        assert models is not None
+        asked = resampled(models.voice.speak(question), 24_000, 16_000)
+        (text,) = await transcripts(agent, quiet(0.5) + asked + quiet(1))
+        words, pcm = await answer(agent, text)
+        assert words == expected
+        again = await agent.transcribe(resampled(pcm, 24_000, 16_000))
+        assert word in again.lower()
+        assert (await answer(agent, text))[1] == pcm  # the same each time
+
+    with_agent(job)
+
+
+def test_the_story_is_long_enough_to_cut_in() -> None:
+    _, pcm = with_agent(lambda agent: answer(agent, "Tell me a story."))
+    assert 30 < len(pcm) / 48_000 < 45
+
+
+def test_a_whole_turn_in_real_time_and_no_model_runs_in_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, set[int]] = {}
+
+    def noted(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def wrapper(*arguments: Any) -> Any:
+            threads.setdefault(owner.__name__, set()).add(threading.get_ident())
+            return original(*arguments)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    noted(speech_models.Silero, "__call__")
+    noted(speech_models.Recogniser, "transcribe")
+    noted(speech_models.Voice, "speak")
+
+    async def main() -> None:
+        async with Server(Spoken()) as server, dial(server) as session:
+            talk = asyncio.create_task(speak(session, quiet(0.3) + go_forward() + quiet(30)))
+            messages = await turn(session)
+            talk.cancel()
+            assert heard(messages).lower().rstrip(".") == "go forward ten meters"
+            assert said(messages).startswith(f"I heard: {heard(messages)} I only repeat")
+            assert len(sound(messages)) > 2 * 48_000
+            assert flags(messages) == ["generation_complete", "turn_complete"]
+
+    asyncio.run(main())
+    assert set(threads) == {"Silero", "Recogniser", "Voice"}
+    assert threading.get_ident() not in set.union(*threads.values())
+
+
+def test_without_the_packages_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "hibari" else find(name))
+    agent, missing = make_agent()
+    assert isinstance(agent, Parrot)
+    assert "not installed: hibari" in missing
+
+
+def test_models_that_do_not_load_leave_a_parrot(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise ImportError("libfoo.so.1: cannot open")
+
+    monkeypatch.setattr(speech_models, "_session", broken)
+
+    async def job(agent: Spoken) -> tuple[list[str], tuple[str, bytes]]:
+        await agent.start()
+        assert "libfoo.so.1" in agent.name
+        return await transcripts(agent, ill_disposed() + quiet(1)), await answer(agent, "thanks")
+
+    texts, (words, pcm) = with_agent(job)
+    assert texts == ["(speech, 3.0 s)"]
+    assert words == "You are welcome."
+    assert len(pcm) == pytest.approx(3 * 0.3 * 48_000)
+
+
+def test_telemetry_is_off_and_moonshine_is_not_imported() -> None:
+    import os
+
+    with_agent(lambda agent: agent.start())
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+    assert "moonshine_voice" not in sys.modules

@@ -1,0 +1,479 @@
+"""Turn-taking by itself: what a link says goes in, and what is shown, kept and told to the machine is looked at."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import pytest
+
+from livechat.audio.dsp import Resampler
+from livechat.audio.sources import NullSink
+from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
+from livechat.session.events import (
+    Asked,
+    CutIn,
+    Heard,
+    Noticed,
+    Reopened,
+    Replied,
+    Replying,
+    Resumption,
+    Said,
+    Status,
+    Stuck,
+    TurnOver,
+    Written,
+)
+from livechat.session.interaction import GRACE_S, IDLE_S
+from livechat.session.outbox import Outbox
+from livechat.session.transcript import Transcript
+from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
+
+T = TypeVar("T")
+
+
+class Kept:
+    """A ledger that remembers the exchanges."""
+
+    def __init__(self) -> None:
+        self.turns: dict[int, tuple[str, str]] = {}
+
+    def turn(self, number: int, user: str, model: str) -> None:
+        self.turns[number] = (user, model)
+
+    def keep(self, resumption: Resumption) -> None:
+        raise NotImplementedError
+
+    def expire(self) -> None:
+        raise NotImplementedError
+
+
+class Table:
+    """One conversation at link 1, and its clock."""
+
+    def __init__(self, *, interactions: bool = False, silent: bool = True) -> None:
+        self.now = 100.0
+        self.shown: list[Output] = []
+        self.fed: list[Any] = []
+        self.kept = Kept()
+        self.box = Outbox()
+        self.turns = Turns(
+            outbox=self.box,
+            transcript=Transcript(),
+            sink=NullSink(),
+            barge_in=None,
+            resampler=Resampler,
+            ledger=self.kept,
+            show=self.shown.append,
+            feed=self.fed.append,
+            link=lambda: 1,
+            now=lambda: self.now,
+            interactions=interactions,
+            silent=silent,
+        )
+        self.turns.begin()
+        self.box.rewind()
+
+    def types(self, line: str) -> None:
+        self.turns.typed(line)
+        self.sent()
+
+    def sent(self) -> list[str]:
+        return [item.text for item in iter(self.box.next, None)]
+
+    def hear(self, *said: Any, after: float = 0.1) -> None:
+        """What the link says, one after the other."""
+        for event in said:
+            self.now += after
+            self.turns.alive()
+            self.turns.take(event)
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.shown if isinstance(event, kind)]
+
+    @property
+    def answers(self) -> list[str]:
+        return [event.text for event in self.of(ModelText) if event.final]
+
+    @property
+    def told(self) -> list[type]:
+        return [type(event) for event in self.fed]
+
+
+# --------------------------------------------------------------------------------------------- interactions
+
+
+@pytest.mark.parametrize("interactions", [True, False])
+def test_two_utterances_of_one_interaction_are_one_turn(interactions: bool) -> None:
+    """Also of a model that is not known to send any: what it said first is taken back."""
+    table = Table(interactions=interactions)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."), Replied(1), TurnOver(1, "working"))
+    assert table.box.waiting()
+    assert table.turns.incomplete
+    assert table.of(Working) == [Working(active=True)]
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1, "idle"))
+    assert table.answers == ["Let me check.", "It is ten."]
+    assert len(table.of(Turn)) == 1
+    assert table.kept.turns == {0: ("what is it", "Let me check. It is ten.")}
+    assert not table.box.waiting()
+    assert table.told[-1] is TurnOver
+    assert table.told.count(Replied) - table.told.count(Reopened) == 1
+    assert table.of(Working)[-1] == Working(active=False)
+
+
+def test_a_status_in_messages_of_its_own_says_the_same() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Status(1, "working"))
+    assert table.told == [Replying]
+    table.hear(Said(1, "Let me check."), Replied(1), TurnOver(1), Status(1, "working"), Said(1, "Ten."), TurnOver(1))
+    assert table.turns.incomplete
+    table.hear(Status(1, "idle"))
+    assert table.told == [Replying, Replied, TurnOver]
+    assert table.answers == ["Let me check.", "Ten."]
+
+
+def test_work_announced_after_the_turn_takes_the_answer_back() -> None:
+    table = Table()
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."), Replied(1), TurnOver(1), Status(1, "working"))
+    assert table.turns.incomplete
+    table.hear(Said(1, "Ten."), TurnOver(1, "idle"))
+    assert table.kept.turns == {0: ("what is it", "Let me check. Ten.")}
+    assert len(table.of(Turn)) == 1
+
+
+def test_words_that_come_after_the_turn_are_no_cut_answer() -> None:
+    table = Table()
+    table.types("what is it")
+    table.hear(Said(1, "It is"), TurnOver(1), Said(1, " ten."))
+    table.turns.lost()
+    assert [(event.text, event.cut) for event in table.of(ModelText) if event.final] == [
+        ("It is", False),
+        ("ten.", False),
+    ]
+
+
+def test_a_lost_link_leaves_the_question_of_an_unfinished_interaction_open() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."), Replied(1), TurnOver(1, "working"))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == ["what is it"]
+
+
+def test_a_link_that_is_lost_in_the_moment_after_a_turn_without_a_status_takes_no_answer_with_it() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == []
+    assert table.kept.turns == {0: ("what is it", "It is ten.")}
+
+
+@pytest.mark.parametrize(("status", "wait"), [("", GRACE_S), ("working", IDLE_S)])
+def test_idle_that_never_comes_ends_the_question_all_the_same(status: Any, wait: float) -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "It is ten."), Replied(1), TurnOver(1, status), after=4.0)
+    assert table.turns.overdue() is None
+    table.now += wait + 0.1
+    assert table.turns.overdue() == TurnOver(1, "idle")
+    table.hear(TurnOver(1, "idle"))
+    assert table.told == [Replying, Replied, TurnOver]
+
+
+@pytest.mark.parametrize("handles", [True, False])
+def test_a_server_that_works_and_goes_quiet_is_stuck_if_it_used_to_say_more(handles: bool) -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    if handles:
+        table.turns.handle(resumable=True)
+        table.turns.handle(resumable=False)
+    table.hear(Said(1, "Let me check."), TurnOver(1, "working"))
+    table.now += IDLE_S + 0.1
+    assert table.turns.overdue() == (Stuck(1) if handles else TurnOver(1, "idle"))
+
+
+def test_a_server_that_says_that_it_is_at_work_may_take_its_time() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."), TurnOver(1, "working"))
+    for _ in range(10):
+        table.now += IDLE_S / 2
+        table.turns.handle(resumable=False)
+        assert table.turns.overdue() is None
+
+
+def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."), TurnOver(1, "working"))
+    table.turns.interrupt()
+    table.hear(
+        Said(1, "Ten."), Replied(1), TurnOver(1, "working"), Said(1, "Or so."), Replied(1), TurnOver(1, "idle")
+    )
+    assert table.answers == ["Let me check."]
+    table.types("and now")
+    table.hear(Said(1, "Eleven."), TurnOver(1, "idle"))
+    assert table.answers[-1] == "Eleven."
+
+
+def test_work_on_an_answer_that_was_cut_into_is_none_on_the_next_question() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.types("two")
+    table.hear(TurnOver(1, "working"), CutIn(1), TurnOver(1, "idle"))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == ["two"]
+
+
+def test_work_on_the_next_question_takes_no_answer_back() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First."), Replied(1))
+    table.types("two")
+    table.hear(Status(1, "working"), Said(1, "Second."), TurnOver(1, "idle"))
+    assert [model for _, model in table.kept.turns.values()] == ["First.", "Second."]
+    assert len(table.of(Turn)) == 2
+    assert Reopened not in table.told
+
+
+def test_the_person_who_speaks_before_a_silenced_server_has_finished_hears_no_more_of_it() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"))
+    table.turns.person(speaking=True, late_ms=0)
+    table.hear(Said(1, "One."), after=4.0)
+    assert len(table.of(Turn)) == 1
+    table.hear(CutIn(1), TurnOver(1, "idle"), Heard(1, "two"), Said(1, "Two."))
+    assert table.told.count(Replying) == 2
+
+
+# -------------------------------------------------------------------------------------------------- silence
+
+
+def test_a_reason_ends_the_question() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1, reason="PROHIBITED_INPUT_CONTENT"))
+    assert not table.box.waiting()
+    (warned,) = table.of(Warned)
+    assert warned.message == "the server does not accept what was asked (PROHIBITED_INPUT_CONTENT)"
+    assert table.told == [Replying, Replied, TurnOver]
+    assert table.of(Turn) == []
+
+
+def test_a_reason_ends_a_question_though_the_turn_before_never_ended() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First"), CutIn(1))
+    table.turns.person(speaking=True, late_ms=0)
+    table.turns.person(speaking=False, late_ms=0)
+    table.box.add_audio(bytes(640), speech=True)
+    table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "two"), TurnOver(1, reason="NEED_MORE_INPUT"))
+    assert not table.box.waiting()
+
+
+def test_a_reason_is_shown_where_something_was_said_too() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(Said(1, "It is"), TurnOver(1, reason="GENERATED_AUDIO_SAFETY"))
+    assert len(table.of(Warned)) == len(table.of(Turn)) == 1
+
+
+def test_an_empty_turn_is_asked_again_once_on_the_same_link() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.told == [Asked]
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=2.0)
+    assert table.sent() == []
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    table.types("say it again")
+    table.hear(TurnOver(1), after=2.0)
+    assert table.sent() == ["say it again"]
+
+
+def test_what_is_refused_again_as_fast_is_over() -> None:
+    """A second empty turn soon after the first is not the first said twice."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.1)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    table.types("and this")
+    table.hear(Noticed(1), TurnOver(1), after=0.05)
+    assert not table.box.waiting()
+
+
+def test_an_empty_turn_said_twice_at_once_is_one() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.001)
+    assert table.box.waiting()
+    table.hear(Said(1, "It"), Replied(1), TurnOver(1))
+    assert table.answers == ["It"]
+
+
+def test_an_empty_turn_of_a_model_that_heard_and_may_be_silent_is_its_choice() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(Noticed(1), TurnOver(1))
+    assert table.sent() == []
+    assert not table.box.waiting()
+
+
+def test_an_empty_turn_of_another_model_is_asked_again() -> None:
+    table = Table(silent=False)
+    table.types("say it")
+    table.hear(Noticed(1), TurnOver(1))
+    assert table.sent() == ["say it"]
+
+
+def test_the_turn_complete_of_an_answer_that_was_cut_is_no_silence_of_the_next() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First"))
+    table.turns.interrupt()
+    table.types("two")
+    table.hear(CutIn(1), TurnOver(1))
+    assert table.box.waiting()
+    assert table.sent() == []
+    table.hear(Said(1, "Second"), Replied(1), TurnOver(1))
+    assert table.answers == ["First", "Second"]
+
+
+def test_what_was_on_its_way_when_a_whole_answer_was_cut_into_is_no_other_answer() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First."), Replied(1), CutIn(1), Said(1, "First."), TurnOver(1))
+    assert len(table.of(Turn)) == 1
+    table.types("two")
+    table.hear(Said(1, "Second."))
+    assert table.told.count(Replying) == 2
+
+
+def test_a_turn_complete_said_twice_is_no_silence() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First"), Replied(1), TurnOver(1))
+    table.types("two")
+    table.hear(TurnOver(1), after=0.01)
+    assert table.box.waiting()
+    assert table.sent() == []
+
+
+@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "a key"])
+def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first(cut_by: str) -> None:
+    table = Table()
+    for number in range(80):
+        table.box.add_audio(bytes([number]) * 640, speech=number < 5 or number >= 70)
+    table.turns.lost()
+    table.turns.begin()
+    table.box.rewind()
+    for _ in range(30):
+        table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Heard(1, "One."), Said(1, "First"))
+    if cut_by == "the person":
+        table.turns.person(speaking=True, late_ms=0)
+    if cut_by == "a key":
+        table.turns.interrupt()
+    table.hear(CutIn(1), TurnOver(1))
+    table.turns.lost()
+    table.box.rewind()
+    again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
+    assert again[-10:] == (list(range(70, 80)) if cut_by == "what was sent with it" else [])
+    assert 1 not in again
+
+
+def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
+    """A fast server's is no turnComplete said twice: it cost ten seconds, and three such turns the session."""
+    table = Table()
+    table.types("say it")
+    table.hear(TurnOver(1))
+    assert table.sent() == ["say it"]
+    table.hear(TurnOver(1), after=0.01)
+    assert table.turns.overdue() is None
+    table.now += DOUBT_S + 0.1
+    over = table.turns.overdue()
+    assert isinstance(over, TurnOver)
+    table.hear(over)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+    table.types("something else")
+    assert table.turns.overdue() is None
+    table.hear(Said(1, "An answer"), Replied(1), TurnOver(1))
+    table.now += DOUBT_S + 0.1
+    assert table.turns.overdue() is None
+
+
+@pytest.mark.parametrize("said", [[Status(1, "working"), Status(1, "idle")],
+                                  [Status(1, "working"), TurnOver(1, "idle")],
+                                  [TurnOver(1, "working"), Status(1, "idle")]])  # fmt: skip
+@pytest.mark.parametrize("interactions", [True, False])
+def test_work_that_ends_with_nothing_said_is_told(said: list[Any], interactions: bool) -> None:
+    table = Table(interactions=interactions)
+    table.types("say it")
+    table.hear(*said)
+    assert not table.box.waiting()
+    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+
+
+# ------------------------------------------------------------------------------------------ text, and ears
+
+
+def test_an_answer_in_writing_is_the_answer() -> None:
+    table = Table()
+    table.types("say it")
+    table.hear(Written(1, "It "), Written(1, "is ten."), TurnOver(1))
+    assert table.answers == ["It is ten."]
+    assert not table.box.waiting()
+
+
+def test_what_a_quiet_microphone_says_is_never_taken_for_a_repeat() -> None:
+    """Our own ears hear nothing; the server hears the same exchange twice, and words of the last question."""
+    table = Table()
+    for _ in range(2):
+        table.hear(Heard(1, "I see, no."), Said(1, "Good."), Replied(1), TurnOver(1))
+    table.hear(Heard(1, "no."), Said(1, "Good."), Replied(1), TurnOver(1))
+    assert [user.text for user in table.of(UserText) if user.final] == ["I see, no.", "I see, no.", "no."]
+    assert table.answers == ["Good."] * 3
+
+
+def test_words_that_were_shown_are_kept_though_the_link_is_lost_and_something_typed() -> None:
+    table = Table()
+    table.hear(Heard(1, "I see, no."), Said(1, "Go"))
+    table.turns.lost()
+    table.turns.begin()
+    table.types("bye")
+    assert table.kept.turns[0] == ("bye\nI see, no.", "")
+
+
+@pytest.mark.parametrize("noticed", [(), (Noticed(1),)])
+def test_only_a_session_taken_up_repeats_itself_until_it_hears_somebody(
+    noticed: tuple[Noticed, ...],
+) -> None:
+    table = Table()
+    table.hear(Heard(1, "I see, no."), Said(1, "Good."), Replied(1), TurnOver(1))
+    table.turns.lost()
+    table.turns.begin()
+    table.hear(*noticed, Heard(1, "no."))
+    assert len([user for user in table.of(UserText) if "no." in user.text]) == (2 if not noticed else 3)

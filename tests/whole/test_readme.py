@@ -1,0 +1,89 @@
+"""Every command in the README works as it stands there; the two that install are run by .ci/run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+from livechat.ui.shortcuts import SHORTCUTS
+from tests import ROOT
+from tests.commands.test_talk import BARE
+from tests.support.conversation import CLIPS
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+(CONFIG,) = re.findall(r"^```toml\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    (install, test, *_) = BLOCKS
+    assert install.strip() == "pip install '.[offline]' && livechat talk"
+    assert "\npip install -q -e '.[dev]'\n.ci/check\n" in (ROOT / ".ci/run").read_text()
+    assert "\npytest " in (ROOT / ".ci/check").read_text()
+    assert test.strip() == "pip install -e '.[dev]' && pytest"
+
+
+def test_its_table_of_keys_is_the_one_of_the_program() -> None:
+    rows = re.findall(r"^\| ([^|`]*?) ?\| `/(\w+)` \|", README, re.MULTILINE)
+    assert rows == [(shortcut.label, shortcut.wish) for shortcut in SHORTCUTS]
+
+
+def test_every_other_command_works(tmp_path: Path) -> None:
+    """Without a terminal, in a folder with the files the commands name; a server runs until the next is done."""
+    clip = CLIPS["Go forward ten meters."]
+    shutil.copy(clip, tmp_path / "speech.wav")
+    with wave.open(str(clip)) as speech:
+        (tmp_path / "speech.raw").write_bytes(speech.readframes(speech.getnframes()))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "livechat").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livechat "$@"\n')
+    (programs / "livechat").chmod(0o755)
+    clean = {name: value for name, value in os.environ.items() if name not in BARE}
+    (tmp_path / "edited.toml").write_text(CONFIG)
+    env = clean | {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "LIVECHAT_STATE": str(tmp_path / "state"),
+        "LIVECHAT_CONFIG": str(tmp_path / "config.toml"),
+        "VISUAL": f"cp {tmp_path}/edited.toml",
+    }
+    (tmp_path / "config.toml").touch()
+    commands = [line for block in BLOCKS[2:] for line in block.splitlines()]
+    # Something to resume comes first; the rest in the README's order.
+    commands.sort(key=lambda line: not line.startswith("echo"))
+    assert len(commands) == 14
+    server: subprocess.Popen[bytes] | None = None
+    try:
+        for command in commands:
+            if "serve" in command:
+                server = subprocess.Popen(
+                    ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env, stderr=subprocess.PIPE
+                )
+                assert server.stderr is not None
+                assert b"https://127.0.0.1:8765" in server.stderr.readline()
+                while not (tmp_path / "ca.pem").exists():
+                    server.stderr.readline()
+                continue
+            done = subprocess.run(
+                ["sh", "-c", command],
+                cwd=tmp_path,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=60,
+            )
+            assert done.returncode == 0, (command, done.stderr.decode())
+            if not re.match("livechat (sessions|config) ", command):
+                said = done.stdout + done.stderr
+                assert b"livechat resume" in said or b" 0 turns " in said, command  # nothing to resume
+    finally:
+        if server is not None:
+            server.terminate()
+            server.communicate()
+    assert (tmp_path / "answer.wav").stat().st_size > 24_000
+    assert "-->" in (tmp_path / "call.srt").read_text()
