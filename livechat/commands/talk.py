@@ -374,7 +374,6 @@ async def _runner(
         detector=dsp.SpeechDetector() if parts.source else None,
         barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
         level=dsp.level,
-        resampler=dsp.Resampler,
         ledger=Book(parts.store, identity, settings.handle_ttl_s, parts.resumed.numbers if parts.resumed else (0,)),
         show=show,
         transcript=Transcript(turns),

@@ -49,7 +49,7 @@ from livechat.session.outbox import Outbox
 from livechat.session.push_to_talk import TAIL_MS, Gate
 from livechat.session.transcript import Transcript
 from livechat.session.turns import Content as Told
-from livechat.session.turns import Ledger, Resampler, Turns
+from livechat.session.turns import Ledger, Turns
 
 METER_S = 0.1  # levels on the screen: ten a second
 STOPPED_S = 1.0  # without a meter: this process was stopped, or the computer slept
@@ -106,7 +106,6 @@ class Runner:
         detector: Detector | None,
         barge_in: BargeIn | None,
         level: Callable[[bytes], float],
-        resampler: Callable[[int, int], Resampler],
         ledger: Ledger,
         show: Callable[[Output], None],
         transcript: Transcript,
@@ -140,7 +139,6 @@ class Runner:
             transcript=transcript,
             sink=sink,
             barge_in=barge_in,
-            resampler=resampler,
             ledger=ledger,
             show=show,
             feed=self._feed,

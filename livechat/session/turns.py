@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from livechat.audio.interfaces import OUTPUT_RATE, Sink
+from livechat.audio.interfaces import Sink
 from livechat.events import Interrupted, ModelText, Output, ThoughtText, Turn, UserText, Warned, Working
 from livechat.session.barge_in import BargeIn
 from livechat.session.events import (
@@ -67,12 +67,6 @@ class Ledger(Protocol):
         """The link of the newest handle ended."""
 
 
-class Resampler(Protocol):
-    """Changes the rate of a stream of s16le mono (audio/dsp.py has the real one)."""
-
-    def feed(self, pcm: bytes) -> bytes: ...
-
-
 class Turns:
     """The turn going on, and how many there were. Times are those of `now`, in seconds."""
 
@@ -83,7 +77,6 @@ class Turns:
         transcript: Transcript,
         sink: Sink,
         barge_in: BargeIn | None,
-        resampler: Callable[[int, int], Resampler],
         ledger: Ledger,
         show: Callable[[Output], None],
         feed: Feed,
@@ -100,8 +93,6 @@ class Turns:
         self._ledger, self._show, self._feed, self._now = ledger, show, feed, now
         self._link, self._silent = link, silent
         self._interaction = Interaction(announced=interactions)
-        self._resampler = resampler
-        self._resamplers: dict[int, Resampler] = {}  # by the rate of what comes
         self.count = 0  # answered in this run
         self.speaking = False  # the person
         self._free = asyncio.Event()  # no question is open
@@ -271,7 +262,7 @@ class Turns:
         match event:
             case Audio(_, pcm, rate):
                 if self._reply():
-                    self._sink.play(self._at_output_rate(pcm, rate))
+                    self._sink.play(pcm, rate)
                     self._play_until = max(self._play_until, self._now() + TURN_END_S) + len(pcm) / (2 * rate)
             case Said(_, text):
                 if not self._repeated(model=text) and self._reply():
@@ -533,13 +524,6 @@ class Turns:
         self._replied = self._repeated_once = False
         self._end_interaction()
         self._check_free()
-
-    def _at_output_rate(self, pcm: bytes, rate: int) -> bytes:
-        if rate == OUTPUT_RATE:
-            return pcm
-        if rate not in self._resamplers:
-            self._resamplers[rate] = self._resampler(rate, OUTPUT_RATE)
-        return self._resamplers[rate].feed(pcm)
 
     def _cut_in(self, *, by_key: bool = False) -> None:
         unplayed = self._sink.flush()

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from livechat.audio.dsp import Resampler
 from livechat.audio.sources import NullSink
 from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
 from livechat.session.events import (
@@ -62,7 +61,6 @@ class Table:
             transcript=Transcript(),
             sink=NullSink(),
             barge_in=None,
-            resampler=Resampler,
             ledger=self.kept,
             show=self.shown.append,
             feed=self.fed.append,
