@@ -83,16 +83,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class HandleIn:
-    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+    """A handle came, or word that the session cannot be resumed just now: `handle` is "".
 
-    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
-    server does not say (only Vertex does, with `transparent`).
+    `covers`: how many answered turns the server holds behind it.
     """
 
     link: int
     handle: str
-    covers: int = 0
-    consumed: int | None = None
+    covers: int
 
     def __repr__(self) -> str:
         return f"HandleIn(link={self.link}, resumable={bool(self.handle)}, covers={self.covers})"
@@ -268,6 +266,22 @@ class CutIn:
 
 
 @dataclass(frozen=True, slots=True)
+class HandleUpdate:
+    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+
+    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
+    server does not say (only Vertex does, with `transparent`).
+    """
+
+    link: int
+    handle: str
+    consumed: int | None = None
+
+    def __repr__(self) -> str:
+        return f"HandleUpdate(link={self.link}, resumable={bool(self.handle)}, consumed={self.consumed})"
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """usageMetadata."""
 
@@ -280,7 +294,7 @@ class Counted:
 Wire = (
     Opened
     | Ended
-    | HandleIn
+    | HandleUpdate
     | GoAway
     | Replied
     | Noticed

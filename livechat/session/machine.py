@@ -111,6 +111,7 @@ class Machine:
         model may choose to give none.
         """
         self.state = State.NEW
+        self.ttl = ttl
         self._random = random
         self._awaited = Awaited(answer_s=answer_s, silent=silent)
         self._ladder = Ladder(ttl)

@@ -245,7 +245,7 @@ class Turns:
             self._feed(Noticed(self._link()))
 
     def _repeated(self, **piece: str) -> bool:
-        """A session that was taken up may say its last words again (docs/wire.md 2.4); nobody has asked it anything."""
+        """A session taken up may say its last words again (docs/wire.md 2.4). Nobody asked it anything."""
         return self._unasked and self._transcript.repeats(**piece)
 
     def _hear(self, text: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from livechat.audio.sources import NullSink
 from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
+from livechat.session.aftermath import DOUBT_S
 from livechat.session.events import (
     Asked,
     CutIn,
@@ -26,7 +27,7 @@ from livechat.session.events import (
 from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
-from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
+from livechat.session.turns import NO_ANSWER, Turns
 
 T = TypeVar("T")
 
