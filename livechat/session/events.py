@@ -7,6 +7,7 @@ program is shown is in events.py.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,11 @@ class Resumption:
     covers: int
     expires: float | None = None
     stored: bool = False
+
+    @property
+    def name(self) -> str:
+        """The handle's name for people and programs: eight hex digits that say nothing of it."""
+        return hashlib.sha256(self.handle.encode()).hexdigest()[:8]
 
     def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
         return f"Resumption(covers={self.covers}, expires={self.expires})"

@@ -14,7 +14,6 @@ of questions and answers goes to turns.py, the rest to the machine. Nothing here
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -202,8 +201,7 @@ class Runner:
                 self._changed.set()
             case Keep(resumption):
                 self._ledger.keep(resumption)
-                name = digest(resumption.handle)
-                self._show(HandleState(name, resumable=True, expires_in_s=self._machine.ttl))
+                self._show(HandleState(resumption.name, resumable=True, expires_in_s=self._machine.ttl))
             case Expire():
                 self._ledger.expire()
             case Show(output):
@@ -394,11 +392,6 @@ class Runner:
         if end == "unanswered":
             self._show(Warned("no answer came to the last words", "they may have been too short, or not speech"))
         self.leave()
-
-
-def digest(handle: str) -> str:
-    """A handle's name for people and programs: eight hex digits that say nothing of it."""
-    return hashlib.sha256(handle.encode()).hexdigest()[:8]
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

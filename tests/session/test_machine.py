@@ -53,18 +53,10 @@ from livechat.session.events import (
     Tick,
     TurnOver,
 )
+from livechat.session.failures import BACKOFF_S, DOUBTS, FIRST_TRIES
 from livechat.session.ladder import HANDLE_STRIKES
-from livechat.session.machine import (
-    BACKOFF_S,
-    CLOSE_LIMIT_S,
-    DOUBTS,
-    FIRST_TRIES,
-    LAST_HANDLE_S,
-    LAST_MOMENT_S,
-    TABLE,
-    Machine,
-    State,
-)
+from livechat.session.machine import CLOSE_LIMIT_S, LAST_HANDLE_S, TABLE, Machine, State
+from livechat.session.time_limit import LAST_MOMENT_S
 from livechat.session.verdicts import SLOW_S, STABLE_S
 
 TTL = 7200.0
