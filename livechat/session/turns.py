@@ -310,7 +310,8 @@ class Turns:
         if self._barge_in is not None:
             self._barge_in.confirmed()
         if not going_on and unplayed == 0:  # a stray one, with nothing in flight
-            self._aftermath.limit_rest(now + LATE_S)
+            if not by_key:
+                self._aftermath.limit_rest(now + LATE_S)
             return
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S

@@ -221,6 +221,17 @@ def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished()
     assert table.answers[-1] == "Eleven."
 
 
+def test_a_key_pressed_twice_silences_as_much_as_once() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"), Said(1, "Ten."), Replied(1), TurnOver(1, "idle"), after=2.0)
+    assert table.answers == ["Let me check."]
+    assert len(table.of(Turn)) == 1
+
+
 def test_work_on_an_answer_that_was_cut_into_is_none_on_the_next_question() -> None:
     table = Table(interactions=True)
     table.types("one")
