@@ -134,6 +134,7 @@ class Turns:
         self.speaking = speaking
         self._unasked = False
         if speaking:
+            self._turn.person_speaks()
             self._ask_anew()
             # The server hears them later than we do, and says more of an answer of several utterances until then.
             self._aftermath.limit_rest(self._now() + (IDLE_S if self._interaction.announced else LATE_S))
