@@ -53,6 +53,7 @@ class CurrentTurn:
         self.answer: Answer | None = None
         self.aftermath = Aftermath()
         self._work_shown = False  # it was shown that the server is at work
+        self.unasked = False  # this link took up a session and has been given nothing to answer
         self._catching_up = False  # this link was given all at once what was asked before it
         self._unheard_after: int | None = None  # what was asked after this was sent, and may be what cut in
         self._cut_at = 0.0
@@ -64,6 +65,7 @@ class CurrentTurn:
     def on_new_link(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._catching_up = self._outbox.waiting()
+        self.unasked = not self._catching_up
         self.question.forget()
         self.aftermath.no_doubt()
         self.aftermath.turn_end_due = False
@@ -74,7 +76,7 @@ class CurrentTurn:
             self.interaction.reset()
         self.answer = Answer(self._outbox.sent_mark(), piece_at=self._now())
         self.aftermath.no_doubt()
-        self.aftermath.turn_end_due = False
+        self.aftermath.turn_end_due = self.unasked = False
         self._unheard_after = None
         self.record.question()
         self.feed(Replying(self._link()))
