@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from random import Random
 from typing import Literal
 
 from livechat.errors import UsageError
@@ -274,7 +275,7 @@ _READERS: dict[str, Callable[[Fault, str], Fault]] = {
     "REASON[,N]": _reason,
 }
 
-# ------------------------------------------------------------------------------------------------ by lot
+# ------------------------------------------------------------------------------------------ random faults
 
 # What `random` draws from: whatever a good client survives with nothing lost.
 _ENDS = (
@@ -290,37 +291,18 @@ _MANNERS = (
 
 def _random(seed: int, n: int) -> Iterator[Fault]:
     """At most one end, one trouble at the opening and one manner for link `n`: the same for the same seed."""
-    draw = _draws(seed * 1_000_003 + n)
-    at, left = round(3 + 40 * next(draw), 2), round(2 + 8 * next(draw), 2)
-    pick = int(next(draw) * len(_ENDS) * 1.25)  # one of five links is left to live its life
-    if pick < len(_ENDS):
-        end = _ENDS[pick]
+    dice = Random(f"{seed}:{n}")
+    at, left = round(dice.uniform(3, 43), 2), round(dice.uniform(2, 10), 2)
+    if dice.random() < 0.8:
+        end = dice.choice(_ENDS)
         if end in CLOSES:
-            yield replace(_name(Fault("close", at), end))
+            yield _name(Fault("close", at), end)
         else:
             yield Fault(end, at, left if end.startswith("goaway") else 0.0)
-    openings = (
-        Fault("refuse-handle"),
-        Fault("refuse-handle"),
-        Fault("slow-setup", value=round(3 * next(draw), 2)),
-        Fault("slow-setup", value=round(3 * next(draw), 2)),
-        Fault("http", value=HTTPStatus.SERVICE_UNAVAILABLE),
-        Fault("hang-up"),
-        _name(Fault("setup-close"), "unavailable"),
-    )
-    pick = int(next(draw) * len(openings) * 4)
-    if pick < len(openings):
-        yield openings[pick]
-    pick = int(next(draw) * len(_MANNERS) * 3)
-    if pick < len(_MANNERS):
-        yield Fault(_MANNERS[pick])
-
-
-def _draws(seed: int) -> Iterator[float]:
-    """Numbers in [0, 1) by splitmix64 (Steele, Lea and Flood 2014): the same everywhere, for ever."""
-    mask = (1 << 64) - 1
-    while True:
-        seed = (seed + 0x9E3779B97F4A7C15) & mask
-        z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-        yield (z ^ (z >> 31)) / (1 << 64)
+    if dice.random() < 0.25:
+        slow = Fault("slow-setup", value=round(dice.uniform(0, 3), 2))
+        http, hang_up = Fault("http", value=HTTPStatus.SERVICE_UNAVAILABLE), Fault("hang-up")
+        refused = Fault("refuse-handle")
+        yield dice.choice((refused, refused, slow, slow, http, hang_up, _name(Fault("setup-close"), "unavailable")))
+    if dice.random() < 1 / 3:
+        yield Fault(dice.choice(_MANNERS))

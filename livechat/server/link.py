@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from livechat.server import live_session, wire
 from livechat.server.agent import Question, Said, pieces
-from livechat.server.close_reasons import CLOSES, closed
+from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
 from livechat.server.frame_faults import Tamper
 from livechat.server.history import Facts
@@ -85,7 +85,7 @@ class Link:
             except TimeoutError:
                 raise closed("idle") from None
             await self._serve()
-        except wire.Rejected as rejected:
+        except Rejected as rejected:
             self._do([live_session.Close(rejected.code, rejected.reason)])
             await writer
         except ConnectionClosed:
@@ -114,7 +114,7 @@ class Link:
             raise closed("bad-key")
         first = wire.parse(await self._ws.recv())
         if len(first) != 1 or not isinstance(first[0], wire.Setup):
-            raise wire.Rejected(1007, wire.INVALID)
+            raise closed("invalid")
         terms = agree(first[0].body, self._route, self._host.as_model)
         slow = self._fate.suffers("slow-setup")
         await asyncio.sleep(max(SETUP_S, slow.value if slow else 0.0))
@@ -171,14 +171,14 @@ class Link:
             case wire.ContextUpdate(system):
                 live.system = live.system if system is None else system
             case wire.Setup():
-                raise wire.Rejected(1007, wire.INVALID)
+                raise closed("invalid")
             case wire.Video() | wire.ToolResponse():
                 pass
 
     async def _take_audio(self, audio: wire.Audio) -> None:
         if audio.legacy and self._terms.family.chunks != "taken":
             if self._terms.family.chunks == "refused":
-                raise wire.Rejected(1007, wire.INVALID)
+                raise closed("invalid")
             return
         self._record.audio_bytes += len(audio.pcm)
         self._host.audio(self._record.n, audio.pcm)
@@ -203,8 +203,7 @@ class Link:
 
     async def _take_activity(self, began: bool) -> None:
         if not self._terms.manual:
-            text = "Explicit activity control is not supported when automatic activity detection is enabled."
-            raise wire.Rejected(1007, text)
+            raise closed("activity")
         if began and self._marked is None:
             self._marked = bytearray()
             await self._take_heard([Began(self._heard_s)])
@@ -212,7 +211,7 @@ class Link:
             pcm, self._marked = bytes(self._marked), None
             if not pcm:
                 self._send({"serverContent": {"turnComplete": True}, "usageMetadata": {}})
-                raise wire.Rejected(1007, "Precondition check failed.")
+                raise closed("precondition")
             await self._take_heard([Ended(self._heard_s, pcm)])
 
     async def _take_heard(self, heard: list[Heard]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from livechat.server import wire
-from livechat.server.close_reasons import closed
+from livechat.server.close_reasons import Rejected, closed
 from livechat.server.fault_plan import KINDS, Fault
 from livechat.server.link_record import Host, LinkRecord
 
@@ -51,7 +50,7 @@ class Fate:
         """Raise Rejected if there shall be no setupComplete. `resumes`: the client showed a handle."""
         links = self._host.links
         if fault := self.suffers("setup-close"):
-            raise wire.Rejected(fault.code, fault.reason)
+            raise Rejected(fault.code, fault.reason)
         if self.record.n > 1 and self.suffers("spent-token"):
             raise closed("unavailable")
         others = sum(link.open for link in links) - 1

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livechat.database import Database, decoded
-from livechat.server.close_reasons import CLOSES, closed
+from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.history import Turn
-from livechat.server.wire import Rejected
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from livechat.server.close_reasons import closed
 from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Family
-from livechat.server.wire import INVALID, Json, Rejected, snake, text_of, unknown
+from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
 TARGET = (0, 128_000)
@@ -83,17 +84,17 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
     """
     named = body.get("model")
     if not isinstance(named, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     model, family = _model(named, route, as_model)
     _known(body, _fields(family, route.vertex), "setup")
     generation = _part(body, "generationConfig")
-    _check_generation(generation, family, route.vertex)
+    _check_generation(generation, model, family, route.vertex)
     if family.thinking == "required" and _blocking(body.get("tools")):
-        raise Rejected(1007, "BLOCKING function calls are not supported for this model")
+        raise closed("blocking")
     resumption = _part(body, "sessionResumption")
     handle = resumption.get("handle")
     if handle is not None and not (isinstance(handle, str) and handle):
-        raise Rejected(1007, "Invalid session handle")
+        raise closed("bad-handle")
     transparent = resumption.get("transparent") is True
     realtime = _part(body, "realtimeInputConfig")
     detection = _part(realtime, "automaticActivityDetection")
@@ -131,12 +132,7 @@ def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]
         return name, {**VERTEX_MODELS, **MODELS}[as_model]
     # Previews and aliases live on v1beta and v1alpha only.
     if name not in models or (route.version == "v1" and name.endswith(("-preview", "-latest"))):
-        shown = named if "/" in named else f"models/{named}"
-        raise Rejected(
-            1008,
-            f"{shown} is not found for API version {route.version}, or is not supported for bidiGenerateContent. "
-            "Call ModelService.ListModels to see the list of available models.",
-        )
+        raise closed("no-model", model=named if "/" in named else f"models/{named}", version=route.version)
     return name, models[name]
 
 
@@ -157,7 +153,7 @@ def _known(body: Json, fields: Json, path: str) -> None:
         inner = fields[name]
         if inner is not None:
             if not isinstance(value, dict):
-                raise Rejected(1007, INVALID)
+                raise closed("invalid")
             _known(value, inner, f"{path}.{snake(name)}")
 
 
@@ -165,7 +161,7 @@ def _part(body: Json, name: str) -> Json:
     """The sub-message `name`, empty when absent."""
     value = body.get(name, {})
     if not isinstance(value, dict):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return value
 
 
@@ -176,33 +172,33 @@ def _integer(value: Any) -> int:
             return int(value)
     except ValueError:
         pass
-    raise Rejected(1007, INVALID)
+    raise closed("invalid")
 
 
-def _check_generation(config: Json, family: Family, vertex: bool) -> None:
+def _check_generation(config: Json, model: str, family: Family, vertex: bool) -> None:
     thinking = _part(config, "thinkingConfig")
     if family.thinking == "none" and "thinkingConfig" in config:
-        raise Rejected(1007, "Thinking level is not supported for this model")
+        raise closed("thinking")
     level = thinking.get("thinkingLevel")
     if family.thinking == "required":
         if level is None:
-            raise Rejected(1007, "Thinking level must be specified for this model")
+            raise closed("no-thinking")
         if str(level).upper() not in ("LOW", "MEDIUM", "HIGH"):
-            raise Rejected(1007, f"Thinking level {level} is not supported for this model")
+            raise closed("thinking")
     if family.thinking == "budget" and level is not None:
-        raise Rejected(1007, "Thinking level is not supported for this model")
+        raise closed("thinking")
     modalities = config.get("responseModalities")
     if family.answers and modalities is not None and modalities != ["AUDIO"]:
         names = ", ".join(map(str, modalities)) if isinstance(modalities, list) else str(modalities)
-        raise Rejected(1007, f"The requested combination of response modalities ({names}) is not supported")
+        raise closed("modality", modalities=names)
     if config.get("enableAffectiveDialog") is not None and not family.native_2_5:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     speech = _part(config, "speechConfig")
     if family.native_2_5 and not vertex and "languageCode" in speech:
-        raise Rejected(1007, f"Unsupported language code '{speech['languageCode']}'")
+        raise closed("language", language=str(speech["languageCode"]), model=f"models/{model}")
     name = _part(_part(speech, "voiceConfig"), "prebuiltVoiceConfig").get("voiceName")
     if name is not None and (not isinstance(name, str) or name not in VOICES):
-        raise Rejected(1007, "No matching speaker voice found")
+        raise closed("no-voice")
 
 
 def _blocking(tools: Any) -> bool:
@@ -224,5 +220,5 @@ def _compression(body: Json) -> tuple[int | None, int]:
     target = _integer(_part(config, "slidingWindow").get("targetTokens", trigger // 2))
     in_range = TRIGGER[0] <= trigger <= TRIGGER[1] and TARGET[0] <= target <= TARGET[1]
     if "slidingWindow" not in config or not in_range or target >= trigger:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return trigger, target

@@ -14,19 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-INVALID = "Request contains an invalid argument."
+from livechat.server.close_reasons import Rejected, closed
+
 REASON_BYTES = 123  # what a close frame holds beside its code
 
 Json = dict[str, Any]
-
-
-class Rejected(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
-    """The server ends the link with close `code` and `reason`."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +107,7 @@ def _camel_keys(value: Any) -> Any:
 
 def unknown(name: str, path: str) -> Rejected:
     """Google's answer to a field that does not exist at `path` ("" for the message itself)."""
-    where = f" at '{path}'" if path else ""
-    return Rejected(1007, f'Invalid JSON payload received. Unknown name "{name}"{where}: Cannot find field.')
+    return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
 
 
 def parse(frame: str | bytes) -> list[Message]:
@@ -128,14 +119,14 @@ def parse(frame: str | bytes) -> list[Message]:
         raw = json.loads(frame)
         body = _camel_keys(raw)
     except (ValueError, RecursionError):
-        raise Rejected(1007, "Invalid JSON payload received. Unexpected token.") from None
+        raise closed("not-json") from None
     if not isinstance(body, dict) or len(body) != 1:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     ((name, value),) = body.items()
     if name not in _READERS:
         raise unknown(next(iter(raw)), "")
     if not isinstance(value, dict):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return _READERS[name](value)
 
 
@@ -152,20 +143,19 @@ def text_of(content: Any) -> str:
 def _audio(blob: Any, legacy: bool = False) -> Audio | Video:
     mime = blob.get("mimeType", "") if isinstance(blob, dict) else None
     if not isinstance(mime, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     if legacy and mime.startswith("image/"):
         return Video()
     match = re.fullmatch(r"audio/pcm(?:;\s*rate=(\d{4,5}))?", mime)
     rate = int(match[1] or 16_000) if match else 0
     data = blob.get("data", "")
     if not 8_000 <= rate <= 48_000 or not isinstance(data, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     standard = data.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         pcm = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        reason = "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed"
-        raise Rejected(1007, reason) from None
+        raise closed("not-base64") from None
     return Audio(pcm[: len(pcm) // 2 * 2], rate, legacy)
 
 
@@ -185,7 +175,7 @@ def _realtime(value: Json) -> list[Message]:
         elif name == "video":
             messages.append(Video())
         elif name in ("mediaChunks", "text"):
-            raise Rejected(1007, INVALID)
+            raise closed("invalid")
         else:
             raise unknown(snake(name), "realtime_input")
     return messages
@@ -199,9 +189,9 @@ def _content(value: Json) -> list[Message]:
     if isinstance(turns, dict):
         turns = [turns]
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     if any(turn.get("role", "user") not in ("user", "model", "system") for turn in turns):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     said = tuple((turn.get("role", "user"), text_of(turn)) for turn in turns)
     return [Content(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
 

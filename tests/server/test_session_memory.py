@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.database import Database
+from livechat.server.close_reasons import Rejected
 from livechat.server.history import Turn
 from livechat.server.session_memory import (
     MEMORIES_PER_SESSION,
@@ -27,7 +28,6 @@ from livechat.server.session_memory import (
     Session,
     fingerprint,
 )
-from livechat.server.wire import Rejected
 from tests import ROOT
 
 ONE = Turn("user", "one", 1.5)
@@ -145,6 +145,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from livechat.server.session_memory import Memory
+from livechat.server.close_reasons import Rejected
 from livechat.server.history import Turn
 memory = Memory(Path(sys.argv[1]), time.time)
 session = memory.begin("m")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from livechat.server.close_reasons import Rejected
 from livechat.server.models import MODELS
 from livechat.server.terms import Route, Terms, agree
-from livechat.server.wire import Rejected
 
 BETA = Route("v1beta", vertex=False)
 VERTEX = Route("v1beta1", vertex=True)
@@ -67,7 +67,7 @@ def test_compression_out_of_range(compression: Any) -> None:
          "Thinking level is not supported for this model"),
         ("gemini-3.8-live-extended-thinking", {}, 1007, "Thinking level must be specified for this model"),
         ("gemini-3.8-live-extended-thinking", {"generationConfig": {"thinkingConfig": {"thinkingLevel": "MINIMAL"}}},
-         1007, "Thinking level MINIMAL is not supported"),
+         1007, "Thinking level is not supported"),
         ("gemini-3.8-live", {"generationConfig": {"responseModalities": ["TEXT"]}}, 1007,
          "The requested combination of response modalities (TEXT) is not supported"),
         ("gemini-3.8-live", {"proactivity": {"proactiveAudio": True}}, 1007,

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.server import wire
+from livechat.server.close_reasons import Rejected
 
 
 def rejection(frame: str | bytes) -> str:
-    with pytest.raises(wire.Rejected) as caught:
+    with pytest.raises(Rejected) as caught:
         wire.parse(frame)
     assert caught.value.code == 1007
     return caught.value.reason
@@ -82,7 +83,7 @@ def test_sound_survives_either_alphabet_with_or_without_padding(pcm: bytes, urls
 
 @given(st.binary(max_size=100) | st.text(max_size=100))
 def test_garbage_is_rejected_and_nothing_else(frame: str | bytes) -> None:
-    with contextlib.suppress(wire.Rejected):
+    with contextlib.suppress(Rejected):
         wire.parse(frame)
 
 
