@@ -324,7 +324,7 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
         parts.display.show(Warned(lacking, speech_models()))
     memory = None
     if parts.memory:
-        memory = stack.enter_context(contextlib.closing(session_memory.Memory(parts.memory, time.time)))
+        memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # else the store has said it
             parts.display.show(Warned(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))

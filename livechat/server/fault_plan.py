@@ -41,7 +41,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FaultForm:
     """How a kind is written. `at`: whether a time stands behind @; `value`: what stands behind a colon.
 
     A kind that takes no time holds as its link is opened. One that must have a time strikes then, once. One that
@@ -54,77 +54,77 @@ class Form:
     ] = ""
 
 
-KINDS: dict[str, Form] = {
+KINDS: dict[str, FaultForm] = {
     # closes (F1)
-    "close": Form("may", "CLOSE"),
-    "setup-close": Form("no", "NAME"),
+    "close": FaultForm("may", "CLOSE"),
+    "setup-close": FaultForm("no", "NAME"),
     # the network (F2)
-    "drop": Form("must"),
-    "half-open": Form("must"),
-    "stall": Form("must"),
-    "pong-delay": Form("may", "DELAY"),
-    "no-pong": Form("may"),
+    "drop": FaultForm("must"),
+    "half-open": FaultForm("must"),
+    "stall": FaultForm("must"),
+    "pong-delay": FaultForm("may", "DELAY"),
+    "no-pong": FaultForm("may"),
     # GoAway (F3)
-    "goaway": Form("must", "LEFT"),
-    "goaway-silent": Form("must", "LEFT"),
-    "no-goaway": Form("may"),
+    "goaway": FaultForm("must", "LEFT"),
+    "goaway-silent": FaultForm("must", "LEFT"),
+    "no-goaway": FaultForm("may"),
     # setup (F4)
-    "no-setup": Form("no"),
-    "slow-setup": Form("no", "DELAY"),
-    "setup-noise": Form("may"),
+    "no-setup": FaultForm("no"),
+    "slow-setup": FaultForm("no", "DELAY"),
+    "setup-noise": FaultForm("may"),
     # resumption (F5)
-    "no-handles": Form("may"),
-    "empty-updates": Form("may"),
-    "late-handles": Form("may"),
-    "refuse-handle": Form("no", "[N]"),
-    "expire-handles": Form("must"),
-    "poison": Form("may"),
-    "poison-dies": Form("may"),
+    "no-handles": FaultForm("may"),
+    "empty-updates": FaultForm("may"),
+    "late-handles": FaultForm("may"),
+    "refuse-handle": FaultForm("no", "[N]"),
+    "expire-handles": FaultForm("must"),
+    "poison": FaultForm("may"),
+    "poison-dies": FaultForm("may"),
     # the grammar of turns (F6)
-    "no-turn-complete": Form("may"),
-    "no-generation-complete": Form("may"),
-    "early-turn-complete": Form("may"),
-    "double-turn-complete": Form("may"),
-    "stray-interrupted": Form("may"),
-    "late-audio": Form("may"),
-    "interrupted-late": Form("may"),
-    "root-idle": Form("may"),
-    "status": Form("may", "WHERE"),
-    "reason": Form("may", "REASON[,N]"),
-    "empty-turn": Form("may", "[N]"),
-    "text-answer": Form("may", "[N]"),
-    "think": Form("may", "DELAY"),
+    "no-turn-complete": FaultForm("may"),
+    "no-generation-complete": FaultForm("may"),
+    "early-turn-complete": FaultForm("may"),
+    "double-turn-complete": FaultForm("may"),
+    "stray-interrupted": FaultForm("may"),
+    "late-audio": FaultForm("may"),
+    "interrupted-late": FaultForm("may"),
+    "root-idle": FaultForm("may"),
+    "status": FaultForm("may", "WHERE"),
+    "reason": FaultForm("may", "REASON[,N]"),
+    "empty-turn": FaultForm("may", "[N]"),
+    "text-answer": FaultForm("may", "[N]"),
+    "think": FaultForm("may", "DELAY"),
     # frames (F7)
-    "bundle": Form("may"),
-    "noise": Form("may"),
-    "huge-frame": Form("may"),
-    "text-frames": Form("may"),
-    "fragments": Form("may"),
-    "compact": Form("may"),
+    "bundle": FaultForm("may"),
+    "noise": FaultForm("may"),
+    "huge-frame": FaultForm("may"),
+    "text-frames": FaultForm("may"),
+    "fragments": FaultForm("may"),
+    "compact": FaultForm("may"),
     # delivery (F8)
-    "burst": Form("may"),
-    "trickle": Form("may", "SPEED"),
-    "odd-pcm": Form("may"),
-    "no-rate": Form("may"),
-    "rate": Form("may", "RATE"),
+    "burst": FaultForm("may"),
+    "trickle": FaultForm("may", "SPEED"),
+    "odd-pcm": FaultForm("may"),
+    "no-rate": FaultForm("may"),
+    "rate": FaultForm("may", "RATE"),
     # a session that does not react (F9)
-    "deaf": Form("may"),
-    "silence": Form("may", "[N]"),
-    "unheard": Form("may"),
+    "deaf": FaultForm("may"),
+    "silence": FaultForm("may", "[N]"),
+    "unheard": FaultForm("may"),
     # before there is a link (F10)
-    "http": Form("no", "STATUS"),
-    "hang-up": Form("no"),
-    "bad-certificate": Form("no"),
+    "http": FaultForm("no", "STATUS"),
+    "hang-up": FaultForm("no"),
+    "bad-certificate": FaultForm("no"),
     # tokens (F11)
-    "no-usage": Form("may"),
-    "empty-usage": Form("may"),
-    "usage-per-chunk": Form("may"),
-    "candidates-usage": Form("may"),
-    "falling-usage": Form("may"),
-    "compression-dies": Form("may"),
+    "no-usage": FaultForm("may"),
+    "empty-usage": FaultForm("may"),
+    "usage-per-chunk": FaultForm("may"),
+    "candidates-usage": FaultForm("may"),
+    "falling-usage": FaultForm("may"),
+    "compression-dies": FaultForm("may"),
     # limits (F12)
-    "concurrent-limit": Form("no", "N"),
-    "spent-token": Form("no"),
+    "concurrent-limit": FaultForm("no", "N"),
+    "spent-token": FaultForm("no"),
 }
 
 

@@ -41,7 +41,7 @@ NOISE: tuple[Json | bytes, ...] = (
 )
 
 
-class Tamper:
+class FrameFaults:
     """What one link sends. `manners`: the faults in force by their kinds, which may change between frames."""
 
     def __init__(self, manners: Mapping[str, Fault]) -> None:
@@ -91,7 +91,7 @@ class Tamper:
         return self._manners[kind]
 
 
-Rule = Callable[[Tamper, Json], list[Json]]
+Rule = Callable[[FrameFaults, Json], list[Json]]
 
 
 def _content(frame: Json) -> Json:
@@ -114,7 +114,7 @@ def _drop(field: str) -> Rule:
 def _leave_out(*names: str) -> Rule:
     """These fields of serverContent are never sent."""
 
-    def rule(_: Tamper, frame: Json) -> list[Json]:
+    def rule(_: FrameFaults, frame: Json) -> list[Json]:
         if not any(name in _content(frame) for name in names):
             return [frame]
         rest = _without(frame, *names)
@@ -123,39 +123,39 @@ def _leave_out(*names: str) -> Rule:
     return rule
 
 
-def _setup_noise(_: Tamper, frame: Json) -> list[Json]:
+def _setup_noise(_: FrameFaults, frame: Json) -> list[Json]:
     return [{"sessionResumptionUpdate": {}}, frame] if "setupComplete" in frame else [frame]
 
 
-def _empty_updates(_: Tamper, frame: Json) -> list[Json]:
+def _empty_updates(_: FrameFaults, frame: Json) -> list[Json]:
     return [{"sessionResumptionUpdate": {}}] if "sessionResumptionUpdate" in frame else [frame]
 
 
-def _late_handles(tamper: Tamper, frame: Json) -> list[Json]:
+def _late_handles(tamper: FrameFaults, frame: Json) -> list[Json]:
     return [] if "sessionResumptionUpdate" in frame and not tamper.turns else [frame]
 
 
-def _early_turn_complete(tamper: Tamper, frame: Json) -> list[Json]:
+def _early_turn_complete(tamper: FrameFaults, frame: Json) -> list[Json]:
     early = "modelTurn" in _content(frame) and tamper.pieces == EARLY
     return [frame, {"serverContent": {"turnComplete": True}}] if early else [frame]
 
 
-def _double_turn_complete(_: Tamper, frame: Json) -> list[Json]:
+def _double_turn_complete(_: FrameFaults, frame: Json) -> list[Json]:
     return [frame, frame] if "turnComplete" in _content(frame) else [frame]
 
 
-def _stray_interrupted(tamper: Tamper, frame: Json) -> list[Json]:
+def _stray_interrupted(tamper: FrameFaults, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
     first = "modelTurn" in _content(frame) and tamper.pieces == 1 and not tamper.working
     return [INTERRUPTED, frame] if first else [frame]
 
 
-def _late_audio(tamper: Tamper, frame: Json) -> list[Json]:
+def _late_audio(tamper: FrameFaults, frame: Json) -> list[Json]:
     return [frame, tamper.piece, tamper.piece] if "interrupted" in _content(frame) and tamper.piece else [frame]
 
 
-def _interrupted_late(tamper: Tamper, frame: Json) -> list[Json]:
+def _interrupted_late(tamper: FrameFaults, frame: Json) -> list[Json]:
     if "interrupted" in _content(frame):
         tamper.cut = True
         rest = _without(frame, "interrupted")
@@ -166,7 +166,7 @@ def _interrupted_late(tamper: Tamper, frame: Json) -> list[Json]:
     return [frame]
 
 
-def _root_idle(tamper: Tamper, frame: Json) -> list[Json]:
+def _root_idle(tamper: FrameFaults, frame: Json) -> list[Json]:
     if "turnComplete" in _content(frame):
         status = _content(frame).get("interactionStatus", "IDLE")
         return [_without(frame, "interactionStatus"), {"interactionStatus": status}]
@@ -174,7 +174,7 @@ def _root_idle(tamper: Tamper, frame: Json) -> list[Json]:
     return [{"interactionStatus": "IN_PROGRESS"}, frame] if first else [frame]
 
 
-def _status(tamper: Tamper, frame: Json) -> list[Json]:
+def _status(tamper: FrameFaults, frame: Json) -> list[Json]:
     status = _content(frame).get("interactionStatus")
     if not status:
         return [frame]
@@ -190,22 +190,22 @@ def _status(tamper: Tamper, frame: Json) -> list[Json]:
             return [{**frame, "serverContent": {**_content(frame), "interactionStatus": "IN_PROGRESS"}}]
 
 
-def _unheard(_: Tamper, frame: Json) -> list[Json]:
+def _unheard(_: FrameFaults, frame: Json) -> list[Json]:
     rest = _without(frame, "inputTranscription") if "inputTranscription" in _content(frame) else frame
     return [] if not rest or "voiceActivity" in rest else [rest]
 
 
-def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
+def _sounds(change: Callable[[FrameFaults, bytes, str], tuple[bytes, str]]) -> Rule:
     """Every piece of sound goes through `change`, which takes and gives its bytes and its MIME type."""
 
-    def part(tamper: Tamper, part: Json) -> Json:
+    def part(tamper: FrameFaults, part: Json) -> Json:
         blob = part.get("inlineData")
         if not blob:
             return part
         pcm, mime = change(tamper, base64.b64decode(blob["data"]), blob["mimeType"])
         return {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
 
-    def rule(tamper: Tamper, frame: Json) -> list[Json]:
+    def rule(tamper: FrameFaults, frame: Json) -> list[Json]:
         turn = _content(frame).get("modelTurn")
         if not turn:
             return [frame]
@@ -215,12 +215,12 @@ def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
     return rule
 
 
-def _at_rate(tamper: Tamper, pcm: bytes, _: str) -> tuple[bytes, str]:
+def _at_rate(tamper: FrameFaults, pcm: bytes, _: str) -> tuple[bytes, str]:
     rate = int(tamper.fault("rate").value)
     return resampled(pcm, OUTPUT_RATE, rate), f"audio/pcm;rate={rate}"
 
 
-def _huge_frame(tamper: Tamper, frame: Json) -> list[Json]:
+def _huge_frame(tamper: FrameFaults, frame: Json) -> list[Json]:
     turn = _content(frame).get("modelTurn")
     if not turn or tamper.pieces != 1:
         return [frame]
@@ -228,22 +228,22 @@ def _huge_frame(tamper: Tamper, frame: Json) -> list[Json]:
     return [{**frame, "serverContent": {**_content(frame), "modelTurn": {**turn, "parts": parts}}}]
 
 
-def _empty_usage(_: Tamper, frame: Json) -> list[Json]:
+def _empty_usage(_: FrameFaults, frame: Json) -> list[Json]:
     return [{**frame, "usageMetadata": {}}] if "usageMetadata" in frame else [frame]
 
 
-def _no_usage(_: Tamper, frame: Json) -> list[Json]:
+def _no_usage(_: FrameFaults, frame: Json) -> list[Json]:
     return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
 
 
-def _candidates_usage(_: Tamper, frame: Json) -> list[Json]:
+def _candidates_usage(_: FrameFaults, frame: Json) -> list[Json]:
     if "usageMetadata" not in frame:
         return [frame]
     counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
     return [{**frame, "usageMetadata": counts}]
 
 
-def _falling_usage(tamper: Tamper, frame: Json) -> list[Json]:
+def _falling_usage(tamper: FrameFaults, frame: Json) -> list[Json]:
     usage = frame.get("usageMetadata")
     if not usage:
         return [frame]
@@ -253,7 +253,7 @@ def _falling_usage(tamper: Tamper, frame: Json) -> list[Json]:
     return [{**frame, "usageMetadata": {**usage, **counts}}]
 
 
-def _usage_per_chunk(tamper: Tamper, frame: Json) -> list[Json]:
+def _usage_per_chunk(tamper: FrameFaults, frame: Json) -> list[Json]:
     if usage := frame.get("usageMetadata"):
         tamper.prompt = usage.get("totalTokenCount", 0)
     if "modelTurn" not in _content(frame):
@@ -263,7 +263,7 @@ def _usage_per_chunk(tamper: Tamper, frame: Json) -> list[Json]:
     return [{**frame, "usageMetadata": counts}]
 
 
-def _bundle(tamper: Tamper, frame: Json) -> list[Json]:
+def _bundle(tamper: FrameFaults, frame: Json) -> list[Json]:
     whole = _merged(tamper.held, frame)
     content = _content(whole)
     tamper.held = {}

@@ -29,7 +29,7 @@ def sound_tokens(seconds: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class HistoryTurn:
     """One side's say. Spoken when `seconds` of sound is above 0, else typed. `cut`: it was interrupted."""
 
     role: Role
@@ -53,12 +53,12 @@ class Facts:
     window: int  # where old turns begin to be dropped
 
 
-def weight(turns: Sequence[Turn]) -> int:
+def weight(turns: Sequence[HistoryTurn]) -> int:
     """Tokens of all `turns` together."""
     return sum(turn.tokens for turn in turns)
 
 
-def trimmed(turns: Sequence[Turn], budget: int) -> list[Turn]:
+def trimmed(turns: Sequence[HistoryTurn], budget: int) -> list[HistoryTurn]:
     """The newest turns that weigh at most `budget` tokens and begin with a user's turn.
 
     The last user's turn stays whatever it weighs, with what follows it: there is nothing to answer without it.

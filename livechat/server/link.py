@@ -13,18 +13,26 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from livechat.server import live_session, wire
-from livechat.server.agent import Question, Said, pieces
+from livechat.server.agent import AnswerPiece, Question, pieces
 from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
-from livechat.server.frame_faults import Tamper
+from livechat.server.frame_faults import FrameFaults
 from livechat.server.history import Facts
-from livechat.server.link_faults import Fate
-from livechat.server.link_record import Host
+from livechat.server.link_faults import LinkFaults
+from livechat.server.link_record import LinkHost
 from livechat.server.models import WINDOW
-from livechat.server.session_memory import OtherModelError, Session, fingerprint
-from livechat.server.terms import Route, agree
-from livechat.server.transport import Line
-from livechat.server.utterances import BEFORE_MS, LONGEST_S, RATE, Began, Ended, Heard, resampled
+from livechat.server.session_memory import OtherModelError, StoredSession, fingerprint
+from livechat.server.terms import Endpoint, agree
+from livechat.server.transport import LinkTransport
+from livechat.server.utterances import (
+    BEFORE_MS,
+    LONGEST_S,
+    RATE,
+    UtteranceBegan,
+    UtteranceEnded,
+    UtteranceEvent,
+    resampled,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +46,16 @@ MUTE_S = 0.5  # from a question to a turn that is complete with nothing said
 DIES_S = 0.4  # from an utterance to the end of a session that dies of it (docs/wire.md 2.6)
 
 
-class Link:
+class ServerLink:
     """Serves one client until either side closes. `key`: what it showed as an API key."""
 
     def __init__(
         self,
         ws: ServerConnection,
-        host: Host,
-        fate: Fate,
+        host: LinkHost,
+        fate: LinkFaults,
         *,
-        route: Route,
+        route: Endpoint,
         key: str,
     ) -> None:
         self._ws = ws
@@ -59,8 +67,8 @@ class Link:
         self._record = fate.record
         self._loop = asyncio.get_running_loop()
         self._opened = fate.opened
-        self._line = Line(ws)
-        self._tamper = Tamper(self._manners)
+        self._line = LinkTransport(ws)
+        self._tamper = FrameFaults(self._manners)
         self._reply: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._alarm: asyncio.TimerHandle | None = None
@@ -76,7 +84,7 @@ class Link:
     async def run(self) -> None:
         """Serve. Never raises for what a client or an agent does."""
         writer = asyncio.create_task(self._line.run())
-        session: Session | None = None
+        session: StoredSession | None = None
         try:
             self._timers += self._fate.schedule(self._strike)
             try:
@@ -86,7 +94,7 @@ class Link:
                 raise closed("idle") from None
             await self._serve()
         except Rejected as rejected:
-            self._do([live_session.Close(rejected.code, rejected.reason)])
+            self._do([live_session.CloseLink(rejected.code, rejected.reason)])
             await writer
         except ConnectionClosed:
             pass
@@ -107,13 +115,13 @@ class Link:
 
     # ------------------------------------------------------------------------------------------ setup
 
-    async def _set_up(self) -> Session:
+    async def _set_up(self) -> StoredSession:
         if not self._key:
             raise closed("no-key")
         if self._key == "invalid":
             raise closed("bad-key")
         first = wire.parse(await self._ws.recv())
-        if len(first) != 1 or not isinstance(first[0], wire.Setup):
+        if len(first) != 1 or not isinstance(first[0], wire.ClientSetup):
             raise closed("invalid")
         terms = agree(first[0].body, self._route, self._host.as_model)
         slow = self._fate.suffers("slow-setup")
@@ -130,7 +138,7 @@ class Link:
             self._send({"setupComplete": {}})
             raise
         self._terms, self._session = terms, session
-        self._live = live_session.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._live = live_session.LiveSession(terms, session.turns, self._opened, self._loop.time(), self._host.times)
         record = self._record
         record.session, record.model, record.resumed = session.id, terms.model, terms.handle is not None
         self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))
@@ -150,32 +158,32 @@ class Link:
                 await self._take(message)
             self._taken += 1
 
-    async def _take(self, message: wire.Message) -> None:
+    async def _take(self, message: wire.ClientMessage) -> None:
         live, now = self._live, self._loop.time()
-        if "deaf" in self._manners and not isinstance(message, wire.Audio):
+        if "deaf" in self._manners and not isinstance(message, wire.ClientAudio):
             return
         match message:
-            case wire.Audio():
+            case wire.ClientAudio():
                 await self._take_audio(message)
-            case wire.Text(text):
+            case wire.ClientText(text):
                 self._speech = b""
                 self._do(live.typed(text, now))
-            case wire.Content(turns, complete):
+            case wire.ClientContent(turns, complete):
                 self._speech = b""
                 self._do(live.content(turns, complete, now))
-            case wire.Activity(began):
+            case wire.ClientActivity(began):
                 await self._take_activity(began)
-            case wire.StreamEnd():
+            case wire.ClientStreamEnd():
                 if not self._terms.manual:
                     await self._take_heard(await self._ear.flush())
-            case wire.ContextUpdate(system):
+            case wire.ClientContextUpdate(system):
                 live.system = live.system if system is None else system
-            case wire.Setup():
+            case wire.ClientSetup():
                 raise closed("invalid")
-            case wire.Video() | wire.ToolResponse():
+            case wire.ClientVideo() | wire.ClientToolResponse():
                 pass
 
-    async def _take_audio(self, audio: wire.Audio) -> None:
+    async def _take_audio(self, audio: wire.ClientAudio) -> None:
         if audio.legacy and self._terms.family.chunks != "taken":
             if self._terms.family.chunks == "refused":
                 raise closed("invalid")
@@ -206,20 +214,20 @@ class Link:
             raise closed("activity")
         if began and self._marked is None:
             self._marked = bytearray()
-            await self._take_heard([Began(self._heard_s)])
+            await self._take_heard([UtteranceBegan(self._heard_s)])
         elif not began and self._marked is not None:
             pcm, self._marked = bytes(self._marked), None
             if not pcm:
                 self._send({"serverContent": {"turnComplete": True}, "usageMetadata": {}})
                 raise closed("precondition")
-            await self._take_heard([Ended(self._heard_s, pcm)])
+            await self._take_heard([UtteranceEnded(self._heard_s, pcm)])
 
-    async def _take_heard(self, heard: list[Heard]) -> None:
+    async def _take_heard(self, heard: list[UtteranceEvent]) -> None:
         for event in heard:
-            self._speaking = not isinstance(event, Ended)
-            if isinstance(event, Began):
+            self._speaking = not isinstance(event, UtteranceEnded)
+            if isinstance(event, UtteranceBegan):
                 self._do(self._live.speech_began(event.at, self._loop.time()))
-            elif isinstance(event, Ended):
+            elif isinstance(event, UtteranceEnded):
                 text = await self._host.agent.transcribe(event.pcm)
                 self._speech = event.pcm if text else self._speech
                 self._do(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))
@@ -229,25 +237,25 @@ class Link:
     def _do(self, actions: list[live_session.Action]) -> None:
         for action in actions:
             match action:
-                case live_session.Send(frame):
+                case live_session.SendFrame(frame):
                     self._send(frame)
-                case live_session.Ask():
+                case live_session.AskAgent():
                     self._ask()
-                case live_session.Stop():
+                case live_session.StopAgent():
                     if self._reply:
                         self._reply.cancel()
                     self._host.remembers(self._session.id, self._live)
-                case live_session.Offer(resumable):
+                case live_session.OfferHandle(resumable):
                     self._offer(resumable)
-                case live_session.Kept(turn):
+                case live_session.TurnKept(turn):
                     self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
                     self._host.remembers(self._session.id, self._live)
-                case live_session.Trimmed(before, after):
+                case live_session.HistoryTrimmed(before, after):
                     self._event("compression", session=self._session.id, before=before, after=after)
                     self._host.remembers(self._session.id, self._live)
                     if "compression-dies" in self._manners:
-                        self._close(live_session.Close(*CLOSES["invalid"]))
-                case live_session.Close():
+                        self._close(live_session.CloseLink(*CLOSES["invalid"]))
+                case live_session.CloseLink():
                     self._close(action)
         self._wake()
 
@@ -281,7 +289,9 @@ class Link:
         if self._reply:
             self._reply.cancel()
         if "poison-dies" in self._manners:
-            self._timers.append(self._loop.call_later(DIES_S, self._close, live_session.Close(*CLOSES["internal"])))
+            self._timers.append(
+                self._loop.call_later(DIES_S, self._close, live_session.CloseLink(*CLOSES["internal"]))
+            )
         if self._manners.keys() & {"poison", "poison-dies"} or self._line.closing:
             return
         self._asked += 1
@@ -320,14 +330,14 @@ class Link:
         except Exception:  # noqa: BLE001 - see _failed
             self._failed()
 
-    async def _utter(self, utterance: AsyncIterator[Said], written: bool) -> None:
+    async def _utter(self, utterance: AsyncIterator[AnswerPiece], written: bool) -> None:
         """Send it as fast as this link may; `written`: without its sound."""
         slow = self._manners.get("trickle")
         faster = math.inf if "burst" in self._manners else slow.value if slow else FASTER
         gap = GAP_S if slow else 0.0
         ahead = 0.0  # of the pace, in seconds
         async for said in utterance:
-            for text, pcm in pieces(Said(said.text, b"") if written else said):
+            for text, pcm in pieces(AnswerPiece(said.text, b"") if written else said):
                 self._do(self._live.said(text, pcm, self._loop.time(), written=written))
                 ahead += len(pcm) / live_session.OUTPUT_BYTES_PER_SECOND / faster
                 if ahead >= gap:
@@ -338,7 +348,7 @@ class Link:
     def _failed(self) -> None:
         """An agent is anybody's code: its failure ends this link, not the server."""
         log.exception("link %d failed", self._record.n)
-        self._do([live_session.Close(*CLOSES["internal"])])
+        self._do([live_session.CloseLink(*CLOSES["internal"])])
 
     # ------------------------------------------------------------------------------------------ output
 
@@ -351,7 +361,7 @@ class Link:
         if "goAway" in frame:
             self._event("goaway", time_left=frame["goAway"].get("timeLeft", ""))
 
-    def _close(self, close: live_session.Close) -> None:
+    def _close(self, close: live_session.CloseLink) -> None:
         if self._line.closing:
             return
         if self._reply and self._reply is not asyncio.current_task():
@@ -367,7 +377,7 @@ class Link:
             case "drop":
                 self._line.drop()
             case "close":
-                self._do([live_session.Close(fault.code, fault.reason)])
+                self._do([live_session.CloseLink(fault.code, fault.reason)])
             case "stall":
                 self._line.silent = True
             case "pong-delay":

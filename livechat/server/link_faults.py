@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from livechat.server.close_reasons import Rejected, closed
 from livechat.server.fault_plan import KINDS, Fault
-from livechat.server.link_record import Host, LinkRecord
+from livechat.server.link_record import LinkHost, LinkRecord
 
 
-class Fate:
+class LinkFaults:
     """The faults of the link of `record`, from its opening on, which is now.
 
     `manners` are those that hold now, by their kinds.
     """
 
-    def __init__(self, host: Host, record: LinkRecord, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, host: LinkHost, record: LinkRecord, faults: tuple[Fault, ...]) -> None:
         self.record = record
         self.opened = asyncio.get_running_loop().time()
         self.manners: dict[str, Fault] = {}

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from livechat.server import live_session
 from livechat.server.agent import Agent
-from livechat.server.session_memory import Memory
+from livechat.server.session_memory import SessionMemory
 
 
 @dataclass(slots=True)
@@ -26,12 +26,12 @@ class LinkRecord:
     open: bool = False
 
 
-class Host(Protocol):
+class LinkHost(Protocol):
     """What a link needs of its server."""
 
     agent: Agent
-    memory: Memory
-    times: live_session.Times
+    memory: SessionMemory
+    times: live_session.ServerTimes
     as_model: str | None
 
     @property
@@ -47,6 +47,6 @@ class Host(Protocol):
         """Sound as received on link `n`."""
         ...
 
-    def remembers(self, session: str, live: live_session.Live) -> None:
+    def remembers(self, session: str, live: live_session.LiveSession) -> None:
         """The history of `session` has changed."""
         ...

@@ -19,7 +19,7 @@ from typing import Literal
 
 from livechat.server import wire
 from livechat.server.close_reasons import CLOSES
-from livechat.server.history import Turn, said_by, text_tokens, trimmed, weight
+from livechat.server.history import HistoryTurn, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
 from livechat.server.terms import Terms
 
@@ -27,7 +27,7 @@ OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class ServerTimes:
     """Seconds. The defaults are what was measured of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
 
     lifetime: float = 590.0  # a link still open then is closed
@@ -38,38 +38,38 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class SendFrame:
     """Send this frame."""
 
     frame: wire.Json
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AskAgent:
     """Have the agent answer the history's last turn; what it says comes back through `said`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopAgent:
     """The agent shall say no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OfferHandle:
     """Send a handle for what is covered now, or say that there is none at the moment."""
 
     resumable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TurnKept:
     """The history has gained this turn; with `cut`, in place of the whole answer if that was there already."""
 
-    turn: Turn
+    turn: HistoryTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Trimmed:
+class HistoryTrimmed:
     """Old turns were dropped: tokens before and after."""
 
     before: int
@@ -77,24 +77,26 @@ class Trimmed:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseLink:
     """Close the link."""
 
     code: int
     reason: str
 
 
-Action = Send | Ask | Stop | Offer | Kept | Trimmed | Close
+Action = SendFrame | AskAgent | StopAgent | OfferHandle | TurnKept | HistoryTrimmed | CloseLink
 State = Literal["listening", "hearing", "thinking", "generating", "playing"]
 
 
-class Live:
+class LiveSession:
     """A session while one link, opened at `opened`, serves it. `history` is what it remembered before.
 
     Every method that takes `now` (seconds on any steady clock) returns the actions to perform in order.
     """
 
-    def __init__(self, terms: Terms, history: Sequence[Turn], opened: float, now: float, times: Times) -> None:
+    def __init__(
+        self, terms: Terms, history: Sequence[HistoryTurn], opened: float, now: float, times: ServerTimes
+    ) -> None:
         self.times = times
         self.terms = terms
         self.system = terms.system
@@ -103,10 +105,10 @@ class Live:
         # How many turns a handle issued now covers: all, but for those still waiting for their answer.
         self.covered = len(self.history)
         self._seeding = terms.seeded
-        self._waiting: list[Turn] = []  # asked while an answer may not be interrupted
+        self._waiting: list[HistoryTurn] = []  # asked while an answer may not be interrupted
         self._more = False  # an utterance has been said, and another one belongs to the same answer
         self._pieces: list[tuple[str, float]] = []  # of the utterance under way: text, seconds
-        self._answer: Turn | None = None  # in the history, being played
+        self._answer: HistoryTurn | None = None  # in the history, being played
         self._asked_tokens = (0, 0)  # text and sound in the context of the utterance under way
         self._play_end = now
         self._goaway_at: float | None = opened + times.lifetime - times.notice
@@ -134,18 +136,18 @@ class Live:
         actions: list[Action] = []
         if text and self.terms.input_text:
             words = [word + " " for word in text.split()] if self.terms.family.native_2_5 else [text]
-            actions += [Send({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
+            actions += [SendFrame({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
         actions += self._voice("ACTIVITY_END", offset)
         if not text:
             if self.state == "hearing":
                 self.state = "listening"
             return actions
-        return actions + self._question(Turn("user", text, seconds), now)
+        return actions + self._question(HistoryTurn("user", text, seconds), now)
 
     def typed(self, text: str, now: float) -> list[Action]:
         """A realtimeInput.text."""
         self._idle_at = now + self.times.idle
-        return self._question(Turn("user", text), now)
+        return self._question(HistoryTurn("user", text), now)
 
     def content(self, turns: Sequence[tuple[str, str]], complete: bool, now: float) -> list[Action]:
         """A clientContent: turns for the history, and, when `complete`, the wish for an answer."""
@@ -157,9 +159,9 @@ class Live:
             if role == "system":
                 self.system = f"{self.system} {text}".strip()
                 continue
-            turn = Turn("model" if role == "model" else "user", text)
+            turn = HistoryTurn("model" if role == "model" else "user", text)
             self.history.append(turn)
-            actions.append(Kept(turn))
+            actions.append(TurnKept(turn))
         if whole and not answer:
             self.covered = len(self.history)
         if complete:
@@ -167,7 +169,7 @@ class Live:
         if answer and self.history and self.history[-1].role == "user":
             actions += self._ask(now)
         elif answer:
-            actions += [Send({"serverContent": {"turnComplete": True}})]
+            actions += [SendFrame({"serverContent": {"turnComplete": True}})]
         return actions
 
     def whole(self) -> bool:
@@ -200,18 +202,18 @@ class Live:
             content["modelTurn"] = wire.words(text, self.terms.vertex)
         elif text and self.terms.output_text:
             content["outputTranscription"] = {"text": text}
-        empty: list[Action] = [Send({})] if self.terms.family.empties else []
-        return [*empty, Send({"serverContent": content})] if content else []
+        empty: list[Action] = [SendFrame({})] if self.terms.family.empties else []
+        return [*empty, SendFrame({"serverContent": content})] if content else []
 
     def said_all(self, now: float, *, more: bool = False) -> list[Action]:
         """The answer is generated to its end; with `more`, one of its utterances."""
         self._more = more
-        actions: list[Action] = [Send({"serverContent": {"generationComplete": True}})]
+        actions: list[Action] = [SendFrame({"serverContent": {"generationComplete": True}})]
         if self._pieces:
             text = "".join(piece for piece, _ in self._pieces).strip()
-            self._answer = Turn("model", text, sum(length for _, length in self._pieces))
+            self._answer = HistoryTurn("model", text, sum(length for _, length in self._pieces))
             self.history.append(self._answer)
-            actions.append(Kept(self._answer))
+            actions.append(TurnKept(self._answer))
         if not more:
             self.covered = len(self.history)
         self.state = "playing"
@@ -233,7 +235,7 @@ class Live:
         self._goaway_at = None
         self._close_at = min(self._close_at, now + left)
         said = wire.seconds(left) if told is None else told
-        return [Send({"goAway": {} if said == "none" else {"timeLeft": said}})]
+        return [SendFrame({"goAway": {} if said == "none" else {"timeLeft": said}})]
 
     # ------------------------------------------------------------------------------------------- time
 
@@ -246,9 +248,9 @@ class Live:
     def tick(self, now: float) -> list[Action]:
         """Do what is due."""
         if now >= self._close_at:
-            return [Close(*CLOSES["overstayed"])]
+            return [CloseLink(*CLOSES["overstayed"])]
         if now >= self._idle_at:
-            return [Close(*CLOSES["idle"])]
+            return [CloseLink(*CLOSES["idle"])]
         actions: list[Action] = []
         if self._goaway_at is not None and now >= self._goaway_at:
             actions += self.go_away(round(self._close_at - now, 3), now)
@@ -261,7 +263,7 @@ class Live:
         if self._offer_at is not None and now >= self._offer_at:
             again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
-            actions.append(Offer(self.state not in ("thinking", "generating") and not self._more))
+            actions.append(OfferHandle(self.state not in ("thinking", "generating") and not self._more))
         return actions
 
     # ------------------------------------------------------------------------------------------ turns
@@ -273,15 +275,15 @@ class Live:
     def _voice(self, kind: str, offset: float) -> list[Action]:
         if not self.terms.family.activity:
             return []
-        return [Send({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
+        return [SendFrame({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
 
-    def _question(self, turn: Turn, now: float) -> list[Action]:
+    def _question(self, turn: HistoryTurn, now: float) -> list[Action]:
         if not self.terms.interrupts and (self.state in ("generating", "playing") or self._more):
             self._waiting.append(turn)
             return []
         actions = self._interrupt(now)
         self.history.append(turn)
-        actions.append(Kept(turn))
+        actions.append(TurnKept(turn))
         if self.terms.family.answers:
             return actions + self._ask(now)
         self.covered = len(self.history)
@@ -295,12 +297,12 @@ class Live:
             kept = trimmed(self.history, self.terms.target - text_tokens(self.system))
             self.covered = max(0, self.covered - len(self.history) + len(kept))
             self.history = kept
-            actions.append(Trimmed(before, self.tokens()))
+            actions.append(HistoryTrimmed(before, self.tokens()))
         elif self.tokens() > WINDOW:
-            return [Close(*CLOSES["invalid"])]
+            return [CloseLink(*CLOSES["invalid"])]
         self._more = False
         self._utter(now)
-        return [*actions, Ask()]
+        return [*actions, AskAgent()]
 
     def _utter(self, now: float) -> None:
         """Think of the next utterance, of which nothing is there yet."""
@@ -316,17 +318,17 @@ class Live:
         state, self.state = self.state, "listening"
         more, self._more = self._more, False
         if state == "thinking" and not more:
-            return [Stop()]
+            return [StopAgent()]
         if state in ("listening", "hearing"):
             return []
         length = sum(seconds for _, seconds in self._pieces)
         played = max(0.0, length - max(0.0, self._play_end - now))
         self.history = [turn for turn in self.history if turn is not self._answer]
-        actions: list[Action] = [Stop(), Send({"serverContent": {"interrupted": True}})]
+        actions: list[Action] = [StopAgent(), SendFrame({"serverContent": {"interrupted": True}})]
         text = said_by(self._pieces, played)
         if text:
-            self.history.append(Turn("model", text, played, cut=True))
-            actions.append(Kept(self.history[-1]))
+            self.history.append(HistoryTurn("model", text, played, cut=True))
+            actions.append(TurnKept(self.history[-1]))
         self.covered = len(self.history)
         actions += self._turn_complete(now)
         # What was waiting is before what cuts in now, and one answer serves both.
@@ -343,17 +345,17 @@ class Live:
             content["groundingMetadata"] = {}
         if self.terms.handles == "after turns":
             self._offer_at = now + self.times.handle_after_turn
-        return [Send({"serverContent": content, "usageMetadata": self._usage()})]
+        return [SendFrame({"serverContent": content, "usageMetadata": self._usage()})]
 
     def _admit(self) -> list[Action]:
         """Take the questions that were waiting into the history."""
         waiting, self._waiting = self._waiting, []
         self.history += waiting
-        return [Kept(turn) for turn in waiting]
+        return [TurnKept(turn) for turn in waiting]
 
     def _usage(self) -> wire.Json:
         text, sound = self._asked_tokens
-        answer = Turn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
+        answer = HistoryTurn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
         responded = "candidates" if self.terms.vertex else "response"
         details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
         response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}

@@ -23,7 +23,7 @@ Cadence = Literal["every second", "after turns", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Traits:
     """How one generation of models behaves."""
 
     thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may or must hold
@@ -36,11 +36,11 @@ class Family:
     answers: bool = True
 
 
-NATIVE_2_5 = Family(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
-FLASH_3_1 = Family(thinking="level", chunks="refused", handles="every second")
-LIVE_3_8 = Family(thinking="none", chunks="ignored", handles="every second", empties=True)
-THINKING_3_8 = Family(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
-TRANSCRIBE = Family(thinking="none", chunks="refused", handles="never", answers=False)
+NATIVE_2_5 = Traits(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
+FLASH_3_1 = Traits(thinking="level", chunks="refused", handles="every second")
+LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", empties=True)
+THINKING_3_8 = Traits(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
+TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
 
 MODELS = {
     "gemini-3.8-live": LIVE_3_8,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from livechat.server.history import Facts, Turn
+from livechat.server.history import Facts, HistoryTurn
 
 STORY = (
     "Here is a story. An old lighthouse keeper had one job, and that was to keep the lamp alight. Every evening "
@@ -48,7 +48,7 @@ _SUM = re.compile(rf"(?<![\w.])({_NUMBER}(?:\s*(?:{_OPERATOR})\s*{_NUMBER})+)(?!
 _NAME = re.compile(r"\b(?i:my name is|my name's|i am called|call me)\s+([^\W\d_][\w'-]*(?: [A-Z][\w'-]*)*)")
 
 
-def reply(history: Sequence[Turn], facts: Facts) -> str:
+def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
     """The answer to the last turn of `history`, which is the user's."""
     text = history[-1].text.strip().replace("’", "'")
     plain = re.sub(r"\s+", " ", re.sub(r"[^\w\s.+*/'-]|\.(?!\d)", " ", text.lower())).strip()
@@ -69,7 +69,9 @@ def reply(history: Sequence[Turn], facts: Facts) -> str:
 class _Asked:
     """A question, and all that an answer may draw on. `numbers`: the words, spoken numbers as digits."""
 
-    def __init__(self, text: str, numbers: str, match: re.Match[str], history: Sequence[Turn], facts: Facts) -> None:
+    def __init__(
+        self, text: str, numbers: str, match: re.Match[str], history: Sequence[HistoryTurn], facts: Facts
+    ) -> None:
         self.text = text
         self.numbers = numbers
         self.match = match

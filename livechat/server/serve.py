@@ -31,13 +31,13 @@ from livechat.process import Outlet
 from livechat.server import live_session, tls
 from livechat.server.agent import Agent, make_agent
 from livechat.server.fault_plan import Plan
-from livechat.server.history import Turn
-from livechat.server.link import Link
-from livechat.server.link_faults import Fate
+from livechat.server.history import HistoryTurn
+from livechat.server.link import ServerLink
+from livechat.server.link_faults import LinkFaults
 from livechat.server.link_record import LinkRecord
 from livechat.server.models import MODELS, VERTEX_MODELS
-from livechat.server.session_memory import Memory
-from livechat.server.terms import Route
+from livechat.server.session_memory import SessionMemory
+from livechat.server.terms import Endpoint
 from livechat.server.transport import CLOSE_S
 
 HOST = "127.0.0.1"
@@ -57,12 +57,12 @@ _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-def route(path: str) -> Route | None:
+def route(path: str) -> Endpoint | None:
     """What `path`, without its query, leads to; None for nothing."""
     if match := _GEMINI.fullmatch(path):
-        return Route(match[1], vertex=False)
+        return Endpoint(match[1], vertex=False)
     if match := _VERTEX.fullmatch(path):
-        return Route(match[1], vertex=True)
+        return Endpoint(match[1], vertex=True)
     return None
 
 
@@ -96,7 +96,7 @@ class Server:
         idle: float = 150.0,
         handle_ttl: float = 7200.0,
         faults: Plan | None = None,
-        memory: Memory | None = None,
+        memory: SessionMemory | None = None,
         as_model: str | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_audio: Callable[[int, bytes], None] | None = None,
@@ -104,10 +104,10 @@ class Server:
         if as_model is not None and as_model not in {**MODELS, **VERTEX_MODELS}:
             raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(MODELS)))
         self.agent = agent
-        self.times = live_session.Times(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
+        self.times = live_session.ServerTimes(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
         self.as_model = as_model
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
-        self.sessions: dict[str, tuple[Turn, ...]] = {}
+        self.sessions: dict[str, tuple[HistoryTurn, ...]] = {}
         self.port = port
         self.ca_pem = b""
         self._tls = tls
@@ -118,13 +118,13 @@ class Server:
         self._on_audio = on_audio
         self._count = 0
         # Asked for, and not upgraded yet: the upgrade may fail, and then nobody takes it from here.
-        self._begun: WeakKeyDictionary[ServerConnection, Fate] = WeakKeyDictionary()
+        self._begun: WeakKeyDictionary[ServerConnection, LinkFaults] = WeakKeyDictionary()
         self._serving: set[asyncio.Task[None]] = set()  # one for each link
         self._listener: Listener | None = None
         self._loading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Server:
-        self.memory = self._given or Memory(None, asyncio.get_running_loop().time, self._ttl)
+        self.memory = self._given or SessionMemory(None, asyncio.get_running_loop().time, self._ttl)
         context = None
         if self._tls:
             context, self.ca_pem = tls.server_context()
@@ -195,7 +195,7 @@ class Server:
         if self._on_audio:
             self._on_audio(n, pcm)
 
-    def remembers(self, session: str, live: live_session.Live) -> None:
+    def remembers(self, session: str, live: live_session.LiveSession) -> None:
         """Note the history of `session`."""
         self.sessions[session] = tuple(live.history)
         if len(self.sessions) > RECORDS:
@@ -203,13 +203,13 @@ class Server:
 
     # ------------------------------------------------------------------------------------ connections
 
-    def _begin(self, *, vertex: bool = False) -> Fate:
+    def _begin(self, *, vertex: bool = False) -> LinkFaults:
         """The next link, and what it will suffer."""
         self._count += 1
         record = LinkRecord(self._count)
         self.links.append(record)
         self.event(type="link", n=record.n, vertex=vertex)
-        return Fate(self, record, self._faults.of_link(record.n))
+        return LinkFaults(self, record, self._faults.of_link(record.n))
 
     def _end(self, record: LinkRecord) -> None:
         record.open = False
@@ -251,7 +251,7 @@ class Server:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
-            await Link(ws, self, fate, route=to, key=key_of(request)).run()
+            await ServerLink(ws, self, fate, route=to, key=key_of(request)).run()
         finally:
             self._end(fate.record)
 

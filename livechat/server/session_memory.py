@@ -21,7 +21,7 @@ from pathlib import Path
 
 from livechat.database import Database, decoded
 from livechat.server.close_reasons import CLOSES, Rejected, closed
-from livechat.server.history import Turn
+from livechat.server.history import HistoryTurn
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +48,14 @@ class OtherModelError(Rejected):
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class StoredSession:
     """A session as one link begins with it. `born` by the memory's clock, in seconds.
 
     `sound`: of an utterance that was going on, s16le 16 kHz.
     """
 
     id: str
-    turns: tuple[Turn, ...]
+    turns: tuple[HistoryTurn, ...]
     born: float
     sound: bytes = b""
 
@@ -65,7 +65,7 @@ def fingerprint(handle: str) -> str:
     return hashlib.sha256(handle.encode()).hexdigest()[:8]
 
 
-class Memory:
+class SessionMemory:
     """All sessions, in RAM or, given `path`, in that file (mode 0600). Seconds: `ttl`, and what `clock` returns.
 
     A file that cannot be used costs persistence, not service: `warning` then says so.
@@ -76,7 +76,7 @@ class Memory:
         self.clock = clock
         self._ttl = ttl
         self._open: set[str] = set()  # of this process; a killed process leaves nothing behind here
-        self._last: dict[str, tuple[tuple[Turn, ...], bytes, int]] = {}  # per open session: its newest memory
+        self._last: dict[str, tuple[tuple[HistoryTurn, ...], bytes, int]] = {}  # per open session: its newest memory
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.text_factory = decoded
         self._file: Database | None = None
@@ -86,15 +86,15 @@ class Memory:
         (key,) = self._db.execute("SELECT key FROM secret").fetchone()
         self._key = key[:64] if isinstance(key, bytes) else os.urandom(32)
 
-    def begin(self, model: str) -> Session:
+    def begin(self, model: str) -> StoredSession:
         """A new session of `model`, with a link open on it."""
         self._purge()
-        session = Session(str(uuid.uuid4()), (), self.clock())
+        session = StoredSession(str(uuid.uuid4()), (), self.clock())
         self._write("INSERT INTO sessions VALUES (?, ?, ?, ?)", session.id, model, session.born, session.born)
         self._open.add(session.id)
         return session
 
-    def resume(self, handle: str, model: str) -> Session:
+    def resume(self, handle: str, model: str) -> StoredSession:
         """The session `handle` leads to, as it was then, with a link open on it.
 
         Raises Rejected: 1008 unknown or expired, 1011 while its old link is open; OtherModelError.
@@ -119,9 +119,9 @@ class Memory:
         self._open.add(session)
         sound = sound if isinstance(sound, bytes) else b""
         self._last[session] = (kept, sound, memory)
-        return Session(session, kept, born, sound)
+        return StoredSession(session, kept, born, sound)
 
-    def issue(self, session: str, turns: Sequence[Turn], sound: bytes = b"") -> str:
+    def issue(self, session: str, turns: Sequence[HistoryTurn], sound: bytes = b"") -> str:
         """A new handle that leads back to `session` with `turns`, and to the utterance going on.
 
         Of a session only the newest handles lead to such a `sound`: it is large, and old in a second.
@@ -232,10 +232,10 @@ class Memory:
         log.warning("%s", self.warning)
 
 
-def _turns(written: object) -> tuple[Turn, ...] | None:
+def _turns(written: object) -> tuple[HistoryTurn, ...] | None:
     """What a memory holds; None where that cannot be read."""
     try:
-        turns = tuple(Turn(*turn) for turn in json.loads(written)) if isinstance(written, str) else None
+        turns = tuple(HistoryTurn(*turn) for turn in json.loads(written)) if isinstance(written, str) else None
     except (ValueError, TypeError, RecursionError):
         return None
     if turns is None or any(type(getattr(t, name)) not in kinds for t in turns for name, kinds in _KINDS.items()):

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from livechat.server import replies
-from livechat.server.agent import Ear, LoudnessEar, Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, LoudnessDetector, Parrot, Question, UtteranceDetector
 from livechat.server.speech_models import HOP, Models, Samples, samples_of
-from livechat.server.utterances import RATE, Heard, Paused, Segmenter
+from livechat.server.utterances import RATE, Segmenter, UtteranceEvent, UtterancePaused
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +26,18 @@ T = TypeVar("T")
 THRESHOLD = 0.5  # the probability of speech that counts as voice
 
 
-class SileroEar:
+class SileroDetector:
     """An ear that tells speech from noise. Falls back to loudness where the models do not load."""
 
-    def __init__(self, agent: Spoken, silence_ms: int | None) -> None:
+    def __init__(self, agent: SpeechAgent, silence_ms: int | None) -> None:
         self._agent = agent
         self._rest = b""
         self._state: Samples = np.zeros((2, 1, 128), np.float32)
         self._before: Samples = np.zeros(64, np.float32)
         self._segmenter = Segmenter(HOP / RATE * 1000, onset=3, silence_ms=silence_ms)
-        self._plain = LoudnessEar(silence_ms)
+        self._plain = LoudnessDetector(silence_ms)
 
-    async def hear(self, pcm: bytes) -> list[Heard]:
+    async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
         models = await self._agent.models()
         if models is None:
             return await self._plain.hear(pcm)
@@ -47,16 +47,16 @@ class SileroEar:
         if not whole:
             return []
         heard = await self._agent.work(self._detect, models, pcm[:whole])
-        if heard and isinstance(heard[-1], Paused):
+        if heard and isinstance(heard[-1], UtterancePaused):
             self._agent.foresee(models, heard[-1].pcm)
         return heard
 
-    async def flush(self) -> list[Heard]:
+    async def flush(self) -> list[UtteranceEvent]:
         return await self._plain.flush() if await self._agent.models() is None else self._segmenter.flush()
 
-    def _detect(self, models: Models, pcm: bytes) -> list[Heard]:
+    def _detect(self, models: Models, pcm: bytes) -> list[UtteranceEvent]:
         samples = samples_of(pcm)
-        heard: list[Heard] = []
+        heard: list[UtteranceEvent] = []
         for at in range(0, len(samples), HOP):
             frame = np.concatenate([self._before, samples[at : at + HOP]])
             probability, self._state = models.silero(frame, self._state)
@@ -65,7 +65,7 @@ class SileroEar:
         return heard
 
 
-class Spoken:
+class SpeechAgent:
     """The agent of the `offline` extra. Where its models do not load it does as a Parrot, and `name` says so."""
 
     def __init__(self) -> None:
@@ -80,8 +80,8 @@ class Spoken:
     async def start(self) -> None:
         await self.models()
 
-    def ear(self, silence_ms: int | None) -> Ear:
-        return SileroEar(self, silence_ms)
+    def ear(self, silence_ms: int | None) -> UtteranceDetector:
+        return SileroDetector(self, silence_ms)
 
     async def transcribe(self, pcm: bytes) -> str:
         models = await self.models()
@@ -92,20 +92,20 @@ class Spoken:
             return await asyncio.shield(asyncio.wrap_future(self._foreseen[1]))
         return await self.work(models.recogniser.transcribe, pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         parrots = await self.models() is None
         words = self._parrot.reply(question) if parrots else self.say(replies.reply(question.history, question.facts))
         async for said in words:
             yield said
 
-    async def say(self, text: str) -> AsyncIterator[Said]:
+    async def say(self, text: str) -> AsyncIterator[AnswerPiece]:
         models = await self.models()
         if models is None:
             async for said in self._parrot.say(text):
                 yield said
             return
         for sentence in models.voice.sentences(text):
-            yield Said(sentence, await self.work(models.voice.speak, sentence))
+            yield AnswerPiece(sentence, await self.work(models.voice.speak, sentence))
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

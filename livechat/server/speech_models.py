@@ -47,7 +47,7 @@ def _session(path: str, threads: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-class Silero:
+class SileroVad:
     """The voice detector's network; its state is the caller's."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Recogniser:
         return "" if words.rstrip(".?! ").lower() == "you" else words
 
 
-class Voice:
+class Synthesiser:
     """Text to speech, English."""
 
     def __init__(self) -> None:
@@ -140,6 +140,6 @@ class Models:
     """All three, loaded and warm."""
 
     def __init__(self) -> None:
-        self.silero, self.recogniser, self.voice = Silero(), Recogniser(), Voice()
+        self.silero, self.recogniser, self.voice = SileroVad(), Recogniser(), Synthesiser()
         self.recogniser.transcribe(bytes(2 * RATE))
         self.voice.speak("Ready.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livechat.server.close_reasons import closed
-from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Family
+from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
 from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
@@ -17,7 +17,7 @@ TARGET = (0, 128_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Endpoint:
     """What the address says: the API version ("v1beta"), and whether it is Vertex's."""
 
     version: str
@@ -29,7 +29,7 @@ class Terms:
     """What was agreed for one link. `trigger` is None without compression; `silence_ms` None for the default."""
 
     model: str
-    family: Family
+    family: Traits
     vertex: bool
     system: str
     handle: str | None
@@ -77,7 +77,7 @@ _FIELDS: Json = {
 }
 
 
-def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
+def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
     """The terms of a link whose setup message is `body`. `as_model`: take any model's name for this one.
 
     Raises Rejected with the real server's code and text.
@@ -118,14 +118,14 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
     )
 
 
-def _cadence(family: Family, vertex: bool, requested: bool) -> Cadence:
+def _cadence(family: Traits, vertex: bool, requested: bool) -> Cadence:
     """When handles come. The 3.x models give them even to those who did not ask (docs/wire.md 2.2)."""
     if family.handles == "every second" and not vertex:
         return "every second"
     return "after turns" if requested and family.handles != "never" else "never"
 
 
-def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]:
+def _model(named: str, route: Endpoint, as_model: str | None) -> tuple[str, Traits]:
     models = VERTEX_MODELS if route.vertex else MODELS
     name = named.rpartition("/")[2]
     if as_model:
@@ -136,7 +136,7 @@ def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]
     return name, models[name]
 
 
-def _fields(family: Family, vertex: bool) -> Json:
+def _fields(family: Traits, vertex: bool) -> Json:
     fields = dict(_FIELDS)
     if family.native_2_5:
         fields["proactivity"] = _leaves("proactiveAudio proactiveVideo")
@@ -175,7 +175,7 @@ def _integer(value: Any) -> int:
     raise closed("invalid")
 
 
-def _check_generation(config: Json, model: str, family: Family, vertex: bool) -> None:
+def _check_generation(config: Json, model: str, family: Traits, vertex: bool) -> None:
     thinking = _part(config, "thinkingConfig")
     if family.thinking == "none" and "thinkingConfig" in config:
         raise closed("thinking")

@@ -15,7 +15,7 @@ from livechat.server.frame_faults import Data
 CLOSE_S = 2.0  # for the client to answer a close, before the line is cut
 
 
-class Line:
+class LinkTransport:
     """Sends on `ws` without making the sender wait. `run` must run."""
 
     def __init__(self, ws: ServerConnection) -> None:

@@ -20,28 +20,28 @@ LONGEST_S = 20.0  # longer utterances are cut here: recognisers degrade
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class UtteranceBegan:
     """The person began to speak `at` seconds into the stream."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class UtterancePaused:
     """The person may have finished; if so, `pcm` is what `Ended` will hold."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class UtteranceEnded:
     """The utterance ended `at` seconds into the stream. `pcm` is all of it, s16le mono at 16 kHz."""
 
     at: float
     pcm: bytes
 
 
-Heard = Began | Paused | Ended
+UtteranceEvent = UtteranceBegan | UtterancePaused | UtteranceEnded
 
 
 class Segmenter:
@@ -59,7 +59,7 @@ class Segmenter:
         self._paused = 0  # how many frames were announced by Paused
         self._count = 0
 
-    def push(self, frame: bytes, voiced: bool) -> list[Heard]:
+    def push(self, frame: bytes, voiced: bool) -> list[UtteranceEvent]:
         """What `frame` brings about."""
         self._count += 1
         self._voiced = self._voiced + 1 if voiced else 0
@@ -70,7 +70,7 @@ class Segmenter:
                 return []
             self._frames = list(self._before)
             self._before.clear()
-            return [Began((self._count - self._voiced) * self._frame_ms / 1000)]
+            return [UtteranceBegan((self._count - self._voiced) * self._frame_ms / 1000)]
         self._frames.append(frame)
         silence = self._silent * self._frame_ms
         if voiced:
@@ -83,21 +83,21 @@ class Segmenter:
             return [ended]
         if silence >= PAUSE_MS and not self._paused:
             self._paused = len(self._frames)
-            return [Paused(b"".join(self._frames))]
+            return [UtterancePaused(b"".join(self._frames))]
         return []
 
-    def flush(self) -> list[Heard]:
+    def flush(self) -> list[UtteranceEvent]:
         """The stream ends here, and with it the utterance under way."""
         return [self._end()] if self._frames else []
 
-    def _end(self) -> Ended:
+    def _end(self) -> UtteranceEnded:
         pcm = b"".join(self._frames[: self._paused or len(self._frames)])
         self._frames = []
         self._paused = self._silent = 0
-        return Ended(self._count * self._frame_ms / 1000, pcm)
+        return UtteranceEnded(self._count * self._frame_ms / 1000, pcm)
 
 
-class Loudness:
+class LoudnessVad:
     """A voice detector by loudness over the noise floor, for 20 ms frames. Deterministic; no models."""
 
     FRAME_BYTES = 640

@@ -22,14 +22,14 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class ClientSetup:
     """The first message. `body` has camelCase keys and is not checked yet."""
 
     body: Json
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
+class ClientAudio:
     """s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
 
     pcm: bytes
@@ -38,31 +38,31 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class ClientVideo:
     """An image, which this server does not look at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ClientText:
     """Typed by the person, to be answered."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class ClientActivity:
     """The client's own voice detection: speech began or ended."""
 
     began: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StreamEnd:
+class ClientStreamEnd:
     """The microphone was closed; what was said so far is all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ClientContent:
     """Turns (role, text) for the history; `complete` asks for an answer."""
 
     turns: tuple[tuple[str, str], ...]
@@ -70,18 +70,28 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class ContextUpdate:
+class ClientContextUpdate:
     """A new system instruction, or None to leave it."""
 
     system: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResponse:
+class ClientToolResponse:
     """Answers to calls, of which this server makes none."""
 
 
-Message = Setup | Audio | Video | Text | Activity | StreamEnd | Content | ContextUpdate | ToolResponse
+ClientMessage = (
+    ClientSetup
+    | ClientAudio
+    | ClientVideo
+    | ClientText
+    | ClientActivity
+    | ClientStreamEnd
+    | ClientContent
+    | ClientContextUpdate
+    | ClientToolResponse
+)
 
 # Below these keys the names are the client's own data.
 _OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}
@@ -110,7 +120,7 @@ def unknown(name: str, path: str) -> Rejected:
     return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
 
 
-def parse(frame: str | bytes) -> list[Message]:
+def parse(frame: str | bytes) -> list[ClientMessage]:
     """The messages in one client frame: usually one, more when a realtimeInput bundles several.
 
     Raises Rejected(1007) for anything the real server's parser would refuse.
@@ -140,12 +150,12 @@ def text_of(content: Any) -> str:
     return " ".join(t.strip() for t in texts if isinstance(t, str) and t.strip())
 
 
-def _audio(blob: Any, legacy: bool = False) -> Audio | Video:
+def _audio(blob: Any, legacy: bool = False) -> ClientAudio | ClientVideo:
     mime = blob.get("mimeType", "") if isinstance(blob, dict) else None
     if not isinstance(mime, str):
         raise closed("invalid")
     if legacy and mime.startswith("image/"):
-        return Video()
+        return ClientVideo()
     match = re.fullmatch(r"audio/pcm(?:;\s*rate=(\d{4,5}))?", mime)
     rate = int(match[1] or 16_000) if match else 0
     data = blob.get("data", "")
@@ -156,24 +166,24 @@ def _audio(blob: Any, legacy: bool = False) -> Audio | Video:
         pcm = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise closed("not-base64") from None
-    return Audio(pcm[: len(pcm) // 2 * 2], rate, legacy)
+    return ClientAudio(pcm[: len(pcm) // 2 * 2], rate, legacy)
 
 
-def _realtime(value: Json) -> list[Message]:
-    messages: list[Message] = []
+def _realtime(value: Json) -> list[ClientMessage]:
+    messages: list[ClientMessage] = []
     for name, field in value.items():
         if name == "audio":
             messages.append(_audio(field))
         elif name == "mediaChunks" and isinstance(field, list):
             messages += [_audio(chunk, legacy=True) for chunk in field]
         elif name == "text" and isinstance(field, str):
-            messages += [Text(field)] if field.strip() else []
+            messages += [ClientText(field)] if field.strip() else []
         elif name in ("activityStart", "activityEnd"):
-            messages.append(Activity(name == "activityStart"))
+            messages.append(ClientActivity(name == "activityStart"))
         elif name == "audioStreamEnd":
-            messages += [StreamEnd()] if field is True else []
+            messages += [ClientStreamEnd()] if field is True else []
         elif name == "video":
-            messages.append(Video())
+            messages.append(ClientVideo())
         elif name in ("mediaChunks", "text"):
             raise closed("invalid")
         else:
@@ -181,7 +191,7 @@ def _realtime(value: Json) -> list[Message]:
     return messages
 
 
-def _content(value: Json) -> list[Message]:
+def _content(value: Json) -> list[ClientMessage]:
     for name in value:
         if name not in ("turns", "turnComplete"):
             raise unknown(snake(name), "client_content")
@@ -193,20 +203,20 @@ def _content(value: Json) -> list[Message]:
     if any(turn.get("role", "user") not in ("user", "model", "system") for turn in turns):
         raise closed("invalid")
     said = tuple((turn.get("role", "user"), text_of(turn)) for turn in turns)
-    return [Content(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
+    return [ClientContent(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
 
 
-def _context(value: Json) -> list[Message]:
+def _context(value: Json) -> list[ClientMessage]:
     system = value.get("systemInstruction")
-    return [ContextUpdate(None if system is None else text_of(system))]
+    return [ClientContextUpdate(None if system is None else text_of(system))]
 
 
-_READERS: dict[str, Callable[[Json], list[Message]]] = {
-    "setup": lambda value: [Setup(value)],
+_READERS: dict[str, Callable[[Json], list[ClientMessage]]] = {
+    "setup": lambda value: [ClientSetup(value)],
     "realtimeInput": _realtime,
     "clientContent": _content,
     "contextUpdate": _context,
-    "toolResponse": lambda _: [ToolResponse()],
+    "toolResponse": lambda _: [ClientToolResponse()],
 }
 
 

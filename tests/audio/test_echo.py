@@ -24,7 +24,7 @@ from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.server.agent import make_agent
-from livechat.server.utterances import Ended
+from livechat.server.utterances import UtteranceEnded
 from livechat.session.barge_in import BargeIn
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
@@ -129,7 +129,7 @@ def understood(sound: Samples) -> list[str]:
         try:
             ear = agent.ear(None)
             heard = await ear.hear(sound.tobytes()) + await ear.flush()
-            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, Ended)]
+            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, UtteranceEnded)]
         finally:
             await agent.close()
 

@@ -13,8 +13,8 @@ from websockets.asyncio.server import ServerConnection
 
 from livechat.errors import UsageError
 from livechat.server.close_reasons import CLOSES
-from livechat.server.fault_plan import KINDS, UNTOLD_S, Fault, Form, duration, parse
-from livechat.server.transport import Line
+from livechat.server.fault_plan import KINDS, UNTOLD_S, Fault, FaultForm, duration, parse
+from livechat.server.transport import LinkTransport
 from livechat.server.wire import cut_reason
 from tests import ROOT
 from tests.support.virtual_time import run
@@ -150,7 +150,7 @@ def test_the_documented_faults_are_those_the_parser_knows() -> None:
     names = [re.split(r"[:@\[]", item)[0] for item in written]
     assert names == [*KINDS, "random"]
     for item, name in zip(written, names, strict=True):
-        form = KINDS.get(name, Form("no", "N"))
+        form = KINDS.get(name, FaultForm("no", "N"))
         assert ("@" in item, "[@" in item) == (form.at != "no", form.at == "may"), item
         assert (":" in item) == bool(form.value), item
 
@@ -190,7 +190,7 @@ def test_a_line_whose_client_has_gone_can_still_be_dropped() -> None:
 
     async def main() -> None:
         gone = Gone()
-        Line(cast(ServerConnection, gone)).drop()
+        LinkTransport(cast(ServerConnection, gone)).drop()
         assert gone.aborted == 1
 
     run(main())

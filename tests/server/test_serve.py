@@ -25,7 +25,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from livechat.errors import UsageError
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, Parrot, Question
 from livechat.server.fault_plan import parse as faults
 from livechat.server.serve import Server, route, run_serve
 from tests import ROOT
@@ -172,8 +172,8 @@ def test_whatever_a_client_sends_the_server_stays_up(frames: list[str | bytes]) 
 
 def test_an_agent_that_fails_ends_its_link_only() -> None:
     class Broken(Parrot):
-        async def reply(self, question: Question) -> AsyncIterator[Said]:
-            yield Said("I shall ", bytes(4800))
+        async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+            yield AnswerPiece("I shall ", bytes(4800))
             raise RuntimeError("out of words")
 
     async def main() -> None:

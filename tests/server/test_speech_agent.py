@@ -15,10 +15,10 @@ import pytest
 
 from livechat.server import speech_models
 from livechat.server.agent import Parrot, Question, make_agent
-from livechat.server.history import Facts, Turn
+from livechat.server.history import Facts, HistoryTurn
 from livechat.server.serve import Server
-from livechat.server.speech_agent import Spoken
-from livechat.server.utterances import Ended, resampled
+from livechat.server.speech_agent import SpeechAgent
+from livechat.server.utterances import UtteranceEnded, resampled
 from tests import DATA
 from tests.support.server_client import dial, flags, heard, quiet, said, sound, speak, turn
 
@@ -39,9 +39,9 @@ def go_forward() -> bytes:
     return clip("go_forward.wav")
 
 
-def with_agent(job: Callable[[Spoken], Awaitable[T]]) -> T:
+def with_agent(job: Callable[[SpeechAgent], Awaitable[T]]) -> T:
     async def main() -> T:
-        agent = Spoken()
+        agent = SpeechAgent()
         try:
             return await job(agent)
         finally:
@@ -50,22 +50,22 @@ def with_agent(job: Callable[[Spoken], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
-async def transcripts(agent: Spoken, pcm: bytes, chunk: int = 640) -> list[str]:
+async def transcripts(agent: SpeechAgent, pcm: bytes, chunk: int = 640) -> list[str]:
     ear, found = agent.ear(None), []
     for at in range(0, len(pcm), chunk):
         events = await ear.hear(pcm[at : at + chunk])
-        found += [await agent.transcribe(event.pcm) for event in events if isinstance(event, Ended)]
+        found += [await agent.transcribe(event.pcm) for event in events if isinstance(event, UtteranceEnded)]
     return found
 
 
-async def answer(agent: Spoken, question: str) -> tuple[str, bytes]:
-    pieces = [piece async for piece in agent.reply(Question([Turn("user", question)], FACTS, b""))]
+async def answer(agent: SpeechAgent, question: str) -> tuple[str, bytes]:
+    pieces = [piece async for piece in agent.reply(Question([HistoryTurn("user", question)], FACTS, b""))]
     return " ".join(piece.text for piece in pieces), b"".join(piece.pcm for piece in pieces)
 
 
 def test_the_whole_extra_is_installed_here() -> None:
     agent, missing = make_agent()
-    assert isinstance(agent, Spoken)
+    assert isinstance(agent, SpeechAgent)
     assert missing == ""
     asyncio.run(agent.close())
 
@@ -87,7 +87,7 @@ def test_silence_and_noise_are_not_speech() -> None:
 
     hiss = (np.random.default_rng(0).standard_normal(80_000) * 300).astype("<i2").tobytes()
 
-    async def job(agent: Spoken) -> list[str]:
+    async def job(agent: SpeechAgent) -> list[str]:
         return [*await transcripts(agent, quiet(2) + hiss + quiet(2)), await agent.transcribe(quiet(1))]
 
     assert with_agent(job) == [""]
@@ -103,7 +103,7 @@ def test_silence_and_noise_are_not_speech() -> None:
     ],
 )
 def test_a_spoken_question_is_answered_so_that_it_is_understood(question: str, expected: str, word: str) -> None:
-    async def job(agent: Spoken) -> None:
+    async def job(agent: SpeechAgent) -> None:
         models = await agent.models()
         assert models is not None
         asked = resampled(models.voice.speak(question), 24_000, 16_000)
@@ -134,12 +134,12 @@ def test_a_whole_turn_in_real_time_and_no_model_runs_in_the_loop(monkeypatch: py
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    noted(speech_models.Silero, "__call__")
+    noted(speech_models.SileroVad, "__call__")
     noted(speech_models.Recogniser, "transcribe")
-    noted(speech_models.Voice, "speak")
+    noted(speech_models.Synthesiser, "speak")
 
     async def main() -> None:
-        async with Server(Spoken()) as server, dial(server) as session:
+        async with Server(SpeechAgent()) as server, dial(server) as session:
             talk = asyncio.create_task(speak(session, quiet(0.3) + go_forward() + quiet(30)))
             messages = await turn(session)
             talk.cancel()
@@ -149,7 +149,7 @@ def test_a_whole_turn_in_real_time_and_no_model_runs_in_the_loop(monkeypatch: py
             assert flags(messages) == ["generation_complete", "turn_complete"]
 
     asyncio.run(main())
-    assert set(threads) == {"Silero", "Recogniser", "Voice"}
+    assert set(threads) == {"SileroVad", "Recogniser", "Synthesiser"}
     assert threading.get_ident() not in set.union(*threads.values())
 
 
@@ -167,7 +167,7 @@ def test_models_that_do_not_load_leave_a_parrot(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(speech_models, "_session", broken)
 
-    async def job(agent: Spoken) -> tuple[list[str], tuple[str, bytes]]:
+    async def job(agent: SpeechAgent) -> tuple[list[str], tuple[str, bytes]]:
         await agent.start()
         assert "libfoo.so.1" in agent.name
         return await transcripts(agent, ill_disposed() + quiet(1)), await answer(agent, "thanks")

@@ -8,18 +8,18 @@ import pytest
 
 from livechat.server.close_reasons import Rejected
 from livechat.server.models import MODELS
-from livechat.server.terms import Route, Terms, agree
+from livechat.server.terms import Endpoint, Terms, agree
 
-BETA = Route("v1beta", vertex=False)
-VERTEX = Route("v1beta1", vertex=True)
+BETA = Endpoint("v1beta", vertex=False)
+VERTEX = Endpoint("v1beta1", vertex=True)
 INVALID = "Request contains an invalid argument."
 
 
-def agreed(model: str = "gemini-3.8-live", route: Route = BETA, **body: Any) -> Terms:
+def agreed(model: str = "gemini-3.8-live", route: Endpoint = BETA, **body: Any) -> Terms:
     return agree({"model": f"models/{model}", **body}, route)
 
 
-def refused(model: str, route: Route = BETA, **body: Any) -> tuple[int, str]:
+def refused(model: str, route: Endpoint = BETA, **body: Any) -> tuple[int, str]:
     with pytest.raises(Rejected) as caught:
         agreed(model, route, **body)
     return caught.value.code, caught.value.reason
@@ -107,8 +107,8 @@ def test_what_one_family_takes() -> None:
 
 
 def test_previews_are_not_on_v1() -> None:
-    assert refused("gemini-3.1-flash-live-preview", Route("v1", vertex=False))[0] == 1008
-    assert agreed("gemini-3.8-live", Route("v1", vertex=False)).model == "gemini-3.8-live"
+    assert refused("gemini-3.1-flash-live-preview", Endpoint("v1", vertex=False))[0] == 1008
+    assert agreed("gemini-3.8-live", Endpoint("v1", vertex=False)).model == "gemini-3.8-live"
 
 
 @pytest.mark.parametrize("model", [*MODELS, "gemini-live-2.5-flash-native-audio"])

@@ -14,7 +14,7 @@ from google import genai
 from google.genai import types
 from google.genai.live import AsyncSession
 
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, Parrot, Question
 from livechat.server.serve import Server
 
 MODEL = "gemini-3.8-live"
@@ -36,8 +36,8 @@ class Scripted(Parrot):
         assert pcm
         return self.lines.pop(0)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        yield Said(f"You said {question.history[-1].text}", bytes(48_000 * 4))
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        yield AnswerPiece(f"You said {question.history[-1].text}", bytes(48_000 * 4))
 
 
 def tone(seconds: float) -> bytes:
