@@ -315,7 +315,7 @@ async def _keep(store: Store) -> None:
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
     from livechat.server import serve, session_memory
-    from livechat.server.agent import make_agent
+    from livechat.server.agent_choice import make_agent
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:

@@ -135,7 +135,7 @@ class LiveSession:
         """What the person said until `offset`; "" when it was no speech after all."""
         actions: list[Action] = []
         if text and self.terms.input_text:
-            words = [word + " " for word in text.split()] if self.terms.family.native_2_5 else [text]
+            words = [word + " " for word in text.split()] if self.terms.traits.native_2_5 else [text]
             actions += [SendFrame({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
         actions += self._voice("ACTIVITY_END", offset)
         if not text:
@@ -202,7 +202,7 @@ class LiveSession:
             content["modelTurn"] = wire.words(text, self.terms.vertex)
         elif text and self.terms.output_text:
             content["outputTranscription"] = {"text": text}
-        empty: list[Action] = [SendFrame({})] if self.terms.family.empties else []
+        empty: list[Action] = [SendFrame({})] if self.terms.traits.empties else []
         return [*empty, SendFrame({"serverContent": content})] if content else []
 
     def said_all(self, now: float, *, more: bool = False) -> list[Action]:
@@ -273,7 +273,7 @@ class LiveSession:
         return text_tokens(self.system) + weight(self.history)
 
     def _voice(self, kind: str, offset: float) -> list[Action]:
-        if not self.terms.family.activity:
+        if not self.terms.traits.activity:
             return []
         return [SendFrame({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
 
@@ -284,7 +284,7 @@ class LiveSession:
         actions = self._interrupt(now)
         self.history.append(turn)
         actions.append(TurnKept(turn))
-        if self.terms.family.answers:
+        if self.terms.traits.answers:
             return actions + self._ask(now)
         self.covered = len(self.history)
         self.state = "listening"
@@ -339,7 +339,7 @@ class LiveSession:
         content: wire.Json = {"turnComplete": True}
         if reason:
             content["turnCompleteReason"] = reason
-        if self.terms.family.utterances:
+        if self.terms.traits.utterances:
             content["interactionStatus"] = "IN_PROGRESS" if self._more else "IDLE"
         if self.terms.vertex:
             content["groundingMetadata"] = {}

@@ -29,7 +29,7 @@ class Terms:
     """What was agreed for one link. `trigger` is None without compression; `silence_ms` None for the default."""
 
     model: str
-    family: Traits
+    traits: Traits
     vertex: bool
     system: str
     handle: str | None
@@ -101,7 +101,7 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
     trigger, target = _compression(body)
     return Terms(
         model=model,
-        family=family,
+        traits=family,
         vertex=route.vertex,
         system=text_of(body.get("systemInstruction")),
         handle=handle,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from livechat.server import session_memory
-from livechat.server.agent import AnswerPiece, Parrot, Question
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.fault_plan import parse
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.chaos.checks import World, things
 from tests.chaos.dice import Deed, Run

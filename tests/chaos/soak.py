@@ -25,8 +25,9 @@ from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Handover, Output, Summary
 from livechat.server import session_memory
-from livechat.server.agent import AnswerPiece, Parrot, Question
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.fault_plan import Fault, Plan
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from tests.support.conversation import SENTENCES, Recorder, settings_for

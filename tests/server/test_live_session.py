@@ -80,7 +80,7 @@ def test_an_answer_with_nothing_to_say_is_complete_at_once() -> None:
     assert session.covered == 1
 
 
-THINKING = dataclasses.replace(TERMS, family=THINKING_3_8)
+THINKING = dataclasses.replace(TERMS, traits=THINKING_3_8)
 
 
 def thinking(terms: Terms = THINKING) -> LiveSession:
@@ -241,9 +241,9 @@ EVENTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(EVENTS, st.booleans(), st.sampled_from([LIVE_3_8, THINKING_3_8]))
 def test_whatever_happens_the_turns_are_told_right(
-    events: list[tuple[object, ...]], interrupts: bool, family: Traits
+    events: list[tuple[object, ...]], interrupts: bool, traits: Traits
 ) -> None:
-    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts, family=family)), 0.0
+    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts, traits=traits)), 0.0
     asked = False  # an agent is at work
     generated = ended = 0
     for event in events:
@@ -263,7 +263,7 @@ def test_whatever_happens_the_turns_are_told_right(
             case ("all",) if works:
                 actions = session.said_all(now)
                 asked = False
-            case ("more",) if works and family.utterances:
+            case ("more",) if works and traits.utterances:
                 actions = session.said_all(now, more=True)
             case ("nothing",) if works and session.state == "thinking" and not session._more:  # in place of it all
                 actions = session.says_nothing(now)

@@ -25,9 +25,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from livechat.errors import UsageError
-from livechat.server.agent import AnswerPiece, Parrot, Question
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.fault_plan import parse as faults
-from livechat.server.serve import Server, route, run_serve
+from livechat.server.parrot import Parrot
+from livechat.server.serve import Server, endpoint, run_serve
 from tests import ROOT
 from tests.support.server_client import ask, dial, flags, handle, heard, quiet, said, speak, tone, turn
 from tests.support.virtual_time import run
@@ -76,7 +77,7 @@ async def ending(session: AsyncSession) -> tuple[int, str]:
 @pytest.mark.parametrize("slashes", ["/", "//"])
 @pytest.mark.parametrize("end", ["BidiGenerateContent", "BidiGenerateContentConstrained"])
 def test_every_address_of_the_real_service(version: str, slashes: str, end: str) -> None:
-    found = route(f"{slashes}ws/google.ai.generativelanguage.{version}.GenerativeService.{end}")
+    found = endpoint(f"{slashes}ws/google.ai.generativelanguage.{version}.GenerativeService.{end}")
     assert found is not None
     assert (found.version, found.vertex) == (version, False)
 

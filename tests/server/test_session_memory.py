@@ -144,10 +144,9 @@ def test_memory_stays_flat_over_hours(memory: SessionMemory, clock: Clock) -> No
 CHILD = """
 import sys, time
 from pathlib import Path
-from livechat.server.session_memory import Memory
-from livechat.server.close_reasons import Rejected
-from livechat.server.history import Turn
-memory = Memory(Path(sys.argv[1]), time.time)
+from livechat.server.history import HistoryTurn as Turn
+from livechat.server.session_memory import SessionMemory
+memory = SessionMemory(Path(sys.argv[1]), time.time)
 session = memory.begin("m")
 print(memory.issue(session.id, [Turn("user", "one", 1.5), Turn("model", "two", 2.0, cut=True)]), flush=True)
 time.sleep(60)

@@ -11,8 +11,8 @@ import warnings
 import pytest
 from google.genai import types
 
-from livechat.server.agent import Parrot
 from livechat.server.fault_plan import parse
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.support.server_client import (
     MODEL,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.server.agent import LoudnessDetector
 from livechat.server.utterances import (
     Segmenter,
     UtteranceBegan,
@@ -19,7 +16,7 @@ from livechat.server.utterances import (
     beep,
     resampled,
 )
-from tests.support.server_client import quiet, tone
+from tests.support.server_client import tone
 
 
 def segmented(voiced: list[bool], frame_ms: float = 20, silence_ms: int | None = None) -> list[UtteranceEvent]:
@@ -82,35 +79,6 @@ def test_utterances_follow_each_other_and_none_is_lost(runs: list[tuple[bool, in
     for n, voice in enumerate(voiced):
         run = run + 1 if voice else 0
         assert run < 3 or n in kept  # whatever was certain to be voice is in an utterance
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(1, 3_000), min_size=1, max_size=30))
-def test_packets_do_not_matter(sizes: list[int]) -> None:
-    pcm = quiet(0.3) + tone(0.5) + quiet(1) + tone(0.4) + quiet(1)
-
-    async def hear(cuts: list[int]) -> list[UtteranceEvent]:
-        ear, at, heard = LoudnessDetector(None), 0, []
-        for size in [*cuts, len(pcm)]:
-            heard += await ear.hear(pcm[at : at + 2 * size])
-            at += 2 * size
-        return heard
-
-    expected = asyncio.run(hear([]))
-    assert [type(event) for event in expected] == [UtteranceBegan, UtterancePaused, UtteranceEnded] * 2
-    assert asyncio.run(hear(sizes)) == expected
-
-
-@pytest.mark.parametrize("noise", [0.0, 0.003, 0.01])
-def test_speech_is_found_in_a_noisy_room_once_it_is_used_to_it(noise: float) -> None:
-    samples = np.frombuffer(quiet(8) + tone(1) + quiet(3), "<i2") / 32768
-    noisy = samples + noise * np.random.default_rng(0).standard_normal(len(samples))
-    pcm = (noisy * 32767).astype("<i2").tobytes()
-    heard = asyncio.run(LoudnessDetector(None).hear(pcm))
-    began = [event.at for event in heard if isinstance(event, UtteranceBegan) and event.at > 4]
-    ended = [event.at for event in heard if isinstance(event, UtteranceEnded) and event.at > 4]
-    assert began == [pytest.approx(8.0, abs=0.05)]
-    assert ended == [pytest.approx(9.6, abs=0.05)]
 
 
 def test_resampling_keeps_time_and_loudness() -> None:

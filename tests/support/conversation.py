@@ -25,7 +25,9 @@ from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
 from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Kept, Store
 from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
-from livechat.server.agent import AnswerPiece, Parrot, Question, make_agent
+from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent_choice import make_agent
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.settings import Settings

@@ -14,7 +14,8 @@ from google import genai
 from google.genai import types
 from google.genai.live import AsyncSession
 
-from livechat.server.agent import AnswerPiece, Parrot, Question
+from livechat.server.agent import AnswerPiece, Question
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 
 MODEL = "gemini-3.8-live"

@@ -13,8 +13,8 @@ import pytest
 from livechat.audio.interfaces import INPUT_RATE
 from livechat.conversations.store import Store
 from livechat.events import Command, Handover, Interrupted, LinkState, Mic, ModelText, Speaking, Turn, Warned
-from livechat.server.agent import Parrot
 from livechat.server.fault_plan import parse
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.support.conversation import SENTENCES, Knower, core, find, samples, talk, write_speech
 from tests.support.virtual_time import run
