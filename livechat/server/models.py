@@ -1,4 +1,4 @@
-"""The models this server can be, and how each generation behaves (docs/wire.md 0.3, 1.4, 2.2). Pure."""
+"""The models that this server can behave as (docs/wire.md 0.3, 1.4, 2.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WINDOW = 131_072  # tokens, every family
+WINDOW = 131_072  # tokens, of every model
 
 VOICES = frozenset(
     re.findall(
@@ -26,13 +26,13 @@ Cadence = Literal["every second", "after turns", "never"]
 class Traits:
     """How one generation of models behaves."""
 
-    thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may or must hold
+    thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may hold, or must
     chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
     handles: Cadence
     native_2_5: bool = False  # proactivity and affective dialog exist; words are transcribed one by one
-    activity: bool = True  # voiceActivity is sent
-    empties: bool = False  # an empty message comes before nearly every piece of sound
-    utterances: bool = False  # each question gets several, and turnComplete carries interactionStatus
+    activity: bool = True  # it sends voiceActivity
+    empties: bool = False  # it sends an empty message before nearly every piece of sound
+    utterances: bool = False  # it answers in several utterances, and turnComplete has an interactionStatus
     answers: bool = True
 
 

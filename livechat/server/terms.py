@@ -1,7 +1,4 @@
-"""What a client may ask for in its first message, and how it is refused. Pure.
-
-Rules and texts: docs/wire.md 0.3, 4 and 6.1.
-"""
+"""What a client may ask for in its setup, and what is refused (docs/wire.md 0.3, 4 and 6.1)."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ TARGET = (0, 128_000)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What the address says: the API version ("v1beta"), and whether it is Vertex's."""
+    """What the address says: the API version, such as "v1beta", and whether it is that of Vertex AI."""
 
     version: str
     vertex: bool
@@ -26,7 +23,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed for one link. `trigger` is None without compression; `silence_ms` None for the default."""
+    """What was agreed for one link. `trigger`: None without compression. `silence_ms`: None for the default."""
 
     model: str
     traits: Traits
@@ -34,7 +31,7 @@ class Terms:
     system: str
     handle: str | None
     handles: Cadence
-    transparent: bool  # handles say which of the client's messages they hold
+    transparent: bool  # a handle says which of the client's messages it holds (docs/wire.md 2.8)
     input_text: bool
     output_text: bool
     trigger: int | None
@@ -42,11 +39,11 @@ class Terms:
     manual: bool  # the client marks activity itself
     interrupts: bool
     silence_ms: int | None
-    seeded: bool  # the first completed content is history, not a question
+    seeded: bool  # the first complete clientContent is history and no question (docs/wire.md 12)
 
 
 def _leaves(names: str) -> Json:
-    """Fields whose inside is not looked at."""
+    """Fields of which only the names are checked."""
     return dict.fromkeys(names.split())
 
 
@@ -78,9 +75,9 @@ _FIELDS: Json = {
 
 
 def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
-    """The terms of a link whose setup message is `body`. `as_model`: take any model's name for this one.
+    """The terms of a link whose setup is `body`. `as_model`: accept any model's name and behave as this model.
 
-    Raises Rejected with the real server's code and text.
+    Raises Rejected.
     """
     named = body.get("model")
     if not isinstance(named, str):
@@ -119,7 +116,7 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
 
 
 def _cadence(family: Traits, vertex: bool, requested: bool) -> Cadence:
-    """When handles come. The 3.x models give them even to those who did not ask (docs/wire.md 2.2)."""
+    """When handles come. The 3.x models send them even if the client did not ask (docs/wire.md 2.2)."""
     if family.handles == "every second" and not vertex:
         return "every second"
     return "after turns" if requested and family.handles != "never" else "never"
@@ -130,7 +127,7 @@ def _model(named: str, route: Endpoint, as_model: str | None) -> tuple[str, Trai
     name = named.rpartition("/")[2]
     if as_model:
         return name, {**VERTEX_MODELS, **MODELS}[as_model]
-    # Previews and aliases live on v1beta and v1alpha only.
+    # Previews and aliases exist on v1beta and v1alpha only (docs/wire.md 0.4).
     if name not in models or (route.version == "v1" and name.endswith(("-preview", "-latest"))):
         raise closed("no-model", model=named if "/" in named else f"models/{named}", version=route.version)
     return name, models[name]
@@ -158,7 +155,7 @@ def _known(body: Json, fields: Json, path: str) -> None:
 
 
 def _part(body: Json, name: str) -> Json:
-    """The sub-message `name`, empty when absent."""
+    """The message `name` in `body`; empty if it is absent."""
     value = body.get(name, {})
     if not isinstance(value, dict):
         raise closed("invalid")
@@ -166,7 +163,7 @@ def _part(body: Json, name: str) -> Json:
 
 
 def _integer(value: Any) -> int:
-    """A proto int: a JSON number or a decimal string."""
+    """An integer of a protobuf: a JSON number or a decimal string."""
     try:
         if isinstance(value, (int, str)) and not isinstance(value, bool):
             return int(value)

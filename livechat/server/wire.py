@@ -1,7 +1,7 @@
-"""The JSON of the wire: what clients send, read; what the server sends, built. Pure.
+"""The JSON of the wire: reads what clients send, and builds what the server sends.
 
-Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are taken at
-every level. Servers answer in binary frames of pretty JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
+Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are accepted at every
+level. The server sends binary frames of indented JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Any
 
 from livechat.server.close_reasons import Rejected, closed
 
-REASON_BYTES = 123  # what a close frame holds beside its code
+REASON_BYTES = 123  # of a close frame, beside its code
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSetup:
-    """The first message. `body` has camelCase keys and is not checked yet."""
+    """The first message. `body` has camelCase keys and is not checked."""
 
     body: Json
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAudio:
-    """s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
+    """Sound, s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
 
     pcm: bytes
     rate: int
@@ -39,12 +39,12 @@ class ClientAudio:
 
 @dataclass(frozen=True, slots=True)
 class ClientVideo:
-    """An image, which this server does not look at."""
+    """An image, which this server ignores."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientText:
-    """Typed by the person, to be answered."""
+    """Text that the person typed, to be answered."""
 
     text: str
 
@@ -58,12 +58,12 @@ class ClientActivity:
 
 @dataclass(frozen=True, slots=True)
 class ClientStreamEnd:
-    """The microphone was closed; what was said so far is all."""
+    """The microphone was closed: nothing more is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientContent:
-    """Turns (role, text) for the history; `complete` asks for an answer."""
+    """Turns for the history, each a role and a text. `complete` asks for an answer."""
 
     turns: tuple[tuple[str, str], ...]
     complete: bool
@@ -71,14 +71,14 @@ class ClientContent:
 
 @dataclass(frozen=True, slots=True)
 class ClientContextUpdate:
-    """A new system instruction, or None to leave it."""
+    """A new system instruction; None for no change."""
 
     system: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientToolResponse:
-    """Answers to calls, of which this server makes none."""
+    """Results of tool calls, of which this server makes none."""
 
 
 ClientMessage = (
@@ -93,7 +93,7 @@ ClientMessage = (
     | ClientToolResponse
 )
 
-# Below these keys the names are the client's own data.
+# Inside these fields the names are the client's own and stay as they are.
 _OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}
 
 
@@ -103,7 +103,7 @@ def camel(key: str) -> str:
 
 
 def snake(key: str) -> str:
-    """`camelCase` as `camel_case`, as Google names paths in its errors."""
+    """`camelCase` as `camel_case`, which Google's errors use for paths."""
     return re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m[1].lower(), key)
 
 
@@ -116,14 +116,14 @@ def _camel_keys(value: Any) -> Any:
 
 
 def unknown(name: str, path: str) -> Rejected:
-    """Google's answer to a field that does not exist at `path` ("" for the message itself)."""
+    """The end of a link for an unknown field at `path` ("" for the message itself)."""
     return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
 
 
 def parse(frame: str | bytes) -> list[ClientMessage]:
-    """The messages in one client frame: usually one, more when a realtimeInput bundles several.
+    """The messages in one frame of a client: usually one, several if a realtimeInput holds several.
 
-    Raises Rejected(1007) for anything the real server's parser would refuse.
+    Raises Rejected for what the real server's parser refuses.
     """
     try:
         raw = json.loads(frame)
@@ -141,7 +141,7 @@ def parse(frame: str | bytes) -> list[ClientMessage]:
 
 
 def text_of(content: Any) -> str:
-    """The text parts of a Content ({"parts": [{"text": …}]}) or of a plain string, joined by spaces."""
+    """The text of a Content ({"parts": [{"text": …}]}), its parts joined by spaces; or of a plain string."""
     if isinstance(content, str):
         return content
     parts = content.get("parts") if isinstance(content, dict) else None
@@ -221,9 +221,9 @@ _READERS: dict[str, Callable[[Json], list[ClientMessage]]] = {
 
 
 def encode(frame: Json, *, compact: bool = False) -> bytes:
-    """A server frame as sent: UTF-8, two-space indent, a final newline, proto3 defaults left out.
+    """`frame` as it is sent: UTF-8, an indent of two spaces, a final newline, without proto3 defaults.
 
-    `compact`: in one line without spaces, as any other server would.
+    `compact`: in one line without spaces.
     """
     if compact:
         return json.dumps(_bare(frame), separators=(",", ":"), ensure_ascii=False).encode()
@@ -239,19 +239,19 @@ def _bare(value: Any) -> Any:
 
 
 def sound(pcm: bytes, vertex: bool) -> Json:
-    """A modelTurn holding `pcm`, s16le mono at 24 kHz. Vertex names no rate, and the role."""
+    """A modelTurn with `pcm`, s16le mono at 24 kHz. Vertex AI names the role and no rate."""
     mime = "audio/pcm" if vertex else "audio/pcm;rate=24000"
     part = {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
     return {"role": "model" if vertex else None, "parts": [part]}
 
 
 def words(text: str, vertex: bool) -> Json:
-    """A modelTurn holding `text` in the place of sound."""
+    """A modelTurn with `text` instead of sound."""
     return {"role": "model" if vertex else None, "parts": [{"text": text}]}
 
 
 def seconds(value: float) -> str:
-    """A protobuf Duration: "50s", "0.440s", "3.000000001s": no decimals, or three, six or nine."""
+    """A protobuf Duration, with zero, three, six or nine decimals: "50s", "0.440s", "3.000000001s"."""
     for digits in (0, 3, 6):
         if abs(value - round(value, digits)) < 5e-10:
             return f"{value:.{digits}f}s"
@@ -259,5 +259,5 @@ def seconds(value: float) -> str:
 
 
 def cut_reason(reason: str) -> str:
-    """`reason` as a close frame can hold it: at most 123 bytes of UTF-8, whole characters."""
+    """The beginning of `reason` that a close frame can hold: at most 123 bytes, whole characters."""
     return reason.encode()[:REASON_BYTES].decode(errors="ignore")

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.asyncio.server import ServerConnection
 
 from livechat.errors import UsageError
 from livechat.server.close_reasons import CLOSES
 from livechat.server.fault_plan import KINDS, UNTOLD_S, Fault, FaultForm, duration, parse
-from livechat.server.transport import LinkTransport
 from livechat.server.wire import cut_reason
 from tests import ROOT
-from tests.support.virtual_time import run
 
 
 def test_every_kind() -> None:
@@ -172,25 +168,3 @@ def test_what_a_lot_may_draw_is_documented() -> None:
     drawn = {fault.kind for seed in range(1000) for fault in parse(f"random:{seed}").of_link(1)}
     assert drawn <= KINDS.keys()
     assert drawn - set(re.findall(r"`([a-z-]+)", section)) == set()
-
-
-def test_a_line_whose_client_has_gone_can_still_be_dropped() -> None:
-    class Gone:
-        aborted = 0
-
-        @property
-        def transport(self) -> Gone:
-            return self
-
-        def get_extra_info(self, name: str) -> None:
-            """Its socket is closed."""
-
-        def abort(self) -> None:
-            self.aborted += 1
-
-    async def main() -> None:
-        gone = Gone()
-        LinkTransport(cast(ServerConnection, gone)).drop()
-        assert gone.aborted == 1
-
-    run(main())

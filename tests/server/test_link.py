@@ -1,30 +1,37 @@
-"""Whole turns through the unmodified SDK over TLS, in virtual time."""
+"""One link: its setup, what it is sent, what it hears, its handles and its end."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
-import warnings
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from google.genai import types
+from google.genai import errors, types
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
-from livechat.server.fault_plan import parse
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.support.server_client import (
     MODEL,
+    SETUP,
     Scripted,
     ask,
+    closed,
     dial,
+    ending,
     flags,
     handle,
     heard,
     quiet,
+    raw,
     said,
-    sound,
     speak,
     tone,
     turn,
@@ -32,89 +39,142 @@ from tests.support.server_client import (
 from tests.support.virtual_time import run
 
 
-def test_a_spoken_turn_is_heard_answered_and_ends_when_it_has_been_played() -> None:
+@pytest.mark.parametrize(
+    "frame",
+    ["", "nonsense", "[]", "5", '{"a": 1, "b": 2}', '{"setup": 5}', '{"setup": {}}', b"\xff\xfe", "[" * 100_000,
+     '{"realtimeInput": {"text": "before setup"}}', '{"setup": {"model": "models/gemini-3.8-live", "x": 1}}'],
+)  # fmt: skip
+def test_a_bad_first_message_is_1007(frame: str | bytes) -> None:
+    async def main() -> None:
+        async with Server(Parrot(), tls=False) as server, raw(server) as ws:
+            await ws.send(frame)
+            assert (await closed(ws))[0] == 1007
+
+    run(main())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+FIELD = st.sampled_from(
+    ["audio", "text", "media_chunks", "mediaChunks", "activityStart", "activity_end", "audioStreamEnd", "turns",
+     "turnComplete", "data", "mimeType", "parts", "role", "systemInstruction", "video", "odd"]
+)  # fmt: skip
+
+
+FRAMES = st.one_of(
+    st.binary(max_size=40),
+    st.text(max_size=40),
+    JSON.map(json.dumps),
+    st.builds(
+        lambda top, inner: json.dumps({top: inner}),
+        st.sampled_from(
+            ["realtimeInput", "realtime_input", "clientContent", "toolResponse", "contextUpdate", "setup"]
+        ),
+        st.dictionaries(FIELD, JSON | st.dictionaries(FIELD, JSON, max_size=3), max_size=3),
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(FRAMES, min_size=1, max_size=6))
+def test_whatever_a_client_sends_the_server_stays_up(frames: list[str | bytes]) -> None:
+    async def main() -> None:
+        async with Server(Parrot(), tls=False) as server:
+            async with raw(server) as ws:
+                await ws.send(SETUP)
+                try:
+                    for frame in frames:
+                        await ws.send(frame)
+                    await asyncio.sleep(1)
+                except ConnectionClosed:
+                    pass
+            await asyncio.sleep(5)
+            record = server.links[0]
+            assert record.code in (None, 1007)
+            async with raw(server) as ws:  # another client is served as ever
+                await ws.send(SETUP)
+                assert b"setupComplete" in await ws.recv(decode=False)
+
+    run(main())
+
+
+def test_an_agent_that_fails_ends_its_link_only() -> None:
+    class Broken(Parrot):
+        async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+            yield AnswerPiece("I shall ", bytes(4800))
+            raise RuntimeError("out of words")
+
+    async def main() -> None:
+        async with Server(Broken()) as server:
+            async with dial(server) as session:
+                await session.send_realtime_input(text="hello")
+                assert (await ending(session))[0] == 1011
+            async with dial(server):
+                pass
+
+    run(main())
+
+
+def test_goaway_comes_on_time_and_who_stays_is_closed() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        events: list[dict[str, Any]] = []
+        async with Server(Parrot(), on_event=events.append) as server, dial(server) as session:
+            opened = loop.time()
+            talk = asyncio.create_task(speak(session, quiet(700)))
+            code, reason = await ending(session)
+            talk.cancel()
+            assert code == 1008
+            assert "GoAway signal once the session durat" in reason
+            assert loop.time() - opened == pytest.approx(590, abs=0.5)
+            assert server.links[0].audio_bytes == pytest.approx(590 * 32_000, rel=0.01)
+        told = [(event["t"], event["time_left"]) for event in events if event["type"] == "goaway"]
+        assert told == [(540.0, "50s")]
+
+    run(main())
+
+
+def test_a_silent_client_is_closed() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
         async with Server(Parrot()) as server, dial(server) as session:
-            talk = asyncio.create_task(speak(session, quiet(0.5) + tone(2.0) + quiet(60)))
-            messages = await turn(session)
-            talk.cancel()
-            assert heard(messages) == "(speech, 2.5 s)"
-            assert said(messages) == "(your own words, 2.5 s)"
-            assert len(sound(messages)) == 2.5 * 48_000
-            assert flags(messages) == ["generation_complete", "turn_complete"]
-            usage = messages[-1].usage_metadata
-            assert usage is not None
-            assert (usage.prompt_token_count, usage.response_token_count, usage.total_token_count) == (62, 62, 124)
-            # Half a second, two of speech, 0.6 to be sure, then the answer's own length.
-            assert loop.time() - began == pytest.approx(0.13 + 0.5 + 2.0 + 0.6 + 2.5, abs=0.1)
-            offsets = [m.voice_activity.audio_offset for m in messages if m.voice_activity]
-            assert offsets == ["0.500s", "3.100s"]
+            opened = loop.time()
+            code, reason = await ending(session)
+            assert code == 1008
+            assert "The operation was aborted." in reason
+            assert loop.time() - opened == pytest.approx(150, abs=0.5)
 
     run(main())
 
 
-def test_what_is_said_in_a_burst_is_heard_as_if_said_slowly() -> None:
+def test_a_handle_is_refused_in_the_real_ways() -> None:
+    async def refused(server: Server, given: str, model: str = "gemini-3.8-live") -> tuple[int, str]:
+        try:
+            async with dial(server, model, session_resumption={"handle": given}) as session:
+                return await ending(session)
+        except errors.APIError as error:
+            return error.code, str(error)
+
     async def main() -> None:
-        async with Server(Scripted("one", "two")) as server, dial(server) as session:
-            await speak(session, tone(1) + quiet(1) + tone(2) + quiet(1), pace=0.01)
-            messages = await turn(session)
-            if "interrupted" in flags(messages):
-                messages += await turn(session)
-            assert heard(messages) == "onetwo"
-            assert said(messages).endswith("You said two")
-            (history,) = server.sessions.values()
-            assert [t.text for t in history if t.role == "user"] == ["one", "two"]
-
-    run(main())
-
-
-def test_speech_interrupts_and_the_history_keeps_what_was_said() -> None:
-    async def main() -> None:
-        async with Server(Scripted("one", "two")) as server, dial(server) as session:
-            talk = asyncio.create_task(speak(session, tone(1) + quiet(2.6) + tone(1) + quiet(60)))
-            first = await turn(session)
-            # Sent in one second, so generated to its end before the person cut in.
-            assert flags(first) == ["generation_complete", "interrupted", "turn_complete"]
-            second = await turn(session)
-            talk.cancel()
-            assert said(second) == "You said two"
-            (history,) = server.sessions.values()
-            assert [t.text for t in history] == ["one", "You", "two", "You said two"]
-            assert [t.cut for t in history] == [False, True, False, False]
-            assert history[1].seconds == pytest.approx(2.0, abs=0.1)
-
-    run(main())
-
-
-def test_without_interruption_the_answer_is_finished_first() -> None:
-    async def main() -> None:
-        config = types.RealtimeInputConfig(activity_handling=types.ActivityHandling.NO_INTERRUPTION)
-        async with Server(Scripted("one", "two")) as server, dial(server, realtime_input_config=config) as session:
-            talk = asyncio.create_task(speak(session, tone(1) + quiet(2) + tone(1) + quiet(60)))
-            first, second = await turn(session), await turn(session)
-            talk.cancel()
-            assert flags(first) == flags(second) == ["generation_complete", "turn_complete"]
-            assert (said(first), said(second)) == ("You said one", "You said two")
-
-    run(main())
-
-
-def test_typed_text_is_answered_and_cuts_in() -> None:
-    async def main() -> None:
-        async with Server(Parrot()) as server, dial(server) as session:
-            assert said(await ask(session, "My name is Ada.")) == "Pleased to meet you, Ada."
-            await session.send_realtime_input(text="tell me a story")
-            await asyncio.sleep(3)
-            await session.send_realtime_input(text="What is my name?")
-            story = await turn(session)
-            assert flags(story) == ["interrupted", "turn_complete"]
-            assert said(await turn(session)) == "Your name is Ada."
-            (history,) = server.sessions.values()
-            assert history[3].text.startswith("Here is a story. An old lighthouse")
-            assert history[3].cut
-            assert history[3].seconds == pytest.approx(3, abs=0.3)
+        async with Server(Parrot(), handle_ttl=60) as server:
+            async with dial(server) as session:
+                given = await handle(session)
+                assert "Internal error encountered." in (await refused(server, given))[1]  # still open
+            assert (await refused(server, "bogus"))[1].endswith("BidiGenerateContent session not found")
+            code, reason = await refused(server, given, "gemini-3.1-flash-live-preview")
+            assert (code, reason.endswith("Internal error occurred.")) == (1011, True)
+            async with dial(server, session_resumption={"handle": given}):
+                await asyncio.sleep(100)  # a handle does not age while its link is open
+            await asyncio.sleep(59)
+            async with dial(server, session_resumption={"handle": given}):
+                pass
+            await asyncio.sleep(61)
+            assert (await refused(server, given))[0] == 1008
 
     run(main())
 
@@ -282,7 +342,6 @@ def test_the_window_slides_and_the_count_falls() -> None:
 
 
 def test_vertex_speaks_its_own_dialect() -> None:
-    from websockets.asyncio.client import connect
 
     async def main() -> None:
         async with Server(Parrot(), tls=False) as server:
@@ -320,112 +379,5 @@ def test_the_server_takes_what_it_hears_byte_by_byte() -> None:
             await turn(session)
             assert b"".join(got) == pcm
             assert server.links[0].audio_bytes == len(pcm)
-
-    run(main())
-
-
-THINKING = "gemini-3.8-live-extended-thinking"
-LEVEL = types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW)
-
-
-async def frames_of(plan: str) -> tuple[list[types.LiveServerMessage], float]:
-    """All messages in the 15 s after "one" was typed; and seconds until the last turnComplete, to a tenth."""
-    loop = asyncio.get_running_loop()
-    got: list[types.LiveServerMessage] = []
-    async with Server(Scripted(), faults=parse(plan)) as server, dial(server) as session:
-        began, over = loop.time(), 0.0
-        await session.send_realtime_input(text="one")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(15):
-                while True:
-                    async for message in session.receive():
-                        got.append(message)
-                        if message.server_content and message.server_content.turn_complete:
-                            over = loop.time() - began
-    return got, round(over, 1)
-
-
-def test_an_interaction_has_two_utterances_and_is_over_when_it_is_idle() -> None:
-    async def main() -> None:
-        async with Server(Scripted()) as server, dial(server, THINKING, thinking_config=LEVEL) as session:
-            loop = asyncio.get_running_loop()
-            await session.send_realtime_input(text="one")
-            began = loop.time()
-            messages = await turn(session)  # the SDK, too, reads on until IDLE
-            assert said(messages) == "Let me check that for you. You said one"
-            assert flags(messages) == ["generation_complete", "turn_complete"] * 2
-            statuses = [m.server_content.interaction_status for m in messages if m.server_content]
-            assert [status.value for status in statuses if status] == ["IN_PROGRESS", "IDLE"]
-            # Six words of 0.3 s, the thinking, and the answer's own length.
-            assert loop.time() - began == pytest.approx(1.8 + 3.0 + 4.0, abs=0.1)
-            updates = [m.session_resumption_update for m in messages if m.session_resumption_update]
-            # No handle leads to the middle of an interaction.
-            assert [bool(update.resumable) for update in updates] == [True, *[False] * 5, *[True] * 3]
-            (history,) = server.sessions.values()
-            assert [t.text for t in history] == ["one", "Let me check that for you.", "You said one"]
-
-    run(main())
-
-
-def test_a_question_asked_meanwhile_ends_the_interaction() -> None:
-    async def main() -> None:
-        async with Server(Scripted()) as server, dial(server, THINKING, thinking_config=LEVEL) as session:
-            await session.send_realtime_input(text="one")
-            await asyncio.sleep(3.5)
-            await session.send_realtime_input(text="two")
-            first, second = await turn(session), await turn(session)
-            assert flags(first) == ["generation_complete", "turn_complete", "interrupted", "turn_complete"]
-            assert said(second).endswith("You said two")
-            (history,) = server.sessions.values()
-            assert [t.text for t in history if t.role == "user"] == ["one", "two"]
-
-    run(main())
-
-
-@pytest.mark.parametrize("reason", ["PROHIBITED_INPUT_CONTENT", "NEED_MORE_INPUT", "OUT_OF_PATIENCE"])
-def test_a_turn_with_nothing_in_it_but_a_reason(reason: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the SDK's, of a value it does not know
-        messages, over = run(frames_of(f"reason:{reason},1"))
-    assert (flags(messages), said(messages), over) == (["turn_complete"], "", 0.5)
-    reasons = [m.server_content.turn_complete_reason for m in messages if m.server_content]
-    assert [found.value for found in reasons if found] == [reason]
-
-
-def test_an_empty_turn_a_written_answer_and_none_at_all() -> None:
-    messages, over = run(frames_of("empty-turn"))
-    assert (flags(messages), said(messages), over) == (["turn_complete"], "", 0.5)
-    messages, over = run(frames_of("text-answer"))
-    assert flags(messages) == ["generation_complete", "turn_complete"]
-    assert (said(messages), sound(messages), over) == ("", b"", 0.0)
-    turns = [m.server_content.model_turn for m in messages if m.server_content and m.server_content.model_turn]
-    assert "".join(part.text or "" for t in turns for part in t.parts or ()) == "You said one "
-    messages, over = run(frames_of("silence"))
-    assert (flags(messages), over) == ([], 0)
-    handles = [m.session_resumption_update for m in messages if m.session_resumption_update]
-    assert all(update.resumable for update in handles[1:])
-
-
-def test_what_strikes_one_question_spares_the_next() -> None:
-    async def main(plan: str) -> list[str]:
-        async with Server(Scripted(), faults=parse(plan)) as server, dial(server) as session:
-            return [said(await ask(session, text)) for text in ("one", "two", "three")]
-
-    assert run(main("empty-turn:2")) == ["You said one", "", "You said three"]
-    assert run(main("reason:RESPONSE_REJECTED,1")) == ["", "You said two", "You said three"]
-    assert run(main("text-answer:3")) == ["You said one", "You said two", ""]
-
-
-def test_a_silent_session_goes_on_and_remembers_the_question() -> None:
-    async def main() -> None:
-        plan = parse("silence:1; unheard")
-        async with Server(Scripted("one", "two"), faults=plan) as server, dial(server) as session:
-            talk = asyncio.create_task(speak(session, tone(1) + quiet(5) + tone(1) + quiet(60)))
-            messages = await turn(session)
-            talk.cancel()
-            assert (heard(messages), said(messages)) == ("", "You said two")
-            assert not any(m.voice_activity for m in messages)
-            (history,) = server.sessions.values()
-            assert [t.text for t in history] == ["one", "two", "You said two"]
 
     run(main())
