@@ -315,7 +315,7 @@ async def _keep(store: Store) -> None:
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
     from livechat.server import serve, session_memory
-    from livechat.server.agent import make_agent
+    from livechat.server.agent_choice import make_agent
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:
@@ -324,7 +324,7 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
         parts.display.show(Warned(lacking, speech_models()))
     memory = None
     if parts.memory:
-        memory = stack.enter_context(contextlib.closing(session_memory.Memory(parts.memory, time.time)))
+        memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # else the store has said it
             parts.display.show(Warned(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))

@@ -23,8 +23,8 @@ from livechat.audio.speaker import Speaker
 from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
-from livechat.server.agent import make_agent
-from livechat.server.utterances import Ended
+from livechat.server.agent_choice import make_agent
+from livechat.server.utterances import UtteranceEnded
 from livechat.session.barge_in import BargeIn
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
@@ -127,9 +127,9 @@ def understood(sound: Samples) -> list[str]:
         if lacking:
             pytest.skip(lacking)
         try:
-            ear = agent.ear(None)
-            heard = await ear.hear(sound.tobytes()) + await ear.flush()
-            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, Ended)]
+            detector = agent.detector(None)
+            heard = await detector.hear(sound.tobytes()) + await detector.flush()
+            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, UtteranceEnded)]
         finally:
             await agent.close()
 

@@ -25,7 +25,9 @@ from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
 from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Kept, Store
 from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
-from livechat.server.agent import Parrot, Question, Said, make_agent
+from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent_choice import make_agent
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
@@ -116,13 +118,13 @@ class Knower(Parrot):
         found = sorted((at, s) for s, at in places.items() if at is not None)
         return " ".join(s for _, s in found) or "(noise)"
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         asked = question.history[-1].text
         tone = 6_000 * np.sin(np.arange(int(24_000 * self.answer_s)) * 2 * np.pi * 330 / 24_000)
         pcm = tone.astype(np.int16).tobytes()
         half = len(pcm) // 4 * 2
-        yield Said("You said: ", pcm[:half])
-        yield Said(asked, pcm[half:])
+        yield AnswerPiece("You said: ", pcm[:half])
+        yield AnswerPiece(asked, pcm[half:])
 
 
 @dataclass
