@@ -21,7 +21,7 @@ from livechat.events import Warned
 from livechat.ui.display import colored
 
 if TYPE_CHECKING:
-    from livechat.commands.devices_view import Row
+    from livechat.commands.devices_view import DeviceRow
 
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
@@ -140,10 +140,11 @@ async def _main(
     json: bool,
     test: bool,
 ) -> int:
+    from livechat.audio.card import Card
     from livechat.audio.dsp import level
     from livechat.audio.loopback_test import measure
     from livechat.audio.microphone import Microphone
-    from livechat.audio.portaudio import Card, list_devices, platform
+    from livechat.audio.portaudio import list_devices, platform
     from livechat.commands import devices_view as ui
 
     card = Card(notice)
@@ -179,7 +180,7 @@ async def _main(
     elif "input" in chosen and not json and sys.stdin.isatty() and sys.stdout.isatty():
         with contextlib.closing(Microphone(card, str(chosen["input"].index))) as microphone:
             later: list[tuple[str, str]] = []
-            card.notice = lambda message, hint: later.append((message, hint))  # not into the moving line
+            card.notify = lambda message, hint: later.append((message, hint))  # not into the moving line
             levels = (level(frame) async for frame in microphone.frames())
             await ui.meter(sys.stdout, microphone.name, levels, _METER_S)
             for said in later:
@@ -187,18 +188,18 @@ async def _main(
     return 0
 
 
-def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[Row]:
+def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[DeviceRow]:
     """Each device once for each direction. On PortAudio's thread: it tries each out."""
-    from livechat.audio.portaudio import taken
-    from livechat.commands.devices_view import Row
+    from livechat.audio.portaudio import supported_format
+    from livechat.commands.devices_view import DeviceRow
 
     rows = []
     for kind, wire_rate in _WIRE_RATES.items():
         for device in found:
             if channels := device.channels(kind):
-                opens = taken(device, kind, wire_rate)
+                opens = supported_format(device, kind, wire_rate)
                 rows.append(
-                    Row(
+                    DeviceRow(
                         kind=WORD[kind],
                         number=device.index,
                         name=device.name,

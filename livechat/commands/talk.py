@@ -345,8 +345,9 @@ async def _runner(
     show: Callable[[Output], None],
     opened: asyncio.Event,
 ) -> Runner:
-    from livechat.audio import dsp
+    from livechat.audio.dsp import level
     from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
     from livechat.models import family
     from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
@@ -371,9 +372,9 @@ async def _runner(
         commands=parts.display.commands(),
         gate=Gate(push_to_talk=settings.ptt),
         sink=parts.sink,
-        detector=dsp.SpeechDetector() if parts.source else None,
+        detector=SpeechDetector() if parts.source else None,
         barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-        level=dsp.level,
+        level=level,
         ledger=Book(parts.store, identity, settings.handle_ttl_s, parts.resumed.numbers if parts.resumed else (0,)),
         show=show,
         transcript=Transcript(turns),
@@ -508,10 +509,11 @@ def _sound(
     settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
-    from livechat.audio.sources import NullSink, WavSink, source_of
+    from livechat.audio.sinks import FileSink, NullSink
+    from livechat.audio.sources import source_of
 
     speed = _FAST if settings.fast else 1.0
-    sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
+    sink: Sink | None = FileSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input:
         spoken = source_of(settings.input, speed)
         if settings.input == "-":
@@ -521,9 +523,9 @@ def _sound(
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()
     try:
+        from livechat.audio.card import Card
         from livechat.audio.echo import cleaner
         from livechat.audio.microphone import Microphone
-        from livechat.audio.portaudio import Card
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
@@ -545,7 +547,7 @@ def _recorded(
 ) -> tuple[Source | None, Sink]:
     """The same, both recorded. Where nothing is played, it is recorded as it would have been heard."""
     from livechat.audio.recording import Recording
-    from livechat.audio.sources import NullSink, PacedSink
+    from livechat.audio.sinks import NullSink, PacedSink
 
     recording = Recording(path, on_trouble)
     heard = PacedSink() if isinstance(sink, NullSink) else sink
@@ -553,7 +555,7 @@ def _recorded(
 
 
 def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]) -> Sink | None:
-    from livechat.audio.portaudio import Card
+    from livechat.audio.card import Card
     from livechat.audio.speaker import Speaker
 
     try:
