@@ -8,6 +8,7 @@ import pytest
 
 from livechat.audio.sinks import NullSink
 from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
+from livechat.session.aftermath import DOUBT_S
 from livechat.session.events import (
     Asked,
     CutIn,
@@ -26,7 +27,7 @@ from livechat.session.events import (
 from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
-from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
+from livechat.session.turns import NO_ANSWER, Turns
 
 T = TypeVar("T")
 
@@ -218,6 +219,17 @@ def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished()
     table.types("and now")
     table.hear(Said(1, "Eleven."), TurnOver(1, "idle"))
     assert table.answers[-1] == "Eleven."
+
+
+def test_a_key_pressed_twice_silences_as_much_as_once() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"), Said(1, "Ten."), Replied(1), TurnOver(1, "idle"), after=2.0)
+    assert table.answers == ["Let me check."]
+    assert len(table.of(Turn)) == 1
 
 
 def test_work_on_an_answer_that_was_cut_into_is_none_on_the_next_question() -> None:
