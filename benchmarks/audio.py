@@ -85,9 +85,9 @@ async def barge_in(kind: type[Speaker], answers: int) -> dict[str, list[float]]:
 async def barge_ins() -> None:
     """First sound, flush to silence, and whether the rest is told exactly."""
     cut, filled = await barge_in(Speaker, ANSWERS), await barge_in(ZeroFiller, ANSWERS // 2)
-    cushion = Prebuffer().seconds * 1000
+    prebuffer = Prebuffer().seconds * 1000
     result("wire to speaker: first chunk to first sound", spread(cut["first"]))
-    result("  bar: 20 ms and the cushion of", f"{cushion:.0f} ms")
+    result("  bar: 20 ms and the prebuffer of", f"{prebuffer:.0f} ms")
     result(f"flush to silence (card plays {CHUNK_MS} ms at once)", spread(cut["silent"]))
     result("  baseline: zeros instead of abort", spread(filled["silent"]))
     ratio = np.percentile(cut["silent"], 95) / np.percentile(filled["silent"], 95)

@@ -96,7 +96,6 @@ class Card:
                 device = route.used or (route.default if stream.device.name in _FOLLOWERS else None)
                 if device is None or device == known.get(stream):
                     continue
-                _log.info("the sound server has the %s at %s", WORD[stream.kind], device)
                 if stream in known:
                     self.notify(f"the {WORD[stream.kind]} is now {device.description}", monitor(device.name))
                 if stream.kind == "input" and is_hands_free(device.name):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from livechat.audio.remedies import Platform, missing
+from livechat.audio.remedies import MISSING, Platform
 from livechat.errors import DeviceError, UsageError
 
 Kind = Literal["input", "output"]  # of a device, as PortAudio names it
@@ -48,7 +48,7 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Pla
     usable = [device for device in devices if device.channels(kind)]
     if not usable:
         instead = "--input FILE or --text" if kind == "input" else "--output FILE"
-        raise DeviceError(f"there is no {WORD[kind]}", f"{missing(where)}; or do without: {instead}")
+        raise DeviceError(f"there is no {WORD[kind]}", f"{MISSING[where]}; or do without: {instead}")
     default = next((device for device in usable if device.is_default(kind)), usable[0])
     if wanted is None:
         return default

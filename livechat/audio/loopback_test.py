@@ -16,7 +16,7 @@ from livechat.audio.dsp import level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
 from livechat.audio.portaudio import platform
-from livechat.audio.remedies import silent
+from livechat.audio.remedies import SILENT
 from livechat.audio.speaker import Speaker
 from livechat.errors import DeviceError
 
@@ -97,7 +97,7 @@ async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Loopba
     noise = level(recorded[: round(_QUIET_S * INPUT_RATE)].tobytes())
     if not recorded.any():
         return LoopbackResult(
-            noise, None, None, "nothing was heard: the microphone gives digital silence", silent(platform())
+            noise, None, None, "nothing was heard: the microphone gives digital silence", SILENT[platform()]
         )
     echo = find(recorded, _QUIET_S)
     if echo is None:

@@ -14,7 +14,7 @@ from livechat.audio.device_stream import DeviceStream
 from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 from livechat.audio.portaudio import platform
-from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
+from livechat.audio.remedies import SILENT, Zeros, hands_free, is_hands_free
 
 _BACKLOG = 1500  # blocks kept while the loop is busy elsewhere: 30 s
 _HICCUPS = 5  # overflows that are not mentioned: 100 ms
@@ -94,7 +94,7 @@ class Microphone(DeviceStream):
         """Tell the person when the microphone gives nothing but exact zeros, and when that ends."""
         if self._zeros.feed(frame):
             if self._zeros.silent:
-                self._card.notify("the microphone gives nothing but digital silence", silent(platform()))
+                self._card.notify("the microphone gives nothing but digital silence", SILENT[platform()])
             else:
                 self._card.notify("the microphone is heard now", "")
 

@@ -65,8 +65,7 @@ async def routes() -> AsyncIterator[dict[Kind, PulseRoute]]:
                 changed = False
                 if (found := await _look(program)) and found != known:
                     known, pause = found, _RETRY_S[0]
-                    for kind, route in known.items():
-                        _log.info("sound server, %s: %s", kind, route)
+                    _log.info("the sound server's routes: %s", known)
                     yield known
         _log.info("the sound server has ended, or cannot be reached; next attempt in %.0f s", pause)
         await asyncio.sleep(pause)

@@ -27,14 +27,16 @@ _PRIVACY = {
     "windows": "in Settings, Privacy & security, Microphone, let desktop apps use it",
     "wsl": "in Windows' Settings, Privacy & security, Microphone, let desktop apps use it; then `wsl --shutdown`",
 }
-_SILENT = {
+# For a microphone that gives exact zeros: it is muted, or this program is not allowed to use it.
+SILENT: dict[Platform, str] = {
     "linux": "unmute it: `pactl set-source-mute @DEFAULT_SOURCE@ 0`, `wpctl set-mute @DEFAULT_SOURCE@ 0`, or F4 and M"
     " in alsamixer; or use another: `livechat devices`",
     "macos": f"{_PRIVACY['macos']}; or use another: `livechat devices`",
     "windows": f"{_PRIVACY['windows']}; it may have a mute key; or use another: `livechat devices`",
     "wsl": _PRIVACY["wsl"],
 }
-_MISSING = {
+# For a computer without any microphone or speaker.
+MISSING: dict[Platform, str] = {
     "linux": "connect one; beside PulseAudio or PipeWire, apt install libasound2-plugins",
     "macos": "connect one",
     "windows": "connect one, or enable it in Settings, System, Sound",
@@ -51,16 +53,6 @@ def platform_of(system: str, kernel: str) -> Platform:
     return "wsl" if "microsoft" in kernel.lower() else "linux"
 
 
-def silent(where: Platform) -> str:
-    """For a microphone that gives exact zeros: it is muted, or this program is not allowed to use it."""
-    return _SILENT[where]
-
-
-def missing(where: Platform) -> str:
-    """For a computer without any microphone or speaker."""
-    return _MISSING[where]
-
-
 def refused(where: Platform, error: Sequence[Any]) -> str:
     """For a device that does not open. `error`: the args of sounddevice's PortAudioError.
 
@@ -74,11 +66,11 @@ def refused(where: Platform, error: Sequence[Any]) -> str:
         return "start the service Windows Audio: `net start audiosrv`, as administrator"
     if where == "windows" and (host in _IN_USE or number in {_DEVICE_UNAVAILABLE, _INVALID_DEVICE}):
         return (
-            "another program may have it to itself: end that, or turn off exclusive control in the device's"
+            "another program may use it exclusively: end that one, or turn off exclusive control in the device's"
             " properties, Advanced; or name another with --mic or --speaker"
         )
     if number == _DEVICE_UNAVAILABLE:
-        return "another program has it: end that, or use the default device, which can be shared"
+        return "another program uses it: end that one, or use the default device, which can be shared"
     return "another program may hold it; name another with --mic or --speaker: `livechat devices`"
 
 

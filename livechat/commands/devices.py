@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from livechat import leaving
 from livechat.audio.device_choice import FLAG, WORD, Device, Kind, choose
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.quiet_stderr import quiet_stderr
-from livechat.audio.remedies import missing
+from livechat.audio.remedies import MISSING
 from livechat.config_file import Config, load
 from livechat.conversations.store import Store, state_folder
 from livechat.errors import DeviceError, LivechatError, UsageError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
 _METER_S = 5.0
+_log = logging.getLogger(__name__)
 _WIRE_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 
 
@@ -82,11 +84,13 @@ def prefer(
     Raises DeviceError or UsageError if what was asked for, or the default, cannot be opened.
     """
     if wanted is not None:
+        _log.info("the %s asked for is %s", WORD[kind], wanted)
         system = _is_default(wanted)
         opened = make(None if system else wanted)
         choices.remember(kind, None if system else opened.name)
         return opened
     name, remedy = choices.usual(kind)
+    _log.info("no %s is asked for; the usual one is %s", WORD[kind], name or "the default")
     if name:
         try:
             return make(name)
@@ -160,7 +164,7 @@ async def _main(
                 raise
             lacking.append(error)
     if not chosen:
-        raise DeviceError("there is neither microphone nor speaker", missing(platform()))
+        raise DeviceError("there is neither microphone nor speaker", MISSING[platform()])
     rows = card.call(partial(_rows, found, chosen))
     if json:
         for row in rows:

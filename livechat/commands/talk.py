@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from livechat.server.serve import Server
     from livechat.session.runner import Runner
 
+_log = logging.getLogger(__name__)
+
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
 _CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
@@ -536,6 +538,7 @@ def _sound(
         if sink is None:
             sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
             microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
+            _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise

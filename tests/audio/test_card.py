@@ -59,7 +59,7 @@ def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(
     ]
     rest = iter(told)
     assert [step for step in steps if not any(re.match(step, line) for line in rest)] == [], told
-    assert any("sound server, input: PulseRoute(default=" in line for line in told)
+    assert any("the sound server's routes: {'input': PulseRoute(default=" in line for line in told)
 
 
 def test_suspended_devices_are_announced_once_and_swallow_nothing(
