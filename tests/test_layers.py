@@ -61,7 +61,8 @@ PURE: dict[str, set[str]] = {
     "audio/chirp.py": {"numpy"},  # samples
     "audio/prebuffer.py": set(),
     "audio/ring.py": {"numpy"},  # samples
-    "audio/dsp.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
+    "audio/dsp.py": {"numpy"},  # samples
+    "audio/vad.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection
     "session/push_to_talk.py": set(),
     "audio/echo.py": {"numpy", "pywebrtc_audio"},  # samples, and echo cancelling
     "session/awaited.py": set(),
@@ -124,16 +125,15 @@ HOMES = {
     "google": {"session/credentials.py", "session/link.py"},  # google-auth, google-genai
     "hibari": {"server/speech_models.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
-        "audio/loopback_test.py", "audio/dsp.py", "audio/echo.py", "audio/chirp.py", "audio/sources.py",
-        "audio/recording.py",
-        "audio/ring.py", "audio/speaker.py", "server/utterances.py", "server/speech_models.py",
-        "server/speech_agent.py",
+        "audio/loopback_test.py", "audio/dsp.py", "audio/echo.py", "audio/chirp.py", "audio/sinks.py",
+        "audio/recording.py", "audio/ring.py", "audio/speaker.py", "audio/vad.py", "server/utterances.py",
+        "server/speech_models.py", "server/speech_agent.py",
     },
     "onnxruntime": {"server/speech_models.py"},
     "platformdirs": {"config_file.py", "conversations/store.py"},  # each looks up its own folder
     # The line, and the terminal it is typed at.
     "prompt_toolkit": {"commands/devices_view.py", "ui/line_editor.py", "ui/screen.py", "ui/terminal.py"},
-    "pywebrtc_audio": {"audio/dsp.py", "audio/echo.py"},  # who speaks, and what is an echo
+    "pywebrtc_audio": {"audio/vad.py", "audio/echo.py"},  # who speaks, and what is an echo
     # What is drawn, and where.
     "rich": {"commands/devices_view.py", "commands/sessions_view.py", "ui/screen.py", "ui/styles.py"},
     "sounddevice": {"audio/portaudio.py"},
@@ -237,7 +237,7 @@ def test_slow_libraries_are_imported_when_they_are_needed(file: str) -> None:
 
 def test_links_and_devices_are_joined_by_the_command_alone() -> None:
     """The runner is given a `dial`: it knows neither the SDK nor a device."""
-    assert own("session/runner.py") & {"session.link", "audio.device", "store"} == set()
+    assert own("session/runner.py") & {"session.link", "audio.card", "store"} == set()
     assert {file for file in FILES if "session.link" in own(file)} == {"commands/talk.py"}
     assert {file for file in FILES if "session.runner" in own(file)} == {"commands/talk.py"}
 
