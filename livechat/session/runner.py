@@ -20,7 +20,7 @@ from livechat.errors import LivechatError, LostError
 from livechat.events import Command, Compression, HandleState, Handover, Levels, Mic, Output, Speaking, Usage, Warned
 from livechat.models import Family
 from livechat.session.barge_in import BargeIn
-from livechat.session.context_replay import Content, seed
+from livechat.session.context_replay import ContextTurn, seed
 from livechat.session.events import (
     Action,
     Asked,
@@ -75,7 +75,7 @@ class Linklike(Protocol):
     async def send_audio(self, frame: bytes) -> None: ...
     async def send_text(self, text: str) -> None: ...
     async def send_signal(self, signal: Signal) -> None: ...
-    async def send_context(self, contents: list[Content]) -> None: ...
+    async def send_context(self, turns: list[ContextTurn]) -> None: ...
 
 
 class Detector(Protocol):
