@@ -203,7 +203,7 @@ class Link:
             post(ev.Status(n, status))
         if update := message.session_resumption_update:
             handle = (update.new_handle or "") if update.resumable else ""
-            post(ev.HandleIn(n, handle, consumed=update.last_consumed_client_message_index))
+            post(ev.HandleUpdate(n, handle, consumed=update.last_consumed_client_message_index))
         if message.go_away:
             post(ev.GoAway(n, _seconds(message.go_away.time_left)))
 
@@ -212,9 +212,7 @@ class Link:
         if content.input_transcription and content.input_transcription.text:
             post(ev.Heard(n, content.input_transcription.text))
         if content.output_transcription and content.output_transcription.text:
-            self._reason = (
-                ""  # the answer goes on, or another begins: an earlier reason was not about this turn's end
-            )
+            self._reason = ""  # the answer goes on, or another begins: a reason before it is not this turn's
             post(ev.Said(n, content.output_transcription.text))
         for part in (content.model_turn.parts if content.model_turn else None) or ():
             self._reason = ""

@@ -11,7 +11,6 @@ and only the hash of each handle.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +67,7 @@ def encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         if fields.get("handle", "#")[:1] not in ("", "#"):  # a replayed handle is a hash already
-            fields["handle"] = "#" + hashlib.sha256(fields["handle"].encode()).hexdigest()[:8]  # as in --json
+            fields["handle"] = "#" + events.Resumption(fields["handle"], 0).name
         return {"is": type(value).__name__} | {name: encode(field) for name, field in fields.items()}
     if isinstance(value, LivechatError):
         return {"is": type(value).__name__, "message": value.message, "hint": value.hint}

@@ -17,7 +17,7 @@ from livechat.session.events import (
     CutIn,
     Ended,
     GoAway,
-    HandleIn,
+    HandleUpdate,
     Heard,
     Replied,
     Said,
@@ -54,7 +54,7 @@ def test_a_turn_and_what_follows_it_are_all_heard() -> None:
         Replied(7),
         Counted(7, 626, 0, 689),
         TurnOver(7),
-        HandleIn(7, "h"),
+        HandleUpdate(7, "h"),
         GoAway(7, 50.0),
     ]
     assert seen.end == Ended(7, "close", 1000, "")
@@ -141,7 +141,7 @@ def test_a_status_that_is_not_known_says_nothing(word: Any) -> None:
 )
 def test_only_a_resumable_handle_counts(update: dict[str, Any], handle: str) -> None:
     seen = link_against(frames({"sessionResumptionUpdate": update}))
-    heard = [e.handle for e in seen.posted if isinstance(e, HandleIn)]
+    heard = [e.handle for e in seen.posted if isinstance(e, HandleUpdate)]
     assert [h for h in heard if h] == ([handle] if handle else [])
 
 
@@ -165,7 +165,7 @@ def test_closing_reads_on_to_the_last_handle() -> None:
         await ws.send(json.dumps({"sessionResumptionUpdate": {"newHandle": "last", "resumable": True}}).encode())
 
     seen = link_against(script, act=Link.close)
-    assert HandleIn(7, "last") in seen.posted
+    assert HandleUpdate(7, "last") in seen.posted
     assert seen.end == Ended(7, "close", 1000, "")
 
 

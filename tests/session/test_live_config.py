@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from livechat.errors import UsageError
-from livechat.session.events import HandleIn
+from livechat.session.events import HandleUpdate
 from livechat.session.link import Dialler
 from livechat.settings import Settings
 from tests.support.scripted_link import frames, link_against
@@ -47,7 +47,7 @@ def test_vertex_is_asked_which_messages_a_handle_holds(given: dict[str, Any], as
     update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "42"}
     seen = link_against(frames({"sessionResumptionUpdate": update}), backend="vertex", **given)
     assert seen.setup["sessionResumption"] == asked
-    assert HandleIn(7, "h", consumed=42) in seen.posted
+    assert HandleUpdate(7, "h", consumed=42) in seen.posted
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,7 @@ def test_a_proxy_that_takes_numbers_alone_is_not_blamed_for_a_name(monkeypatch: 
             return end_of(await dial("live.invalid", None))
 
     said = verdict(asyncio.run(main()))
-    assert "needs the number of live.invalid" in said.why
+    assert "needs the IP address of live.invalid" in said.why
     assert "socks4a://" in said.hint
 
 
