@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, Inval
 
 from livechat.session.dialect import readable
 from livechat.session.link_end import system_words
-from livechat.session.proxy import Blocked, Proxy, number_of, plain, proxy_for
+from livechat.session.proxy import Blocked, Proxy, ip_address, plain, proxy_for
 
 # A name may have several addresses. One that does not answer in this time has the next tried beside it (RFC 8305).
 NEXT_ADDRESS_S = 0.15
@@ -53,7 +53,7 @@ class Connect(connect):
             kwargs["proxy_ssl"] = kwargs.get("ssl")  # the proxy's certificate is checked like the server's
         dialled = urlsplit(self._proxy.address if self._proxy else uri).hostname or ""
         # Only for a name. asyncio's race of several addresses, if cancelled, does not close the one that has won.
-        if number_of(dialled) is None:
+        if ip_address(dialled) is None:
             kwargs["happy_eyeballs_delay"] = NEXT_ADDRESS_S
         super().__init__(
             uri,
@@ -147,7 +147,9 @@ def _fault(proxy: Proxy, error: Exception, server: str) -> Blocked:
     if isinstance(error, TimeoutError) and not error.errno:
         return proxy.fails("does not answer")
     if isinstance(error, socket.gaierror) and proxy.scheme == "socks4":
-        return proxy.fails(f"needs the number of {server}, which cannot be looked up", "use socks4a:// or socks5://")
+        return proxy.fails(
+            f"needs the IP address of {server}, which cannot be looked up", "use socks4a:// or socks5://"
+        )
     if isinstance(error, socket.gaierror) or isinstance(error.__cause__, socket.gaierror):
         return proxy.fails("cannot be found: its name cannot be looked up")
     if isinstance(error, OSError):
