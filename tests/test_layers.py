@@ -30,6 +30,7 @@ MAY_KNOW = {
     "settings.py": ("errors", "flags", "models", "paths"),
     "config_file.py": ("errors", "flags", "paths", "settings"),
     "database.py": ("errors",),
+    "durations.py": ("errors",),
     "installed.py": (),
     "audio/": ("audio", "errors", "paths", "process"),
     # What is kept is what a session is resumed and told the past with. A terminal may show what is kept.
@@ -39,7 +40,7 @@ MAY_KNOW = {
     # Outputs only: how links are kept is not its business.
     "ui/": ("ui", "errors", "events", "paths", "process"),
     # It shares no code with session/: one bug cannot hide in both.
-    "server/": ("server", "errors", "database", "installed", "leaving", "process"),
+    "server/": ("server", "errors", "database", "durations"),
     "session/": ("session", "errors", "events", "models", "settings", "audio.interfaces"),
 }  # fmt: skip
 # What puts the parts together: the commands.
@@ -47,6 +48,7 @@ JOINS = {"__init__.py", "__main__.py", "cli.py", *(file for file in FILES if fil
 
 # Files that neither wait nor look at a clock, a file, a socket or a die, and what each may use of others' code.
 PURE: dict[str, set[str]] = {
+    "durations.py": set(),
     "errors.py": set(),
     "events.py": set(),
     "session/events.py": set(),

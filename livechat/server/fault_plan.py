@@ -15,13 +15,13 @@ from http import HTTPStatus
 from random import Random
 from typing import Literal
 
+from livechat.durations import seconds
 from livechat.errors import UsageError
 from livechat.server.close_reasons import CLOSES
 
 EXAMPLE = "goaway@20s:5s; drop@12s; close:quota@0.8s; #2: stall@15s; refuse-handle"
 STATUSES = ("root", "alone", "no-idle", "stuck")  # what can go wrong with an interactionStatus
 UNTOLD_S = 5.0  # the time left after a GoAway that does not say how much is left
-_UNITS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,6 @@ class Plan:
         return tuple(sorted(chosen, key=lambda fault: fault.at))
 
 
-def duration(text: str) -> float:
-    """Seconds in `8s`, `1.5s`, `500ms`, `2m`, `2h`, `30d` or a plain number of seconds. Raises UsageError."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d|)", text.strip())
-    if not match:
-        raise UsageError(f"not a duration: {text!r}", "write 8s, 1.5s, 500ms, 2m, 2h or 30d")
-    return float(match[1]) * _UNITS[match[2]]
-
-
 def parse(text: str) -> Plan:
     """The plan in `text`: items separated by `;`. `#LINK:` may stand before an item.
 
@@ -185,7 +177,7 @@ def _fault(kind: str, rest: str) -> Fault:
     at, value = _split(rest)
     if (at is None and form.at == "must") or (at is not None and form.at == "no"):
         raise ValueError(rest)
-    fault = Fault(kind, 0.0 if at is None else duration(at))
+    fault = Fault(kind, 0.0 if at is None else seconds(at))
     if value is None and form.value in ("", "[N]"):
         return fault
     if value is None or not form.value:
@@ -209,7 +201,7 @@ def _split(rest: str) -> tuple[str | None, str | None]:
 def _left(fault: Fault, text: str) -> Fault:
     if text in ("none", '""'):
         return replace(fault, value=UNTOLD_S, reason=text)
-    return replace(fault, value=duration(text))
+    return replace(fault, value=seconds(text))
 
 
 def _name(fault: Fault, text: str) -> Fault:
@@ -264,7 +256,7 @@ _READERS: dict[str, Callable[[Fault, str], Fault]] = {
     "LEFT": _left,
     "CLOSE": _close,
     "NAME": _name,
-    "DELAY": lambda fault, text: replace(fault, value=duration(text)),
+    "DELAY": lambda fault, text: replace(fault, value=seconds(text)),
     "STATUS": _status,
     "N": _number(1, 1_000),
     "[N]": _number(1, 1_000),

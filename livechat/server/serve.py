@@ -6,15 +6,11 @@ import asyncio
 import contextlib
 import errno
 import http
-import json
 import logging
 import re
 import ssl
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,13 +20,9 @@ from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from livechat import leaving
-from livechat.errors import UsageError, reason
-from livechat.installed import speech_models
-from livechat.process import Outlet
+from livechat.errors import UsageError
 from livechat.server import live_session, tls
 from livechat.server.agent import Agent
-from livechat.server.agent_choice import make_agent
 from livechat.server.fault_plan import Plan
 from livechat.server.history import HistoryTurn
 from livechat.server.link import ServerLink
@@ -251,73 +243,3 @@ class Server:
             await ServerLink(ws, self, faults, endpoint=to, key=key_of(request)).run()
         finally:
             self._end(faults.record)
-
-
-async def run_serve(
-    *,
-    port: int = 0,
-    tls: bool = True,
-    ca_out: Path | None = None,
-    as_model: str | None = None,
-    lifetime: float = 590.0,
-    notice: float = 50.0,
-    handle_ttl: float = 7200.0,
-    faults: Plan | None = None,
-    json_lines: bool = False,
-) -> int:
-    """`livechat serve`: serve until SIGINT or SIGTERM; returns the exit code.
-
-    Says on stderr where it listens and how to point an SDK there; with `json_lines` every event is one
-    object a line on stdout. The CA certificate goes to `ca_out`, or to a new file in the temporary directory
-    that is removed at the end. Raises UsageError.
-    """
-    agent, lacking = make_agent()
-    outlet = Outlet()
-
-    def printed(event: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
-
-    stop = asyncio.Event()
-    server = Server(
-        agent,
-        port=port,
-        tls=tls,
-        lifetime=lifetime,
-        notice=notice,
-        handle_ttl=handle_ttl,
-        faults=faults,
-        as_model=as_model,
-        on_event=printed if json_lines else None,
-    )
-    with leaving.told(stop.set):
-        async with server:
-            with contextlib.ExitStack() as files:
-                if tls and ca_out is None:
-                    folder = files.enter_context(tempfile.TemporaryDirectory(prefix="livechat-"))
-                    ca_out = Path(folder, "ca.pem")
-                if tls and ca_out is not None:
-                    try:
-                        ca_out.write_bytes(server.ca_pem)
-                    except (OSError, ValueError) as error:
-                        why = f"cannot write {ca_out}: {reason(error)}"
-                        raise UsageError(why, "choose another --ca-out") from None
-                _say(server, agent, lacking, ca_out)
-                await stop.wait()
-    outlet.drain(1.0)
-    return 0
-
-
-def _say(server: Server, agent: Agent, lacking: str, ca: Path | None) -> None:
-    lines = [
-        f"Live API server at {server.url} ({agent.name}). Ctrl-C ends it.",
-        "Point an SDK at it with:",
-        f"  export GOOGLE_GEMINI_BASE_URL={server.url}",
-        "  export GEMINI_API_KEY=any",
-    ]
-    if ca:
-        lines.append(f"  export SSL_CERT_FILE={ca}")
-    if lacking:
-        lines.append(f"Note: {lacking}. Hint: {speech_models()}")
-    sys.stderr.write("\n".join(lines) + "\n")
-    sys.stderr.flush()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livechat.errors import UsageError
 from livechat.server.close_reasons import CLOSES
-from livechat.server.fault_plan import KINDS, UNTOLD_S, Fault, FaultForm, duration, parse
+from livechat.server.fault_plan import KINDS, UNTOLD_S, Fault, FaultForm, parse
 from livechat.server.wire import cut_reason
 from tests import ROOT
 
@@ -63,19 +63,6 @@ def test_what_is_wrong_is_named(item: str) -> None:
 def test_nothing_but_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         parse(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("8s", 8), ("1.5s", 1.5), ("500ms", 0.5), ("2m", 120), ("2h", 7200), ("7", 7)]
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert duration(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "s", "-1s", "1e3", "1 s 2", "inf", "x"])
-def test_no_durations(text: str) -> None:
-    with pytest.raises(UsageError):
-        duration(text)
 
 
 @given(st.integers(0, 10**18 - 1), st.integers(1, 500))

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
@@ -17,8 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from livechat.errors import UsageError
 from livechat.server.parrot import Parrot
-from livechat.server.serve import Server, endpoint, run_serve
-from tests import ROOT
+from livechat.server.serve import Server, endpoint
 from tests.support.server_client import (
     ask,
     closed,
@@ -92,48 +85,6 @@ def test_a_port_in_use_and_an_unknown_model_are_usage_errors() -> None:
             Server(Parrot(), as_model="gemini-1.0")
 
     run(main())
-
-
-def test_the_command_serves_an_unmodified_client_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    ca = tmp_path / "ca.pem"
-    code = (
-        "import asyncio, sys; from pathlib import Path; from livechat.server.serve import run_serve; "
-        f"sys.exit(asyncio.run(run_serve(ca_out=Path({str(ca)!r}), json_lines=True)))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as server:
-        assert server.stderr is not None
-        lines = [server.stderr.readline() for _ in range(5)]
-        url = lines[2].partition("=")[2].strip()
-        client = (
-            "import asyncio; from google import genai\n"
-            "async def main():\n"
-            "  async with genai.Client().aio.live.connect(model='gemini-3.8-live', "
-            "config={'response_modalities': ['AUDIO'], 'output_audio_transcription': {}}) as s:\n"
-            "    await s.send_realtime_input(text='thanks')\n"
-            "    async for m in s.receive():\n"
-            "      t = m.server_content and m.server_content.output_transcription\n"
-            "      print(t.text if t else '', end='')\n"
-            "asyncio.run(main())\n"
-        )
-        told = {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "any", "SSL_CERT_FILE": str(ca)}
-        answer = subprocess.run(
-            [sys.executable, "-c", client], env={**os.environ, **told}, capture_output=True, text=True, check=True
-        )
-        assert answer.stdout.strip() == "You are welcome."
-        server.send_signal(signal.SIGTERM)
-        out, err = server.communicate(timeout=20)
-        assert (server.returncode, err) == (0, "")
-        events = [json.loads(line) for line in out.splitlines()]
-        assert [e["text"] for e in events if e["type"] in ("user", "model")] == ["thanks", "You are welcome."]
-        assert events[-1]["type"] == "close"
-
-
-def test_a_ca_file_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot write"):
-        asyncio.run(run_serve(ca_out=tmp_path / "none" / "ca.pem"))
 
 
 def test_a_client_that_dials_as_the_server_ends_leaves_no_traceback() -> None:
