@@ -1,4 +1,4 @@
-"""The session's turns, told by hand and by lot, without a socket or a clock."""
+"""The session's turns by example and at random, without a socket or a clock."""
 
 from __future__ import annotations
 
