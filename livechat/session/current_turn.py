@@ -22,6 +22,7 @@ from livechat.session.question import Question
 from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger, TurnRecord
 
+ONSET_S = 0.5  # so much later than a server we may notice that the person began to speak
 CUTS = 1  # how often a question is asked again whose answer a lost link cut: else it might be asked for ever
 
 Feed = Callable[[Replying | Replied | Reopened | Noticed | TurnOver | Asked], None]
@@ -52,8 +53,10 @@ class CurrentTurn:
         self.answer: Answer | None = None
         self.aftermath = Aftermath()
         self._work_shown = False  # it was shown that the server is at work
+        self.unasked = False  # this link took up a session and has been given nothing to answer
         self._catching_up = False  # this link was given all at once what was asked before it
         self._unheard_after: int | None = None  # what was asked after this was sent, and may be what cut in
+        self._cut_at = 0.0
 
     def asked_since(self) -> bool:
         """Whether this link was given a question that has no answer yet."""
@@ -62,6 +65,7 @@ class CurrentTurn:
     def on_new_link(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._catching_up = self._outbox.waiting()
+        self.unasked = not self._catching_up
         self.question.forget()
         self.aftermath.no_doubt()
         self.aftermath.turn_end_due = False
@@ -72,7 +76,7 @@ class CurrentTurn:
             self.interaction.reset()
         self.answer = Answer(self._outbox.sent_mark(), piece_at=self._now())
         self.aftermath.no_doubt()
-        self.aftermath.turn_end_due = False
+        self.aftermath.turn_end_due = self.unasked = False
         self._unheard_after = None
         self.record.question()
         self.feed(Replying(self._link()))
@@ -127,7 +131,12 @@ class CurrentTurn:
             first = self._outbox.first_utterance(self.answer.mark)
         self.aftermath.turn_end_due = self.answer is not None
         self.over(cut=True)
-        self._unheard_after = first
+        self._unheard_after, self._cut_at = first, self._now()
+
+    def person_speaks(self) -> None:
+        """The person began to speak: it was they who cut in just before, and no question that was sent."""
+        if self._now() - self._cut_at <= ONSET_S:
+            self._unheard_after = None
 
     def heard(self) -> None:
         """The server heard a question: none of those that were sent is unheard."""

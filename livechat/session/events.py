@@ -297,23 +297,9 @@ class Counted:
     total_tokens: int
 
 
-Wire = (
-    Opened
-    | Ended
-    | HandleUpdate
-    | GoAway
-    | Replied
-    | Noticed
-    | TurnOver
-    | Status
-    | Audio
-    | Heard
-    | Said
-    | Written
-    | Thought
-    | CutIn
-    | Counted
-)
+# What a link says of questions and answers.
+Told = Audio | Said | Written | Thought | Heard | Noticed | CutIn | Replied | Status | TurnOver
+Wire = Opened | Ended | HandleUpdate | GoAway | Counted | Told
 
 # ---------------------------------------------------------------------------------------------- actions
 # What the machine asks of the runner.

@@ -43,6 +43,7 @@ from livechat.session.events import (
     Show,
     Slept,
     Tick,
+    Told,
     Wire,
 )
 from livechat.session.fast_pacing import FastPacing
@@ -54,7 +55,7 @@ from livechat.session.sender import Linklike, Sender
 from livechat.session.sleep_watch import LOOK_S, SleepWatch
 from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
-from livechat.session.turns import Told, Turns
+from livechat.session.turns import Turns
 
 CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
 
@@ -132,23 +133,15 @@ class Runner:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                helpers = [
-                    group.create_task(work)
-                    for work in (
-                        self._capture(),
-                        self._type(),
-                        self._obey(),
-                        self._sender.run(),
-                        self._meter(),
-                        self._sink.run(),
-                    )
-                ]
+                hands = (self._capture(), self._type(), self._obey())
+                helpers = [*hands, self._sender.run(), self._meter(), self._sink.run()]
+                tasks = [group.create_task(helper) for helper in helpers]
                 self._feed(self._begin)
                 while self._machine.state is not State.OVER:
                     self._take(await self._next())
                 if self._link is not None:
                     await self._link.close()
-                for task in (*helpers, *self._links):
+                for task in (*tasks, *self._links):
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
@@ -218,8 +211,7 @@ class Runner:
         self.turns.alive()
         match event:
             case _ if isinstance(event, Told):
-                # From Hold on, what a link still says of an answer is cut off: it is asked for again.
-                if self._sender.open:
+                if self._sender.open:  # from Hold on, what comes of an answer is cut off: it is asked for again
                     self.turns.take(event)
                     self._sender.wake()  # it may ask again
             case Counted():

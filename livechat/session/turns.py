@@ -26,6 +26,7 @@ from livechat.session.events import (
     Status,
     Stuck,
     Thought,
+    Told,
     TurnOver,
     Written,
 )
@@ -37,9 +38,6 @@ from livechat.session.turn_end_reasons import ASK_AGAIN, explained
 from livechat.session.turn_record import Ledger
 
 NO_ANSWER = "the model gave no answer to this"
-
-# What a link says of questions and answers.
-Told = Audio | Said | Written | Thought | Heard | Noticed | CutIn | Replied | Status | TurnOver
 
 
 class Turns:
@@ -74,7 +72,6 @@ class Turns:
         self._question, self._aftermath = self._turn.question, self._turn.aftermath
         self._interaction, self._record = self._turn.interaction, self._turn.record
         self.speaking = False  # the person
-        self._unasked = False  # this link took up a session and has been given nothing to answer
         self._pulse = Pulse()  # of the link's handles, and of word that there is none
         self._alive_at = 0.0  # when a link last said anything
 
@@ -132,8 +129,9 @@ class Turns:
     def person(self, *, speaking: bool, late_ms: float) -> None:
         """They begin or stop to speak; the latter was `late_ms` ago."""
         self.speaking = speaking
-        self._unasked = False
+        self._turn.unasked = False
         if speaking:
+            self._turn.person_speaks()
             self._ask_anew()
             # The server hears them later than we do, and says more of an answer of several utterances until then.
             self._aftermath.limit_rest(self._now() + (IDLE_S if self._interaction.announced else LATE_S))
@@ -143,7 +141,7 @@ class Turns:
     def typed(self, line: str) -> None:
         """They typed something, which goes into the outbox."""
         self._ask_anew()
-        self._unasked = False
+        self._turn.unasked = False
         self._aftermath.limit_rest(self._now() + LATE_S)
         self._record.typed(line)
         self._outbox.add_text(line)
@@ -171,7 +169,6 @@ class Turns:
 
     def begin(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
-        self._unasked = not self._outbox.waiting()
         self._pulse = Pulse()
         self._turn.on_new_link()
 
@@ -216,10 +213,10 @@ class Turns:
                 self._notice()
                 self._turn.heard()
                 if not self._repeated(user=text):
-                    self._unasked = False
+                    self._turn.unasked = False
                     self._hear(text)
             case Noticed():
-                self._unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
+                self._turn.unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
                 self._notice()
             case Thought(_, text):
                 self._notice()
@@ -246,7 +243,7 @@ class Turns:
 
     def _repeated(self, **piece: str) -> bool:
         """A session taken up may say its last words again (docs/wire.md 2.4). Nobody asked it anything."""
-        return self._unasked and self._transcript.repeats(**piece)
+        return self._turn.unasked and self._transcript.repeats(**piece)
 
     def _hear(self, text: str) -> None:
         """A piece of a question was heard: what comes now is its answer, or word that there is none."""
@@ -272,7 +269,7 @@ class Turns:
         answer = self._turn.answer or self._continued()
         if answer is None or (answer.whole and self._turn.asked_since()):
             self._turn.over()  # a server may leave turnComplete out (C2)
-            answer = self._begin()
+            answer = self._turn.begin()
         answer.piece_at, answer.generated = now, False
         if not answer.content:
             answer.content = True
@@ -280,14 +277,10 @@ class Turns:
             answer.sounds(0.0, now)
         return answer
 
-    def _begin(self) -> Answer:
-        self._unasked = False
-        return self._turn.begin()
-
     def _continued(self) -> Answer | None:
         """The last answer, where a server said too early that its turn was over (docs/wire.md F6)."""
         over = self._now() >= self.more_until
-        if over or self._transcript.user or self._unasked or self._turn.asked_since():
+        if over or self._transcript.user or self._turn.unasked or self._turn.asked_since():
             return None
         last = self._turn.reopen_last()
         if last is not None:
@@ -392,7 +385,7 @@ class Turns:
         elif not self.incomplete and self._turn.asked_since():
             self._turn.over()
             self._interaction.told("working", now)
-            self._begin()
+            self._turn.begin()
 
     def _at_rest(self) -> None:
         """The server has finished with the question, whatever turns its answer was in."""

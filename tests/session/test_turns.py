@@ -390,7 +390,7 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     assert table.sent() == []
 
 
-@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "a key"])
+@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "the person, as we notice late", "a key"])
 def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first(cut_by: str) -> None:
     table = Table()
     for number in range(80):
@@ -407,6 +407,8 @@ def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the
     if cut_by == "a key":
         table.turns.interrupt()
     table.hear(CutIn(1), TurnOver(1))
+    if cut_by == "the person, as we notice late":
+        table.turns.person(speaking=True, late_ms=0)
     table.turns.lost()
     table.box.rewind()
     again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
