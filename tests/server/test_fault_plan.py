@@ -36,7 +36,7 @@ def test_every_kind() -> None:
     }
 
 
-def test_a_link_of_one_s_own() -> None:
+def test_a_fault_of_one_link_only() -> None:
     plan = parse("#2: drop@1.5s; stall@1s; close:1000:@500ms")
     assert [fault.kind for fault in plan.of_link(1)] == ["close", "stall"]
     assert [fault.kind for fault in plan.of_link(2)] == ["close", "stall", "drop"]
