@@ -23,7 +23,8 @@ from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
 from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
 from livechat.commands.talk import Parts, converse
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
 from livechat.server.agent import Parrot, Question, Said, make_agent
 from livechat.server.serve import Server
@@ -186,7 +187,7 @@ async def talk(
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     record: Path | None = None,
-    resumed: Callable[[Store], Kept | None] = lambda store: None,
+    resumed: Callable[[Store], Resumable | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
     wall: Callable[[], float] = time.time,
