@@ -170,6 +170,7 @@ async def converse(parts: Parts) -> int:
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=identity, resume=f"livechat resume {identity}" if resumable else "", exit_code=code,
+            kept=store.complete,
         )  # fmt: skip
 
     opened = asyncio.Event()

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_the_closing_is_three_lines_at_most() -> None:
     calm = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0)
     assert closing(calm) == ["1:00 · 1 turn · 1 link", "nothing lost"]
     assert len(closing(SUMMARY)) == 3
+
+
+def test_the_closing_calls_nothing_safe_that_is_not_on_disk() -> None:
+    unkept = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0, kept=False)
+    assert closing(unkept)[1] == "not all of it kept"
+    assert (
+        closing(replace(SUMMARY, kept=False))[1]
+        == "longest gap 5.3 s, 0.1 s lost, 1.2 s sent again, not all of it kept"
+    )
 
 
 def test_json_is_one_object_a_line_with_its_time() -> None:
