@@ -200,9 +200,15 @@ def test_a_line_without_an_end_is_refused_in_words_and_the_next_is_taken() -> No
 
 @pytest.mark.parametrize("size", [4_000, 4_095, 20_000])
 def test_a_line_that_the_terminal_cut_is_refused_in_words(size: int) -> None:
-    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline."""
+    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline.
+
+    Without an echo: the kernel echoes into the middle of what a program writes, which then breaks at the edge.
+    """
     script = (
-        "import asyncio, sys\n"
+        "import asyncio, sys, termios\n"
+        "mode = termios.tcgetattr(0)\n"
+        "mode[3] &= ~termios.ECHO\n"
+        "termios.tcsetattr(0, termios.TCSANOW, mode)\n"
         "from livechat.events import *\n"
         "from livechat.ui.plain import Plain, Json\n"
         "async def main():\n"
