@@ -16,9 +16,11 @@ from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import MISSING
 from livechat.config_file import Config, load
-from livechat.conversations.store import Store, state_folder
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Store
 from livechat.errors import DeviceError, LivechatError, UsageError
 from livechat.events import Warned
+from livechat.paths import state_folder
 from livechat.ui.display import colored
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def main(
 def open_store(notice: Callable[[str, str], None]) -> Store:
     """Where choices are kept; in memory alone, and `notice` is told, where nothing can be."""
     try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
+        return Store(state_folder(os.environ) / FILE, on_trouble=notice)
     except LivechatError as error:
         notice(error.message, error.hint)
         return Store(None, on_trouble=notice)

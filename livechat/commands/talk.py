@@ -20,11 +20,15 @@ from livechat.audio.interfaces import Sink, Source
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.commands.devices import Choices, prefer
 from livechat.config_file import Config, layered
-from livechat.conversations.store import Book, Kept, Store, state_folder
+from livechat.conversations.archive import Archive
+from livechat.conversations.records import Resumable
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Book, Store
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText, Warned
 from livechat.flags import FLAGS, SERVER
 from livechat.models import can_be_handle
+from livechat.paths import state_folder
 from livechat.process import Journal
 from livechat.session.budget import Spend
 from livechat.session.context_replay import Exchange
@@ -58,7 +62,7 @@ class Parts:
     one_at_a_time: bool
     sink: Sink
     store: Store
-    resumed: Kept | None = None
+    resumed: Resumable | None = None
     agent: Agent | None = None  # of the embedded server; None makes the best there is
     faults: Plan | None = None  # of the embedded server
     memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
@@ -97,19 +101,22 @@ async def _main(
         display.show(Warned(message, hint))
 
     try:
-        store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
+        store = Store(folder / FILE, on_trouble=trouble)
     except LivechatError as error:
         if resuming and (resume is None or not can_be_handle(resume.strip())):  # a handle may do without
             raise UsageError(error.message, error.hint) from None
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
-        kept = _find(store, resume, notices) if resuming else None
+        kept = _find(store.archive(), resume, notices) if resuming else None
         settings = _resolved(config, kept, flags)
         plan = _plan(settings.faults)
         if kept is not None:
-            if kept.id:
-                store.claim(kept.id)
+            if kept.id and not store.claim(kept.id):
+                raise UsageError(
+                    f"conversation {kept.id} is going on in another livechat",
+                    "leave it there first, or begin another with `livechat talk`",
+                )
             fitting = _fits(kept, settings)
             if kept.handles and not fitting.handles:
                 notices.append(
@@ -165,6 +172,7 @@ async def converse(parts: Parts) -> int:
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=identity, resume=f"livechat resume {identity}" if resumable else "", exit_code=code,
+            kept=store.complete,
         )  # fmt: skip
 
     opened = asyncio.Event()
@@ -273,7 +281,7 @@ def _later(trouble: Callable[[str, str], None]) -> Callable[[str, str], None]:
     return say
 
 
-def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Settings:
+def _resolved(config: Config, kept: Resumable | None, flags: dict[str, Any]) -> Settings:
     """Flags above what the conversation was made with, above the configuration."""
     usual = config.flags(os.environ)
     if kept is not None and kept.id:  # it goes on with the server it was held with
@@ -427,7 +435,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return made
 
 
-def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
+def _resumptions(kept: Resumable | None) -> tuple[Resumption, ...]:
     """The kept handles on the loop's clock instead of the wall's."""
     if kept is None:
         return ()
@@ -435,19 +443,19 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
-def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> Kept:
+def _find(archive: Archive, wanted: str | None, notices: list[tuple[str, str]]) -> Resumable:
     """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
-    kept = store.find(wanted and wanted.strip())
+    kept = archive.find(wanted and wanted.strip())
     if kept is not None:
         kept = replace(kept, options=_known(kept.options, notices))
-        for conversation, what in store.flaws(wanted and kept.id):
+        for conversation, what in archive.flaws(wanted and kept.id):
             notices.append((f"conversation {conversation}: {what} cannot be read, and is passed over", ""))
         return kept
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
     if not can_be_handle(wanted.strip()):
         raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
-    return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
+    return Resumable("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
 
 
 def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, Any]:
@@ -463,7 +471,7 @@ def _fits_flag(name: str, value: object) -> bool:
     return name in FLAGS and FLAGS[name].kept and type(value) is FLAGS[name].kind and storable
 
 
-def _fits(kept: Kept, settings: Settings) -> Kept:
+def _fits(kept: Resumable, settings: Settings) -> Resumable:
     """`kept` as far as this server can use it: a handle belongs to one backend and one model."""
     if not kept.id or (kept.backend, kept.model) == (settings.backend, settings.model):
         return kept
@@ -497,7 +505,7 @@ def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.screen import Screen
 
     def said(conversation: str) -> list[tuple[str, str]]:
-        kept = store.find(conversation, patience_s=0.0)  # sound goes on meanwhile
+        kept = store.archive(patience_s=0.0).find(conversation)  # sound goes on meanwhile
         return [(turn.user, turn.model) for turn in kept.turns] if kept else []
 
     return Screen(

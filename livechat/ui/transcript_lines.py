@@ -67,11 +67,14 @@ def closing(summary: ev.Summary) -> list[str]:
     """The last lines, three at most: how long, how continuous, and the command that picks it up again."""
     turns = f"{summary.turns} turn{'s' * (summary.turns != 1)}"
     links = f"{summary.links} link{'s' * (summary.links != 1)}"
-    kept = f"{duration(summary.dropped_ms)} lost" if summary.dropped_ms > 0 else "nothing lost"
-    gap = f"longest gap {duration(summary.longest_gap_ms)}, " if summary.longest_gap_ms > 0 else ""
-    sent_again = f", {duration(summary.replayed_ms)} sent again" if summary.replayed_ms > 0 else ""
+    facts = (
+        f"longest gap {duration(summary.longest_gap_ms)}" if summary.longest_gap_ms > 0 else "",
+        f"{duration(summary.dropped_ms)} lost" if summary.dropped_ms > 0 else "nothing lost" if summary.kept else "",
+        f"{duration(summary.replayed_ms)} sent again" if summary.replayed_ms > 0 else "",
+        "" if summary.kept else "not all of it kept",
+    )
     resume = [clean(summary.resume)] if summary.resume else []
-    return [f"{age(summary.duration_s)} · {turns} · {links}", f"{gap}{kept}{sent_again}", *resume]
+    return [f"{age(summary.duration_s)} · {turns} · {links}", ", ".join(filter(None, facts)), *resume]
 
 
 def _start(event: ev.Start) -> list[Line]:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_the_closing_is_three_lines_at_most() -> None:
     calm = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0)
     assert closing(calm) == ["1:00 · 1 turn · 1 link", "nothing lost"]
     assert len(closing(SUMMARY)) == 3
+
+
+def test_the_closing_calls_nothing_safe_that_is_not_on_disk() -> None:
+    unkept = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0, kept=False)
+    assert closing(unkept)[1] == "not all of it kept"
+    assert (
+        closing(replace(SUMMARY, kept=False))[1]
+        == "longest gap 5.3 s, 0.1 s lost, 1.2 s sent again, not all of it kept"
+    )
 
 
 def test_json_is_one_object_a_line_with_its_time() -> None:
@@ -190,9 +200,15 @@ def test_a_line_without_an_end_is_refused_in_words_and_the_next_is_taken() -> No
 
 @pytest.mark.parametrize("size", [4_000, 4_095, 20_000])
 def test_a_line_that_the_terminal_cut_is_refused_in_words(size: int) -> None:
-    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline."""
+    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline.
+
+    Without an echo: the kernel echoes into the middle of what a program writes, which then breaks at the edge.
+    """
     script = (
-        "import asyncio, sys\n"
+        "import asyncio, sys, termios\n"
+        "mode = termios.tcgetattr(0)\n"
+        "mode[3] &= ~termios.ECHO\n"
+        "termios.tcsetattr(0, termios.TCSANOW, mode)\n"
         "from livechat.events import *\n"
         "from livechat.ui.plain import Plain, Json\n"
         "async def main():\n"
