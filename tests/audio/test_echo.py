@@ -197,9 +197,12 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
     card.couple()
     load_sdk()
 
+    def notify(message: str, hint: str) -> None:  # a null sink gives exact zeros until the model speaks
+        assert "digital silence" in message or message == "the microphone is heard now", message
+
     async def main() -> Recorder:
         display = Recorder(typed=((1.0, "tell me a story"),))
-        opened = Card(lambda *notice: pytest.fail(str(notice)))
+        opened = Card(notify)
         microphone, speaker = Microphone(opened), Speaker(opened)
         microphone.clean = cleaner("cancel", speaker, lambda *notice: pytest.fail(str(notice)))
         with contextlib.closing(Store(tmp_path / "store.sqlite3", on_trouble=lambda *trouble: None)) as store:
