@@ -206,27 +206,19 @@ def serve(
     log_file: _LogFile = None,
 ) -> int:
     """Run the embedded Live API server for other programs."""
-    from pathlib import Path
-
-    from livechat import leaving
-    from livechat.server.fault_plan import duration, parse
-    from livechat.server.serve import run_serve
+    from livechat.commands import serve as command
 
     _log_to(log_file)
-    if not duration(lifetime):
-        raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
-    return leaving.run(
-        run_serve(
-            port=port,
-            tls=not no_tls,
-            ca_out=Path(ca_out) if ca_out else None,
-            as_model=as_model,
-            lifetime=duration(lifetime),
-            notice=duration(goaway),
-            handle_ttl=duration(handle_ttl),
-            faults=parse(faults),
-            json_lines=json,
-        )
+    return command.serve(
+        port=port,
+        tls=not no_tls,
+        ca_out=ca_out,
+        as_model=as_model,
+        lifetime=lifetime,
+        notice=goaway,
+        handle_ttl=handle_ttl,
+        faults=faults,
+        as_json=json,
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from livechat.conversations import export
 from livechat.conversations.archive import Archive, completions
 from livechat.conversations.store import state_folder
+from livechat.durations import seconds
 from livechat.errors import UsageError, reason
 from livechat.ui.safe_text import clean
 
@@ -77,13 +78,11 @@ def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
 
 def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> int:
     """Erase these conversations, or those not used for that time, and say which. Returns the exit code."""
-    from livechat.server.fault_plan import duration
-
     if bool(wanted) == (older_than is not None):
         raise UsageError("say which conversations to forget", "give their ids, or --older-than 30d")
     with _archive() as archive:
         if older_than is not None:
-            going = [entry.id for entry in archive.entries(seen_before=time.time() - duration(older_than))]
+            going = [entry.id for entry in archive.entries(seen_before=time.time() - seconds(older_than))]
             _name_flaws(archive)
         else:
             going = list(dict.fromkeys(archive.to_forget(each) for each in wanted))
@@ -132,9 +131,9 @@ def _forget(archive: Archive, identity: str) -> None:
     """The words, but first what the embedded server remembers: it is found by the handles beside them."""
     memory = state_folder(os.environ) / "offline-server.sqlite3"
     if archive.backend(identity) in ("offline", "") and memory.exists():
-        from livechat.server.session_memory import Memory
+        from livechat.server.session_memory import SessionMemory
 
-        with contextlib.closing(Memory(memory, time.time)) as server:
+        with contextlib.closing(SessionMemory(memory, time.time)) as server:
             for handle in archive.handles(identity):
                 server.forget(handle)
             if server.warning:

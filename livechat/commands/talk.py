@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from livechat.server.serve import Server
     from livechat.session.runner import Runner
 
+_log = logging.getLogger(__name__)
+
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
 _CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
 _SHOWN_AGAIN = 6  # exchanges of a resumed conversation put on the screen
@@ -315,7 +317,7 @@ async def _keep(store: Store) -> None:
 async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, for when no other is configured."""
     from livechat.server import serve, session_memory
-    from livechat.server.agent import make_agent
+    from livechat.server.agent_choice import make_agent
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:
@@ -324,7 +326,7 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
         parts.display.show(Warned(lacking, speech_models()))
     memory = None
     if parts.memory:
-        memory = stack.enter_context(contextlib.closing(session_memory.Memory(parts.memory, time.time)))
+        memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # else the store has said it
             parts.display.show(Warned(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
@@ -345,8 +347,9 @@ async def _runner(
     show: Callable[[Output], None],
     opened: asyncio.Event,
 ) -> Runner:
-    from livechat.audio import dsp
+    from livechat.audio.dsp import level
     from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
     from livechat.models import family
     from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
@@ -368,9 +371,9 @@ async def _runner(
             parts.source,
             SilenceSource(),
             gate=Gate(push_to_talk=settings.ptt),
-            detector=dsp.SpeechDetector() if parts.source else None,
+            detector=SpeechDetector() if parts.source else None,
             barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-            level=dsp.level,
+            level=level,
             fast=settings.fast,
         ),
         lines=_once(opened, parts.lines) if stranger and parts.lines else parts.lines,
@@ -510,10 +513,11 @@ def _sound(
     settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
-    from livechat.audio.sources import NullSink, WavSink, source_of
+    from livechat.audio.sinks import FileSink, NullSink
+    from livechat.audio.sources import source_of
 
     speed = _FAST if settings.fast else 1.0
-    sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
+    sink: Sink | None = FileSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input:
         spoken = source_of(settings.input, speed)
         if settings.input == "-":
@@ -523,9 +527,9 @@ def _sound(
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()
     try:
+        from livechat.audio.card import Card
         from livechat.audio.echo import cleaner
         from livechat.audio.microphone import Microphone
-        from livechat.audio.portaudio import Card
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
@@ -534,6 +538,7 @@ def _sound(
         if sink is None:
             sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
             microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
+            _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise
@@ -547,7 +552,7 @@ def _recorded(
 ) -> tuple[Source | None, Sink]:
     """The same, both recorded. Where nothing is played, it is recorded as it would have been heard."""
     from livechat.audio.recording import Recording
-    from livechat.audio.sources import NullSink, PacedSink
+    from livechat.audio.sinks import NullSink, PacedSink
 
     recording = Recording(path, on_trouble)
     heard = PacedSink() if isinstance(sink, NullSink) else sink
@@ -555,7 +560,7 @@ def _recorded(
 
 
 def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]) -> Sink | None:
-    from livechat.audio.portaudio import Card
+    from livechat.audio.card import Card
     from livechat.audio.speaker import Speaker
 
     try:

@@ -11,7 +11,7 @@ from livechat.audio.interfaces import FRAME_MS
 from livechat.conversations.store import Store
 from livechat.events import Mic, ModelText, UserText, Warned
 from livechat.models import THINKING_MODEL
-from livechat.server.link import FIRST_WORDS
+from livechat.server.answers import FIRST_WORDS
 from livechat.session.outbox import LEAD
 from tests.chaos.dice import Run, Scenario
 from tests.support.conversation import Recorder

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from livechat.server.agent import Parrot
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session import credentials
 from livechat.session.credentials import TokenError, VertexCredentials

@@ -1,0 +1,101 @@
+"""`livechat serve`: the embedded Live server for other programs, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from livechat import leaving
+from livechat.durations import seconds
+from livechat.errors import UsageError, reason
+from livechat.installed import speech_models
+from livechat.process import Outlet
+from livechat.server import fault_plan
+from livechat.server.agent_choice import make_agent
+from livechat.server.serve import Server
+
+_LAST_WORDS_S = 1.0  # for a slow reader of the events, after the server has ended
+
+
+def serve(
+    *,
+    port: int = 0,
+    tls: bool = True,
+    ca_out: str | None = None,
+    as_model: str | None = None,
+    lifetime: str = "590s",
+    notice: str = "50s",
+    handle_ttl: str = "2h",
+    faults: str = "",
+    as_json: bool = False,
+) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the exit code; raises UsageError.
+
+    It says on stderr where it listens and how to point an SDK there. With `as_json` it writes each event to stdout,
+    as one object a line. The certificate goes to `ca_out`, or to a temporary file that is removed at the end.
+    """
+    if not seconds(lifetime):
+        raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
+    outlet = Outlet()
+
+    def write(event: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
+
+    agent, lacking = make_agent()
+    server = Server(
+        agent,
+        port=port,
+        tls=tls,
+        lifetime=seconds(lifetime),
+        notice=seconds(notice),
+        handle_ttl=seconds(handle_ttl),
+        faults=fault_plan.parse(faults),
+        as_model=as_model,
+        on_event=write if as_json else None,
+    )
+    code = leaving.run(_until_told(server, lacking, ca_out))
+    outlet.drain(_LAST_WORDS_S)
+    return code
+
+
+async def _until_told(server: Server, lacking: str, ca_out: str | None) -> int:
+    stop = asyncio.Event()
+    with leaving.told(stop.set):
+        async with server:
+            with contextlib.ExitStack() as files:
+                certificate = _certificate(server.ca_pem, ca_out, files) if server.ca_pem else None
+                _introduce(server, lacking, certificate)
+                await stop.wait()
+    return 0
+
+
+def _certificate(pem: bytes, wanted: str | None, files: contextlib.ExitStack) -> Path:
+    """The file in which the certificate is now."""
+    path = Path(wanted or Path(files.enter_context(tempfile.TemporaryDirectory(prefix="livechat-")), "ca.pem"))
+    try:
+        path.write_bytes(pem)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write {path}: {reason(error)}", "choose another --ca-out") from None
+    return path
+
+
+def _introduce(server: Server, lacking: str, certificate: Path | None) -> None:
+    """Say how to point an SDK at the server."""
+    lines = [
+        f"Live API server at {server.url} ({server.agent.name}). Ctrl-C ends it.",
+        "Point an SDK at it with:",
+        f"  export GOOGLE_GEMINI_BASE_URL={server.url}",
+        "  export GEMINI_API_KEY=any",
+    ]
+    if certificate:
+        lines.append(f"  export SSL_CERT_FILE={certificate}")
+    if lacking:
+        lines.append(f"Note: {lacking}. Hint: {speech_models()}")
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
