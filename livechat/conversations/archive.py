@@ -70,7 +70,7 @@ class Archive:
         found += [(identity, "what it was made with") for identity, written in made if _options(written) is None]
         flaws = [flaw for flaw in found if conversation in (None, flaw[0])]
         for identity, what in flaws:
-            log.warning("conversation %s: %s cannot be read, and is passed over", clean(identity), what)
+            log.warning("conversation %s: %s cannot be read, and is passed over", _for_log(identity), what)
         return flaws
 
     # -------------------------------------------------------------------------------------- to read one
@@ -206,7 +206,7 @@ class Archive:
             raise _unusable("changed", error, self._db.path) from None
         if not written:
             raise UsageError("the kept conversations cannot be changed: another program has them locked", UNLOCK)
-        log.info("conversation %s: forgotten", clean(identity))
+        log.info("conversation %s: forgotten", _for_log(identity))
 
     def _read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         try:
@@ -250,6 +250,11 @@ def _options(written: object) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return made if isinstance(made, dict) else None
+
+
+def _for_log(identity: str) -> str:
+    """An id; not what a damaged row has in its place, which may be speech."""
+    return identity if rows.is_id(identity) else "without an id"
 
 
 def _unusable(what: str, error: Exception, path: Path | None) -> UsageError:
