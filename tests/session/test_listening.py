@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
-from livechat.audio.sources import NullSink
+from livechat.audio.sinks import NullSink
 from livechat.events import Command
 from livechat.session.barge_in import BargeIn
 from livechat.session.listening import Captured, Listening

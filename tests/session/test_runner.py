@@ -12,7 +12,7 @@ import pytest
 from livechat.audio.interfaces import FRAME_MS
 from livechat.events import Compression, HandleState, Handover, Interrupted, Mic, Speaking, Turn, Usage, UserText
 from livechat.session.aftermath import MORE_S
-from livechat.session.context_replay import Content, Exchange
+from livechat.session.context_replay import ContextTurn, Exchange
 from livechat.session.events import (
     Audio,
     Counted,
@@ -42,7 +42,7 @@ def test_a_link_is_given_the_context_then_what_was_said_before_then_what_is_said
         await asyncio.sleep(0.1)
         made.types("new")
         await asyncio.sleep(1.0)
-        context = [Content("user", "one"), Content("model", "First.")]
+        context = [ContextTurn("user", "one"), ContextTurn("model", "First.")]
         assert made.link.n == 2
         assert made.link.sent == [context, "asked and not answered", "new"]
 

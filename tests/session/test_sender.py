@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
-from livechat.session.context_replay import Content, Exchange
+from livechat.session.context_replay import ContextTurn, Exchange
 from livechat.session.events import Dial, Flow, Replay
 from livechat.session.outbox import BOUND_MS, Outbox
 from livechat.session.sender import Sender
@@ -17,7 +17,12 @@ from tests.support.fake_link import FakeLink
 from tests.support.virtual_time import run
 
 FRAME = b"\1" * FRAME_BYTES
-CONTEXT = [Content("user", "one"), Content("model", "First."), Content("user", "two"), Content("model", "Second.")]
+CONTEXT = [
+    ContextTurn("user", "one"),
+    ContextTurn("model", "First."),
+    ContextTurn("user", "two"),
+    ContextTurn("model", "Second."),
+]
 
 
 class Sending:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
-from livechat.audio.sources import NullSink
+from livechat.audio.sinks import NullSink
 from livechat.errors import LivechatError
 from livechat.events import Command, ModelText, Output, Warned
 from livechat.models import Family

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from livechat.session.context_replay import Content
+from livechat.session.context_replay import ContextTurn
 from livechat.session.events import Dial, Ended, Opened, Signal, Wire
 
 
@@ -15,7 +15,7 @@ class FakeLink:
     def __init__(self, dial: Dial, hear: Callable[[Wire], None], *, opens: bool = True) -> None:
         """`hear` takes what the link says. Where it does not open, the server cannot be reached."""
         self.n, self.dial, self._hear, self._opens = dial.n, dial, hear, opens
-        self.sent: list[str | bytes | list[Content]] = []
+        self.sent: list[str | bytes | list[ContextTurn]] = []
         self.sent_at: list[float] = []  # on the loop's clock
         self.close_s = 0.0  # how long the server takes to answer a close
         self.before_sending: Callable[[], None] = lambda: None
@@ -60,10 +60,10 @@ class FakeLink:
     async def send_signal(self, signal: Signal) -> None:
         await self._send(signal)
 
-    async def send_context(self, contents: list[Content]) -> None:
+    async def send_context(self, contents: list[ContextTurn]) -> None:
         await self._send(contents)
 
-    async def _send(self, item: str | bytes | list[Content]) -> None:
+    async def _send(self, item: str | bytes | list[ContextTurn]) -> None:
         self.before_sending()
         await asyncio.sleep(0)  # as a socket may
         self.sent.append(item)
