@@ -172,7 +172,6 @@ TOO_LONG = {  # each with its reason
     "commands/talk.py converse",  # being split
     "session/machine.py",  # the states, the rules and the table of one machine are read together
     "session/runner.py __init__",  # its parameters, a line each, and what each of them is
-    "ui/screen.py __init__",  # being split
 }
 
 

@@ -47,6 +47,7 @@ class Player(NullSink):
     """A sink that plays nothing and keeps what it was given until it is flushed."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.queued_ms = 0.0
 
     def play(self, pcm: bytes, rate: int) -> None:
