@@ -317,7 +317,7 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     from livechat.server import serve, session_memory
     from livechat.server.agent_choice import make_agent
 
-    agent, lacking = (parts.agent, "") if parts.agent else make_agent()
+    agent, lacking = (parts.agent, "") if parts.agent else make_agent(spoken_to=parts.source is not None)
     if lacking:
         from livechat.installed import speech_models
 
