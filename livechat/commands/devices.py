@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,19 +14,22 @@ from livechat import leaving
 from livechat.audio.device_choice import FLAG, WORD, Device, Kind, choose
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.quiet_stderr import quiet_stderr
-from livechat.audio.remedies import missing
+from livechat.audio.remedies import MISSING
 from livechat.config_file import Config, load
-from livechat.conversations.store import Store, state_folder
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Store
 from livechat.errors import DeviceError, LivechatError, UsageError
 from livechat.events import Warned
+from livechat.paths import state_folder
 from livechat.ui.display import colored
 
 if TYPE_CHECKING:
-    from livechat.commands.devices_view import Row
+    from livechat.commands.devices_view import DeviceRow
 
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
 _METER_S = 5.0
+_log = logging.getLogger(__name__)
 _WIRE_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 
 
@@ -82,11 +86,13 @@ def prefer(
     Raises DeviceError or UsageError if what was asked for, or the default, cannot be opened.
     """
     if wanted is not None:
+        _log.info("the %s asked for is %s", WORD[kind], wanted)
         system = _is_default(wanted)
         opened = make(None if system else wanted)
         choices.remember(kind, None if system else opened.name)
         return opened
     name, remedy = choices.usual(kind)
+    _log.info("no %s is asked for; the usual one is %s", WORD[kind], name or "the default")
     if name:
         try:
             return make(name)
@@ -126,7 +132,7 @@ def main(
 def open_store(notice: Callable[[str, str], None]) -> Store:
     """Where choices are kept; in memory alone, and `notice` is told, where nothing can be."""
     try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
+        return Store(state_folder(os.environ) / FILE, on_trouble=notice)
     except LivechatError as error:
         notice(error.message, error.hint)
         return Store(None, on_trouble=notice)
@@ -140,10 +146,11 @@ async def _main(
     json: bool,
     test: bool,
 ) -> int:
+    from livechat.audio.card import Card
     from livechat.audio.dsp import level
     from livechat.audio.loopback_test import measure
     from livechat.audio.microphone import Microphone
-    from livechat.audio.portaudio import Card, list_devices, platform
+    from livechat.audio.portaudio import list_devices, platform
     from livechat.commands import devices_view as ui
 
     card = Card(notice)
@@ -159,7 +166,7 @@ async def _main(
                 raise
             lacking.append(error)
     if not chosen:
-        raise DeviceError("there is neither microphone nor speaker", missing(platform()))
+        raise DeviceError("there is neither microphone nor speaker", MISSING[platform()])
     rows = card.call(partial(_rows, found, chosen))
     if json:
         for row in rows:
@@ -179,7 +186,7 @@ async def _main(
     elif "input" in chosen and not json and sys.stdin.isatty() and sys.stdout.isatty():
         with contextlib.closing(Microphone(card, str(chosen["input"].index))) as microphone:
             later: list[tuple[str, str]] = []
-            card.notice = lambda message, hint: later.append((message, hint))  # not into the moving line
+            card.notify = lambda message, hint: later.append((message, hint))  # not into the moving line
             levels = (level(frame) async for frame in microphone.frames())
             await ui.meter(sys.stdout, microphone.name, levels, _METER_S)
             for said in later:
@@ -187,18 +194,18 @@ async def _main(
     return 0
 
 
-def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[Row]:
+def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[DeviceRow]:
     """Each device once for each direction. On PortAudio's thread: it tries each out."""
-    from livechat.audio.portaudio import taken
-    from livechat.commands.devices_view import Row
+    from livechat.audio.portaudio import supported_format
+    from livechat.commands.devices_view import DeviceRow
 
     rows = []
     for kind, wire_rate in _WIRE_RATES.items():
         for device in found:
             if channels := device.channels(kind):
-                opens = taken(device, kind, wire_rate)
+                opens = supported_format(device, kind, wire_rate)
                 rows.append(
-                    Row(
+                    DeviceRow(
                         kind=WORD[kind],
                         number=device.index,
                         name=device.name,

@@ -20,11 +20,15 @@ from livechat.audio.interfaces import Sink, Source
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.commands.devices import Choices, prefer
 from livechat.config_file import Config, layered
-from livechat.conversations.store import Book, Kept, Store, state_folder
+from livechat.conversations.archive import Archive
+from livechat.conversations.records import Resumable
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Book, Store
 from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
 from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText, Warned
 from livechat.flags import FLAGS, SERVER
 from livechat.models import can_be_handle
+from livechat.paths import state_folder
 from livechat.process import Journal
 from livechat.session.budget import Spend
 from livechat.session.context_replay import Exchange
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from livechat.server.fault_plan import Plan
     from livechat.server.serve import Server
     from livechat.session.runner import Runner
+
+_log = logging.getLogger(__name__)
 
 _FAST = 10.0  # times faster than it sounds: the embedded server takes several times that
 _CATCH_UP_S = 1.0  # between two looks at whether a locked store can be written to
@@ -56,7 +62,7 @@ class Parts:
     one_at_a_time: bool
     sink: Sink
     store: Store
-    resumed: Kept | None = None
+    resumed: Resumable | None = None
     agent: Agent | None = None  # of the embedded server; None makes the best there is
     faults: Plan | None = None  # of the embedded server
     memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
@@ -95,19 +101,22 @@ async def _main(
         display.show(Warned(message, hint))
 
     try:
-        store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
+        store = Store(folder / FILE, on_trouble=trouble)
     except LivechatError as error:
         if resuming and (resume is None or not can_be_handle(resume.strip())):  # a handle may do without
             raise UsageError(error.message, error.hint) from None
         notices.append((error.message, error.hint))
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
-        kept = _find(store, resume, notices) if resuming else None
+        kept = _find(store.archive(), resume, notices) if resuming else None
         settings = _resolved(config, kept, flags)
         plan = _plan(settings.faults)
         if kept is not None:
-            if kept.id:
-                store.claim(kept.id)
+            if kept.id and not store.claim(kept.id):
+                raise UsageError(
+                    f"conversation {kept.id} is going on in another livechat",
+                    "leave it there first, or begin another with `livechat talk`",
+                )
             fitting = _fits(kept, settings)
             if kept.handles and not fitting.handles:
                 notices.append(
@@ -163,6 +172,7 @@ async def converse(parts: Parts) -> int:
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=identity, resume=f"livechat resume {identity}" if resumable else "", exit_code=code,
+            kept=store.complete,
         )  # fmt: skip
 
     opened = asyncio.Event()
@@ -271,7 +281,7 @@ def _later(trouble: Callable[[str, str], None]) -> Callable[[str, str], None]:
     return say
 
 
-def _resolved(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Settings:
+def _resolved(config: Config, kept: Resumable | None, flags: dict[str, Any]) -> Settings:
     """Flags above what the conversation was made with, above the configuration."""
     usual = config.flags(os.environ)
     if kept is not None and kept.id:  # it goes on with the server it was held with
@@ -345,8 +355,9 @@ async def _runner(
     show: Callable[[Output], None],
     opened: asyncio.Event,
 ) -> Runner:
-    from livechat.audio import dsp
+    from livechat.audio.dsp import level
     from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
     from livechat.models import family
     from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
@@ -368,9 +379,9 @@ async def _runner(
             parts.source,
             SilenceSource(),
             gate=Gate(push_to_talk=settings.ptt),
-            detector=dsp.SpeechDetector() if parts.source else None,
+            detector=SpeechDetector() if parts.source else None,
             barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-            level=dsp.level,
+            level=level,
             fast=settings.fast,
         ),
         lines=_once(opened, parts.lines) if stranger and parts.lines else parts.lines,
@@ -424,7 +435,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     return made
 
 
-def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
+def _resumptions(kept: Resumable | None) -> tuple[Resumption, ...]:
     """The kept handles on the loop's clock instead of the wall's."""
     if kept is None:
         return ()
@@ -432,19 +443,19 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
-def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> Kept:
+def _find(archive: Archive, wanted: str | None, notices: list[tuple[str, str]]) -> Resumable:
     """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
-    kept = store.find(wanted and wanted.strip())
+    kept = archive.find(wanted and wanted.strip())
     if kept is not None:
         kept = replace(kept, options=_known(kept.options, notices))
-        for conversation, what in store.flaws(wanted and kept.id):
+        for conversation, what in archive.flaws(wanted and kept.id):
             notices.append((f"conversation {conversation}: {what} cannot be read, and is passed over", ""))
         return kept
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
     if not can_be_handle(wanted.strip()):
         raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
-    return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
+    return Resumable("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
 
 
 def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, Any]:
@@ -460,7 +471,7 @@ def _fits_flag(name: str, value: object) -> bool:
     return name in FLAGS and FLAGS[name].kept and type(value) is FLAGS[name].kind and storable
 
 
-def _fits(kept: Kept, settings: Settings) -> Kept:
+def _fits(kept: Resumable, settings: Settings) -> Resumable:
     """`kept` as far as this server can use it: a handle belongs to one backend and one model."""
     if not kept.id or (kept.backend, kept.model) == (settings.backend, settings.model):
         return kept
@@ -494,7 +505,7 @@ def _display(settings: Settings, store: Store) -> Display:
     from livechat.ui.screen import Screen
 
     def said(conversation: str) -> list[tuple[str, str]]:
-        kept = store.find(conversation, patience_s=0.0)  # sound goes on meanwhile
+        kept = store.archive(patience_s=0.0).find(conversation)  # sound goes on meanwhile
         return [(turn.user, turn.model) for turn in kept.turns] if kept else []
 
     return Screen(
@@ -510,10 +521,11 @@ def _sound(
     settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
-    from livechat.audio.sources import NullSink, WavSink, source_of
+    from livechat.audio.sinks import FileSink, NullSink
+    from livechat.audio.sources import source_of
 
     speed = _FAST if settings.fast else 1.0
-    sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
+    sink: Sink | None = FileSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input:
         spoken = source_of(settings.input, speed)
         if settings.input == "-":
@@ -523,9 +535,9 @@ def _sound(
     if settings.text or piped:
         return None, display.lines(), sink or NullSink()
     try:
+        from livechat.audio.card import Card
         from livechat.audio.echo import cleaner
         from livechat.audio.microphone import Microphone
-        from livechat.audio.portaudio import Card
         from livechat.audio.speaker import Speaker
 
         card = Card(lambda message, hint: display.show(Warned(message, hint)))
@@ -534,6 +546,7 @@ def _sound(
         if sink is None:
             sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
             microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
+            _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise
@@ -547,7 +560,7 @@ def _recorded(
 ) -> tuple[Source | None, Sink]:
     """The same, both recorded. Where nothing is played, it is recorded as it would have been heard."""
     from livechat.audio.recording import Recording
-    from livechat.audio.sources import NullSink, PacedSink
+    from livechat.audio.sinks import NullSink, PacedSink
 
     recording = Recording(path, on_trouble)
     heard = PacedSink() if isinstance(sink, NullSink) else sink
@@ -555,7 +568,7 @@ def _recorded(
 
 
 def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]) -> Sink | None:
-    from livechat.audio.portaudio import Card
+    from livechat.audio.card import Card
     from livechat.audio.speaker import Speaker
 
     try:

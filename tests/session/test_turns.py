@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from livechat.audio.sources import NullSink
+from livechat.audio.sinks import NullSink
 from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
 from livechat.session.aftermath import DOUBT_S
 from livechat.session.events import (
@@ -17,7 +17,6 @@ from livechat.session.events import (
     Reopened,
     Replied,
     Replying,
-    Resumption,
     Said,
     Status,
     Stuck,
@@ -28,24 +27,9 @@ from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
 from livechat.session.turns import NO_ANSWER, Turns
+from tests.support.fake_ledger import FakeLedger
 
 T = TypeVar("T")
-
-
-class Kept:
-    """A ledger that remembers the exchanges."""
-
-    def __init__(self) -> None:
-        self.turns: dict[int, tuple[str, str]] = {}
-
-    def turn(self, number: int, user: str, model: str) -> None:
-        self.turns[number] = (user, model)
-
-    def keep(self, resumption: Resumption) -> None:
-        raise NotImplementedError
-
-    def expire(self) -> None:
-        raise NotImplementedError
 
 
 class Table:
@@ -55,7 +39,7 @@ class Table:
         self.now = 100.0
         self.shown: list[Output] = []
         self.fed: list[Any] = []
-        self.kept = Kept()
+        self.kept = FakeLedger()
         self.box = Outbox()
         self.turns = Turns(
             outbox=self.box,

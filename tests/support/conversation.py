@@ -21,9 +21,11 @@ import numpy.typing as npt
 from livechat.audio.dsp import Resampler
 from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
-from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
+from livechat.audio.sinks import FileSink, NullSink, PacedSink
+from livechat.audio.sources import FileSource
 from livechat.commands.talk import Parts, converse
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
 from livechat.server.agent import AnswerPiece, Question
 from livechat.server.agent_choice import make_agent
@@ -188,7 +190,7 @@ async def talk(
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     record: Path | None = None,
-    resumed: Callable[[Store], Kept | None] = lambda store: None,
+    resumed: Callable[[Store], Resumable | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
     wall: Callable[[], float] = time.time,
@@ -198,8 +200,8 @@ async def talk(
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
     store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
-    source: Source | None = WavSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
-    sink: Sink = WavSink(answers) if answers else PacedSink() if record else NullSink()
+    source: Source | None = FileSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
+    sink: Sink = FileSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
         recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))
         source, sink = source and recording.source(source), recording.sink(sink)
