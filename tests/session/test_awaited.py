@@ -80,6 +80,14 @@ def test_only_a_handle_that_is_younger_than_the_last_whole_answer_covers_it() ->
     assert covered(awaited)
 
 
+def test_a_handle_that_comes_in_the_moment_of_the_whole_answer_covers_it() -> None:
+    awaited = opened()
+    awaited.replying()
+    awaited.replied(2.0)
+    awaited.handle(2.0, resumable=True)
+    assert awaited.covered
+
+
 def test_a_handle_of_the_link_before_covers_nothing_on_the_next() -> None:
     awaited = opened()
     awaited.handle(1.0, resumable=True)
@@ -282,6 +290,18 @@ def test_what_speaks_against_the_session_is_no_silence(evidence: str) -> None:
     if evidence == "nothing is resumable":
         awaited.handle(10.0, resumable=False)
     assert awaited.deafened(DEAF_S) == "ask on another link"
+
+
+@pytest.mark.parametrize("evidence", ["nothing is resumable", "the handles stopped"])
+def test_what_spoke_against_the_session_on_the_link_before_says_nothing_of_the_next(evidence: str) -> None:
+    awaited = opened(silent=True)
+    well(awaited, 2)
+    if evidence == "nothing is resumable":
+        awaited.handle(2.5, resumable=False)
+    awaited.opened(20.0)
+    awaited.asked(20.0)
+    awaited.noticed()
+    assert awaited.deafened(20.0 + DEAF_S) == "silence"
 
 
 @pytest.mark.parametrize("next_question", ["spoken", "typed", "on the next link"])

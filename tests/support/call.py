@@ -161,6 +161,18 @@ async def _items(queue: asyncio.Queue[T | None]) -> AsyncIterator[T]:
 Story = Callable[[Call], Awaitable[None]]
 
 
+async def _play(story: Story, made: Call, task: asyncio.Task[LivechatError | None]) -> None:
+    """Let the story happen. A conversation that breaks meanwhile is the error, and not what the story then misses."""
+    await asyncio.sleep(0.1)
+    telling = asyncio.ensure_future(story(made))
+    await asyncio.wait({telling, task}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done() and not telling.done():
+        telling.cancel()
+        await task
+        raise AssertionError("the conversation ended before the story")
+    await telling
+
+
 def call(
     story: Story,
     *,
@@ -180,8 +192,7 @@ def call(
             fast=fast, server_is_there=server_is_there, turns=turns,
         )  # fmt: skip
         task = asyncio.create_task(made.runner.run())
-        await asyncio.sleep(0.1)
-        await story(made)
+        await _play(story, made, task)
         made.runner.leave(hurry=True)
         async with asyncio.timeout(60):
             return made, await task
@@ -197,8 +208,7 @@ def ending(
     async def main() -> tuple[Call, LivechatError | None, float]:
         made = Call(voice=voice, typing=typing, one_at_a_time=one_at_a_time)
         task = asyncio.create_task(made.runner.run())
-        await asyncio.sleep(0.1)
-        await story(made)
+        await _play(story, made, task)
         since = made.loop.time()
         async with asyncio.timeout(MANY):
             error = await task
