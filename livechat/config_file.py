@@ -134,7 +134,7 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in FLAGS:
-            raise ConfigError(*_unknown(where, key, value))
+            raise _unknown(where, key, value)
         kind = FLAGS[name].kind
         if name in flags:
             raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
@@ -149,16 +149,16 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
     return flags
 
 
-def _unknown(where: str, key: str, value: object) -> tuple[str, str]:
-    """(message, hint) for a key that is none of ours. Its value is never shown: it may be a secret."""
+def _unknown(where: str, key: str, value: object) -> ConfigError:
+    """The error for a key that is none of ours. Its value is never shown: it may be a secret."""
     if re.search("key|secret|password|credential", key, re.IGNORECASE):
-        return (
+        return ConfigError(
             f"{where}: {key} is not read from a file",
             "set GEMINI_API_KEY in the environment, and take it out here",
         )
     if isinstance(value, dict):
-        return f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]"
-    return f"{where}: there is no setting {key}", _nearest(key.replace("-", "_"), FLAGS)
+        return ConfigError(f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]")
+    return ConfigError(f"{where}: there is no setting {key}", _nearest(key.replace("-", "_"), FLAGS))
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

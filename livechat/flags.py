@@ -67,19 +67,19 @@ class Flag:
         """As it is written on the command line."""
         return _option(self.name)
 
-    def trouble(self, value: Any) -> tuple[str, str] | None:
-        """(message, hint) where the flag does not take this value by itself."""
+    def trouble(self, value: Any) -> UsageError | None:
+        """The error where the flag does not take this value by itself."""
         if self.choices and value not in self.choices:
             *most, last = self.choices
             if len(most) == 1:
                 wrong = f"{self.option} {value} is neither {most[0]} nor {last}"
             else:
                 wrong = f"{self.option} does not know {value!r}"
-            return wrong, f"it takes {', '.join(most)} or {last}"
+            return UsageError(wrong, f"it takes {', '.join(most)} or {last}")
         if self.within:
             low, high = self.within
             if not low <= value <= high or value == math.inf:  # not a number is never within
-                return (
+                return UsageError(
                     f"{self.option} {value} is out of range",
                     f"give {low} or more" if high == math.inf else f"give {low} to {high}",
                 )
@@ -239,12 +239,14 @@ class Excludes:
     others: tuple[str, ...]
     called: str = ""
 
-    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
-        """(message, hint) where it is broken by flags of these names."""
+    def trouble(self, given: Collection[str]) -> UsageError | None:
+        """The error where flags of these names break it."""
         other = next((other for other in self.others if other in given), None)
         if self.flag not in given or other is None:
             return None
-        return f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+        return UsageError(
+            f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +262,10 @@ class Needs:
     hint: str
     waits: bool = False
 
-    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
-        """(message, hint) where it is broken by flags, and the kind of server, of these names."""
+    def trouble(self, given: Collection[str]) -> UsageError | None:
+        """The error where flags, and the kind of server, of these names break it."""
         broken = self.flag in given and not any(other in given for other in self.others)
-        return (self.message, self.hint) if broken else None
+        return UsageError(self.message, self.hint) if broken else None
 
 
 _PRICES = ("a cost needs both prices", "give --price-in and --price-out, each for a million tokens")
@@ -308,7 +310,7 @@ def check(flags: Flags, server: str) -> None:
     rules = (rule.trouble({*given, server}) for rule in RULES)
     for trouble in (*values, *rules):
         if trouble:
-            raise UsageError(*trouble)
+            raise trouble
 
 
 def replaced_by(name: str) -> set[str]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
 from typing import Any, TextIO
 
-from livechat.errors import UsageError, reason
+from livechat.errors import Notice, Tell, UsageError, reason
 
 _SIZES = ("COLUMNS", "LINES")  # of the terminal; nonsense in them counts as nothing
 
@@ -171,12 +171,12 @@ class Outlet:
 class Journal:
     """A file that takes lines, as a log. One that can take no more costs its own lines, and that is said once.
 
-    `on_trouble` gets a message and a hint, on the thread that wrote.
+    `on_trouble` is told on the thread that wrote.
     """
 
     def __init__(self, path: str, flag: str, what: str, *, append: bool) -> None:
         """`what` it is, in words: "log". Raises UsageError, which names `flag`, if it cannot be opened."""
-        self.on_trouble: Callable[[str, str], None] = _warn
+        self.on_trouble: Tell = _warn
         self._name, self._lock = f"{what} {path}", threading.Lock()
         how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
         try:
@@ -196,7 +196,7 @@ class Journal:
             except OSError as error:
                 self._end()
                 why = reason(error)
-        self.on_trouble(f"the {self._name} ends here: {why}", "what was written until then is in it")
+        self.on_trouble(Notice(f"the {self._name} ends here: {why}", "what was written until then is in it"))
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -210,5 +210,5 @@ class Journal:
             self._file = None
 
 
-def _warn(message: str, hint: str) -> None:
-    sys.stderr.write(f"warning: {message}\nhint: {hint}\n")
+def _warn(notice: Notice) -> None:
+    sys.stderr.write(f"warning: {notice.message}\nhint: {notice.hint}\n")

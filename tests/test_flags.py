@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from livechat import cli, models
 from livechat.commands import config, talk
 from livechat.config_file import layered, load
-from livechat.errors import UsageError
+from livechat.errors import Notice, UsageError
 from livechat.flags import FLAGS, RULES, SERVER, Excludes, Flag, Flags, Needs, replaced_by
 from livechat.settings import Backend, Settings, resolve
 
@@ -89,7 +89,7 @@ def test_every_flag_reaches_the_settings() -> None:
 
 
 def test_a_resume_begins_with_what_is_kept_and_with_nothing_else() -> None:
-    notices: list[tuple[str, str]] = []
+    notices: list[Notice] = []
     for name, flag in FLAGS.items():
         made = talk._options(resolve({"GEMINI_API_KEY": "k"}, **fitting(name)))
         assert (name in made) == flag.kept, name

@@ -23,7 +23,7 @@ MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
     "leaving.py": ("errors", "ui.typed_ahead"),
-    "events.py": (),
+    "events.py": ("errors",),
     "paths.py": ("errors",),
     "process.py": ("errors",),
     "flags.py": ("errors", "models"),

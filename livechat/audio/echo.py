@@ -16,8 +16,8 @@ import numpy as np
 from livechat.audio.dsp import SILENCE_DBFS, Framer, level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
+from livechat.errors import Notice, Tell
 
-Notice = Callable[[str, str], None]
 Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> what of it is the person's
 
 _LOOSE_MS = 5  # the clocks drift apart by so much before the reference jumps; AEC3 follows until then
@@ -127,14 +127,16 @@ class Ducker:
         return frame if self._heard > 0 else bytes(len(frame))
 
 
-def cleaner(mode: str, playback: Playback, notice: Notice) -> Cleaner | None:
+def cleaner(mode: str, playback: Playback, tell: Tell) -> Cleaner | None:
     """What the microphone's frames go through, by `--echo`; None for nothing."""
     if mode == "cancel":
         try:
             return Canceller(playback)
         except ImportError:
-            notice(
-                "echo cancelling does not run on this computer: you are not heard while the model speaks",
-                "speak up to cut in; or use headphones, with --echo off",
+            tell(
+                Notice(
+                    "echo cancelling does not run on this computer: you are not heard while the model speaks",
+                    "speak up to cut in; or use headphones, with --echo off",
+                )
             )
     return None if mode == "off" else Ducker(playback)

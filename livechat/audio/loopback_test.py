@@ -68,7 +68,7 @@ class Tested:
 
 async def measure(card: Card, mic: str, output: str) -> Tested:
     """Three seconds with the devices named. Raises DeviceError if one does not open, or gives nothing."""
-    card.notice = lambda message, hint: None  # noqa: ARG005 - the verdict says it
+    card.notice = lambda notice: None  # noqa: ARG005 - the verdict says it
     with closing(TimedMicrophone(card, mic)) as microphone, closing(TimedSpeaker(card, output)) as speaker:
         return await _measure(microphone, speaker)
 

@@ -12,6 +12,7 @@ from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 from livechat.audio.portaudio import Card, Stream, platform
 from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
+from livechat.errors import Notice
 
 _BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s
 _HICCUPS = 5  # overflows that are not worth a word: 100 ms
@@ -63,7 +64,7 @@ class Microphone(Stream):
         self._start()
         device = self.device
         if is_hands_free(device.name, device.host, device.input_channels, device.rate):
-            self._card.notice(*hands_free(device.name))
+            self._card.notice(hands_free(device.name))
         warned = False
         while self.running:
             self._arrived.clear()
@@ -75,7 +76,7 @@ class Microphone(Stream):
                     yield self.clean(frame, at) if self.clean else frame
             if self._overflows > _HICCUPS and not warned:
                 warned = True
-                self._card.notice("parts of what you say are lost", "this computer is too busy to listen")
+                self._card.notice(Notice("parts of what you say are lost", "this computer is too busy to listen"))
             try:
                 async with asyncio.timeout(FRAME_MS / 1000 if away else _LOOK_S):
                     await self._arrived.wait()
@@ -87,9 +88,9 @@ class Microphone(Stream):
         """Tell the person about a microphone that gives nothing but exact zeros, and when it does no more."""
         if self._zeros.feed(frame):
             if self._zeros.silent:
-                self._card.notice("the microphone gives nothing but digital silence", silent(platform()))
+                self._card.notice(Notice("the microphone gives nothing but digital silence", silent(platform())))
             else:
-                self._card.notice("the microphone is heard now", "")
+                self._card.notice(Notice("the microphone is heard now"))
 
     def close(self) -> None:
         """Give the device back; frames() ends. Safe to call twice."""

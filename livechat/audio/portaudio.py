@@ -27,7 +27,7 @@ from livechat.audio.pulse_routes import Place, routes
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import Platform, hands_free, is_hands_free, monitor, platform_of, refused
 from livechat.audio.worker import Worker
-from livechat.errors import DeviceError, LivechatError, UsageError
+from livechat.errors import DeviceError, LivechatError, Notice, Tell, UsageError
 
 _POLL_S = 0.1  # how often the watchdog looks
 _STALLED_POLLS = 10  # over 0.9 s without a callback is a loss. In polls: a busy loop must not look like one
@@ -40,8 +40,6 @@ _CLOSE_LIMIT_S = 0.5
 _FOLLOWERS = ("default", "pulse", "pipewire")  # what ALSA calls a sound server's default device
 _LATE_S = 0.1  # a callback later than this, against the clock it is told, is a clock that was set
 _DRIFT_S = 2e-6  # from one block to the next: 100 ppm
-
-Notice = Callable[[str, str], None]
 
 
 @functools.cache
@@ -103,11 +101,11 @@ def taken(device: Device, kind: Kind, wire_rate: int) -> tuple[int, int] | None:
 class Card:
     """PortAudio and the streams opened on it. A microphone and a speaker used together share one.
 
-    `on_notice(message, hint)` is told on the event loop when a device goes, when it is back, and the like.
+    `on_notice` is told on the event loop when a device goes, when it is back, and the like.
     Raises DeviceError if PortAudio is missing or does not answer.
     """
 
-    def __init__(self, on_notice: Notice) -> None:
+    def __init__(self, on_notice: Tell) -> None:
         self.notice = on_notice
         self.worker = Worker("portaudio")
         self._streams: list[Stream] = []
@@ -154,9 +152,9 @@ class Card:
                 if place is None or place == places.get(stream):
                     continue
                 if stream in places:
-                    self.notice(f"the {WORD[stream.kind]} is now {place.description}", monitor(place.name))
+                    self.notice(Notice(f"the {WORD[stream.kind]} is now {place.description}", monitor(place.name)))
                 if stream.kind == "input" and is_hands_free(place.name):
-                    self.notice(*hands_free(place.description))
+                    self.notice(hands_free(place.description))
                 places[stream] = place
 
     async def _watch(self) -> None:
@@ -166,7 +164,7 @@ class Card:
                 before = {stream: stream.name for stream in self._streams}
                 await self._recover()
                 others = [stream.name for stream in self._streams if stream.name != before.get(stream)]
-                self.notice(f"sound is back{', by ' if others else ''}{' and '.join(others)}", "")
+                self.notice(Notice(f"sound is back{', by ' if others else ''}{' and '.join(others)}"))
                 self._missing.clear()
 
     async def _lost(self) -> bool:
@@ -182,8 +180,10 @@ class Card:
         if new := [word for word in missing if word not in self._missing]:
             self._missing.update(new)
             self.notice(
-                f"the {' and the '.join(new)} went away",
-                "the conversation goes on, and sound as soon as the device is back; type meanwhile",
+                Notice(
+                    f"the {' and the '.join(new)} went away",
+                    "the conversation goes on, and sound as soon as the device is back; type meanwhile",
+                )
             )
         return lost
 

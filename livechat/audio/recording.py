@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from livechat.audio.dsp import Resampler, level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.sound_file import create
+from livechat.errors import Notice, Tell
 
 _WAIT = OUTPUT_RATE * 2 // 5  # samples between now and what is written, 0.4 s: so late may a frame be
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
@@ -37,11 +38,11 @@ class Recording:
     """Records what passes through `source` and `sink`, in 24 kHz s16: the model's rate, and above the person's.
 
     The file is WAV, or FLAC if its name says so, and valid at any moment. When it can take no more, `on_trouble`
-    is called once with a message and a hint, and the conversation goes on. Raises UsageError at once if the file
+    is called once, and the conversation goes on. Raises UsageError at once if the file
     exists or cannot be written: what was said once cannot be recorded again, so nothing is written over.
     """
 
-    def __init__(self, path: str | os.PathLike[str], on_trouble: Callable[[str, str], None]) -> None:
+    def __init__(self, path: str | os.PathLike[str], on_trouble: Tell) -> None:
         self.name = Path(path).name
         self._on_trouble = on_trouble
         self._file = create(path, "--record", 2, fresh=True)
@@ -100,8 +101,10 @@ class Recording:
             except OSError as error:
                 self._over = True
                 self._on_trouble(
-                    f"recording to {self.name} stopped: {error.strerror}",
-                    "what was recorded until then is in it, and the conversation goes on",
+                    Notice(
+                        f"recording to {self.name} stopped: {error.strerror}",
+                        "what was recorded until then is in it, and the conversation goes on",
+                    )
                 )
 
 

@@ -13,6 +13,7 @@ from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.portaudio import Card, Stream
 from livechat.audio.prebuffer import Cushion
 from livechat.audio.ring import History, Ring, Samples
+from livechat.errors import Notice
 
 _QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
 _LINGER_S = 0.2  # of nothing to play before the stream is stopped
@@ -138,8 +139,10 @@ class Speaker(Stream):
         if self._ring.write(samples) < len(samples) and not self._overfull:
             self._overfull = True
             self._card.notice(
-                f"the model is more than {_QUEUE_S // 60} minutes ahead of the speaker",
-                "what it says beyond that is shown, not heard",
+                Notice(
+                    f"the model is more than {_QUEUE_S // 60} minutes ahead of the speaker",
+                    "what it says beyond that is shown, not heard",
+                )
             )
         self._queued.set()
 

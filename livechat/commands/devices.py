@@ -16,8 +16,7 @@ from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import missing
 from livechat.config_file import Config, load
 from livechat.conversations.store import Store, state_folder
-from livechat.errors import DeviceError, LivechatError, UsageError
-from livechat.events import Warned
+from livechat.errors import DeviceError, LivechatError, Notice, Tell, UsageError
 from livechat.ui.display import colored
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def prefer(
     kind: Kind,
     wanted: str | None,
     choices: Choices,
-    notices: list[tuple[str, str]],
+    notices: list[Notice],
 ) -> Opened:
     """Open the device asked for, and remember it; without one the usual, if it is there; else the default.
 
@@ -92,7 +91,7 @@ def prefer(
             return make(name)
         except (UsageError, DeviceError) as error:
             why = error.message if isinstance(error, DeviceError) else f"the {WORD[kind]} {name} is not there"
-            notices.append((f"{why}: the default is used", remedy))
+            notices.append(Notice(f"{why}: the default is used", remedy))
     return make(None)
 
 
@@ -108,34 +107,33 @@ def main(
     from livechat.commands import devices_view as ui
     from livechat.ui.plain import Plain
 
-    def notice(message: str, hint: str = "") -> None:
-        warned = Warned(message, hint)
+    def tell(notice: Notice) -> None:
         if json:
-            ui.as_json(sys.stdout, warned.type, warned)
+            ui.as_json(sys.stdout, notice.type, notice)
         else:
             color = colored(os.environ, tty=sys.stderr.isatty())
             with contextlib.closing(Plain(sys.stdout, sys.stderr, color=color)) as plain:
-                plain.show(warned)
+                plain.show(notice)
 
     config = load(os.environ, profile)
-    with quiet_stderr(), contextlib.closing(open_store(notice)) as store:
+    with quiet_stderr(), contextlib.closing(open_store(tell)) as store:
         choices = Choices(store, config)
-        return leaving.run(_main({"input": mic, "output": speaker}, choices, notice, json=json, test=test))
+        return leaving.run(_main({"input": mic, "output": speaker}, choices, tell, json=json, test=test))
 
 
-def open_store(notice: Callable[[str, str], None]) -> Store:
-    """Where choices are kept; in memory alone, and `notice` is told, where nothing can be."""
+def open_store(tell: Tell) -> Store:
+    """Where choices are kept; in memory alone, and `tell` is told, where nothing can be."""
     try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
+        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=tell)
     except LivechatError as error:
-        notice(error.message, error.hint)
-        return Store(None, on_trouble=notice)
+        tell(error.notice)
+        return Store(None, on_trouble=tell)
 
 
 async def _main(
     wishes: dict[Kind, str | None],
     choices: Choices,
-    notice: Callable[[str, str], None],
+    tell: Tell,
     *,
     json: bool,
     test: bool,
@@ -146,9 +144,9 @@ async def _main(
     from livechat.audio.portaudio import Card, list_devices, platform
     from livechat.commands import devices_view as ui
 
-    card = Card(notice)
+    card = Card(tell)
     found = card.call(list_devices)
-    notices: list[tuple[str, str]] = []
+    notices: list[Notice] = []
     chosen: dict[Kind, Device] = {}
     lacking: list[DeviceError] = []
     for kind, wanted in wishes.items():
@@ -166,8 +164,8 @@ async def _main(
             ui.as_json(sys.stdout, "device", row)
     else:
         (ui.as_tables if sys.stdout.isatty() else ui.as_lines)(sys.stdout, rows)
-    for message, hint in (*notices, *((error.message, error.hint) for error in lacking)):
-        notice(message, hint)
+    for notice in (*notices, *(error.notice for error in lacking)):
+        tell(notice)
     if test:
         if lacking:
             raise lacking[0]
@@ -178,12 +176,12 @@ async def _main(
             ui.say_test(sys.stdout, tested.verdict, tested.hint)
     elif "input" in chosen and not json and sys.stdin.isatty() and sys.stdout.isatty():
         with contextlib.closing(Microphone(card, str(chosen["input"].index))) as microphone:
-            later: list[tuple[str, str]] = []
-            card.notice = lambda message, hint: later.append((message, hint))  # not into the moving line
+            later: list[Notice] = []
+            card.notice = later.append  # not into the moving line
             levels = (level(frame) async for frame in microphone.frames())
             await ui.meter(sys.stdout, microphone.name, levels, _METER_S)
-            for said in later:
-                notice(*said)
+            for notice in later:
+                tell(notice)
     return 0
 
 

@@ -119,7 +119,7 @@ def _name_flaws(archive: Archive, identity: str | None = None) -> None:
     flaws = archive.flaws(identity)
     for conversation, what in flaws:
         print(  # noqa: T201
-            f"conversation {clean(conversation)}: {what} cannot be read, and is passed over", file=sys.stderr
+            f"conversation {clean(conversation)}: {what} cannot be read (skipped)", file=sys.stderr
         )
     if flaws:
         conversation = clean(flaws[0][0])

@@ -21,8 +21,8 @@ from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.commands.devices import Choices, prefer
 from livechat.config_file import Config, layered
 from livechat.conversations.store import Book, Kept, Store, state_folder
-from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, UsageError
-from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText, Warned
+from livechat.errors import INTERRUPTED, KEY_PAGE, ConfigError, DeviceError, LivechatError, Notice, Tell, UsageError
+from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText
 from livechat.flags import FLAGS, SERVER
 from livechat.models import can_be_handle
 from livechat.process import Journal
@@ -60,7 +60,7 @@ class Parts:
     agent: Agent | None = None  # of the embedded server; None makes the best there is
     faults: Plan | None = None  # of the embedded server
     memory: Path | None = None  # what the embedded server remembers sessions in; None: as long as it runs
-    notices: tuple[tuple[str, str], ...] = ()
+    notices: tuple[Notice, ...] = ()
     wall: Callable[[], float] = time.time  # the time of day, in seconds
     random: Callable[[], float] = random.random  # spreads the retries
     trace: Callable[[str], object] = len  # takes each line of the session's trace; this one forgets it
@@ -88,18 +88,18 @@ def main(
 async def _main(
     flags: dict[str, Any], config: Config, resume: str | None, *, resuming: bool, log: Journal | None
 ) -> int:
-    notices: list[tuple[str, str]] = []
+    notices: list[Notice] = []
     folder = state_folder(os.environ)
 
-    def trouble(message: str, hint: str) -> None:
-        display.show(Warned(message, hint))
+    def trouble(notice: Notice) -> None:
+        display.show(notice)
 
     try:
         store = Store(folder / "conversations.sqlite3", on_trouble=trouble)
     except LivechatError as error:
         if resuming and (resume is None or not can_be_handle(resume.strip())):  # a handle may do without
             raise UsageError(error.message, error.hint) from None
-        notices.append((error.message, error.hint))
+        notices.append(error.notice)
         store = Store(None, on_trouble=trouble)
     with contextlib.closing(store):
         kept = _find(store, resume, notices) if resuming else None
@@ -111,7 +111,7 @@ async def _main(
             fitting = _fits(kept, settings)
             if kept.handles and not fitting.handles:
                 notices.append(
-                    ("the model or the server is not the one of before", "the new one is told the transcript")
+                    Notice("the model or the server is not the one of before", "the new one is told the transcript")
                 )
             kept = fitting
         notices += settings.warnings
@@ -177,7 +177,7 @@ async def converse(parts: Parts) -> int:
         if isinstance(event, Usage) and runner is not None:
             display.show(spent := spend.add(event))
             if not over and (why := spend.over(spent)):
-                display.show(Warned(f"{why}: the conversation ends here, and can be resumed"))
+                display.show(Notice(f"{why}: the conversation ends here, and can be resumed"))
                 over = True
                 runner.leave_when_heard()
         if isinstance(event, Handover) and runner is not None:
@@ -249,7 +249,7 @@ async def converse(parts: Parts) -> int:
 
 
 @contextlib.contextmanager
-def _trace(path: str | None, trouble: Callable[[str, str], None]) -> Iterator[Callable[[str], object]]:
+def _trace(path: str | None, trouble: Tell) -> Iterator[Callable[[str], object]]:
     """What takes the lines of --trace."""
     if path is None:
         yield len
@@ -260,13 +260,13 @@ def _trace(path: str | None, trouble: Callable[[str, str], None]) -> Iterator[Ca
         yield journal.write
 
 
-def _later(trouble: Callable[[str, str], None]) -> Callable[[str, str], None]:
+def _later(trouble: Tell) -> Tell:
     """The same, on the loop, from any thread: a log is written to in the middle of anything."""
     loop = asyncio.get_running_loop()
 
-    def say(message: str, hint: str) -> None:
+    def say(notice: Notice) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed, and the screen with it
-            loop.call_soon_threadsafe(trouble, message, hint)
+            loop.call_soon_threadsafe(trouble, notice)
 
     return say
 
@@ -321,12 +321,12 @@ async def _embedded(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     if lacking:
         from livechat.installed import speech_models
 
-        parts.display.show(Warned(lacking, speech_models()))
+        parts.display.show(Notice(lacking, speech_models()))
     memory = None
     if parts.memory:
         memory = stack.enter_context(contextlib.closing(session_memory.Memory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # else the store has said it
-            parts.display.show(Warned(memory.warning, "its sessions end with this program"))
+            parts.display.show(Notice(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
 
 
@@ -401,8 +401,8 @@ def _introduce(parts: Parts, identity: str, turns: list[Exchange]) -> None:
         compression={"trigger_tokens": applied[0], "target_tokens": applied[1]} if applied else None,
         conversation=identity, restored=len(turns),
     ))  # fmt: skip
-    for message, hint in parts.notices:
-        show(Warned(message, hint))
+    for notice in parts.notices:
+        show(notice)
     for turn in turns[-_SHOWN_AGAIN:]:
         if turn.user:
             show(UserText(turn.user, final=True, source="restored"))
@@ -431,13 +431,13 @@ def _resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
     return tuple(Resumption(handle, covers, expires + shift, stored=True) for handle, covers, expires in kept.handles)
 
 
-def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> Kept:
+def _find(store: Store, wanted: str | None, notices: list[Notice]) -> Kept:
     """The conversation to go on with; one without memory for a handle that we did not see ourselves."""
     kept = store.find(wanted and wanted.strip())
     if kept is not None:
         kept = replace(kept, options=_known(kept.options, notices))
         for conversation, what in store.flaws(wanted and kept.id):
-            notices.append((f"conversation {conversation}: {what} cannot be read, and is passed over", ""))
+            notices.append(Notice(f"conversation {conversation}: {what} cannot be read (skipped)"))
         return kept
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
@@ -446,11 +446,11 @@ def _find(store: Store, wanted: str | None, notices: list[tuple[str, str]]) -> K
     return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + 24 * 3600.0)])
 
 
-def _known(made: dict[str, Any], notices: list[tuple[str, str]]) -> dict[str, Any]:
+def _known(made: dict[str, Any], notices: list[Notice]) -> dict[str, Any]:
     """Of what a conversation was made with, what this livechat knows; the rest is named."""
     known = {name: value for name, value in made.items() if _fits_flag(name, value)}
     if odd := sorted(made.keys() - known.keys()):
-        notices.append((f"the conversation was made with what this livechat does not know: {', '.join(odd)}", ""))
+        notices.append(Notice(f"the conversation was made with what this livechat does not know: {', '.join(odd)}"))
     return known
 
 
@@ -506,7 +506,7 @@ def _display(settings: Settings, store: Store) -> Display:
 
 
 def _sound(
-    settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]
+    settings: Settings, display: Display, choices: Choices, notices: list[Notice]
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """Where the voice comes from and goes to: what was asked for, or the best this machine has."""
     from livechat.audio.sources import NullSink, WavSink, source_of
@@ -527,23 +527,21 @@ def _sound(
         from livechat.audio.portaudio import Card
         from livechat.audio.speaker import Speaker
 
-        card = Card(lambda message, hint: display.show(Warned(message, hint)))
+        card = Card(display.show)
         microphone = prefer(partial(Microphone, card), "input", settings.mic, choices, notices)
         source: Source | None = microphone
         if sink is None:
             sink = speaker = prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
-            microphone.clean = cleaner(settings.echo, speaker, lambda *notice: notices.append(notice))
+            microphone.clean = cleaner(settings.echo, speaker, notices.append)
     except DeviceError as error:
         if settings.mic or settings.speaker:
             raise
-        notices.append((f"{error.message}: type instead, and read the answers", error.hint))
+        notices.append(Notice(f"{error.message}: type instead, and read the answers", error.hint))
         source = None
     return source, display.lines(), sink or NullSink()
 
 
-def _recorded(
-    path: str, source: Source | None, sink: Sink, on_trouble: Callable[[str, str], None]
-) -> tuple[Source | None, Sink]:
+def _recorded(path: str, source: Source | None, sink: Sink, on_trouble: Tell) -> tuple[Source | None, Sink]:
     """The same, both recorded. Where nothing is played, it is recorded as it would have been heard."""
     from livechat.audio.recording import Recording
     from livechat.audio.sources import NullSink, PacedSink
@@ -553,15 +551,15 @@ def _recorded(
     return source and recording.source(source), recording.sink(heard)
 
 
-def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[tuple[str, str]]) -> Sink | None:
+def _speaker(settings: Settings, display: Display, choices: Choices, notices: list[Notice]) -> Sink | None:
     from livechat.audio.portaudio import Card
     from livechat.audio.speaker import Speaker
 
     try:
-        card = Card(lambda message, hint: display.show(Warned(message, hint)))
+        card = Card(display.show)
         return prefer(partial(Speaker, card), "output", settings.speaker, choices, notices)
     except DeviceError as error:
         if settings.speaker:
             raise
-        notices.append((f"{error.message}: the answers are shown only", error.hint))
+        notices.append(Notice(f"{error.message}: the answers are shown only", error.hint))
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from livechat.conversations import rows
 from livechat.conversations.records import Conversation, Entry, Run, Spoken
 from livechat.conversations.store import Store, state_folder, unreadable
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError, Notice, UsageError
 from livechat.ui.safe_text import clean
 
 _ENTRIES = """
@@ -29,9 +29,9 @@ _PARTS = ("handles", "turns", "times", "runs")
 _CHANGING_S = 5.0  # how long to wait for another program to let go of the file
 
 
-def _refuse(message: str, hint: str) -> None:
-    reason = message.partition(": ")[2]
-    raise UsageError(f"the kept conversations cannot be changed: {reason}", hint)
+def _refuse(notice: Notice) -> None:
+    reason = notice.message.partition(": ")[2]
+    raise UsageError(f"the kept conversations cannot be changed: {reason}", notice.hint)
 
 
 class Archive(Store):

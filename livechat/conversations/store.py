@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from livechat.conversations import rows
 from livechat.database import Database, reason, remedy
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError, Notice, Tell, UsageError
 from livechat.events import Summary
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Resumption
@@ -78,7 +78,7 @@ class Store:
 
     _writing_s = _WRITING_S
 
-    def __init__(self, path: Path | None, *, on_trouble: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path | None, *, on_trouble: Tell) -> None:
         """`path` may lie in a folder that does not exist yet; None keeps everything in memory alone.
 
         Raises LivechatError if the path cannot be used.
@@ -117,10 +117,10 @@ class Store:
             return
         if written and self._late:
             self._late = False
-            self._on_trouble("the conversation is being kept again, all of it", "")
+            self._on_trouble(Notice("the conversation is being kept again, all of it"))
         elif not self._late and self._db.behind_s >= _LATE_S:
             self._late = True
-            self._on_trouble(f"nothing can be kept for now: {_LOCKED}", "what is said waits until it lets go")
+            self._on_trouble(Notice(f"nothing can be kept for now: {_LOCKED}", "what is said waits until it lets go"))
 
     def settle(self, conversation: str) -> bool:
         """The conversation is over: write the last of it, and leave nothing of one in which nothing was said.
@@ -137,7 +137,7 @@ class Store:
         except UsageError:  # it is locked for readers too
             there = False
         if self._db.behind_s:
-            self._on_trouble(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK)
+            self._on_trouble(Notice(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK))
             self._db.close()
             self._db = None
         return there
@@ -317,8 +317,10 @@ class Store:
         self.close()
         self.on_disk = False
         self._on_trouble(
-            f"this conversation is no longer being kept: {error}",
-            f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written",
+            Notice(
+                f"this conversation is no longer being kept: {error}",
+                f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written",
+            )
         )
 
     def _read(self, sql: str, *values: object, patience_s: float = READING_S) -> list[tuple[Any, ...]]:

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Literal, Protocol
 
 from livechat.audio.interfaces import FRAME_MS, Sink, Source
-from livechat.errors import LivechatError, LostError
-from livechat.events import Command, Compression, HandleState, Handover, Levels, Mic, Output, Speaking, Usage, Warned
+from livechat.errors import LivechatError, LostError, Notice
+from livechat.events import Command, Compression, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
 from livechat.models import Family
 from livechat.session.barge_in import BargeIn
 from livechat.session.context_replay import Content, seed
@@ -195,7 +195,7 @@ class Runner:
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
         if self.outbox.give_up():
-            self._show(Warned("what you typed last did not reach the server", "it is kept with the conversation"))
+            self._show(Notice("what you typed last did not reach the server", "it is kept with the conversation"))
         return self._error or self._lost
 
     def leave(self, *, hurry: bool = False) -> None:
@@ -495,7 +495,7 @@ class Runner:
         patience = LAST_ANSWER_S if self.outbox.asks() else LAST_NOISE_S
         if since_s < patience and self._listened_s < LAST_LINKS * patience:
             return False
-        self._show(Warned("no answer came to the last words", "they may have been too short, or not speech"))
+        self._show(Notice("no answer came to the last words", "they may have been too short, or not speech"))
         return True
 
 

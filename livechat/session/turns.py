@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from livechat.audio.interfaces import OUTPUT_RATE, Sink
-from livechat.events import Interrupted, ModelText, Output, ThoughtText, Turn, UserText, Warned, Working
+from livechat.errors import Notice
+from livechat.events import Interrupted, ModelText, Output, ThoughtText, Turn, UserText, Working
 from livechat.session.barge_in import BargeIn
 from livechat.session.events import (
     Asked,
@@ -230,7 +231,7 @@ class Turns:
             self._finalise(cut=True)
         elif self.going_on:
             if not self._replied:
-                self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
+                self._show(Notice("the answer was cut off again, and is left at that", "ask for the rest"))
             self._turn_over(cut=not self._replied)
         self._mark = None
         self._replied = False
@@ -309,7 +310,7 @@ class Turns:
             case TurnOver(_, status, reason):
                 if reason:
                     self._show_question()
-                    self._show(Warned(explained(reason), ASK_AGAIN))
+                    self._show(Notice(explained(reason), ASK_AGAIN))
                 if status == "working":
                     self._at_work(with_turn=True)
                 else:
@@ -426,7 +427,7 @@ class Turns:
 
     def _leave_unanswered(self, reason: str) -> None:
         if not reason:  # else it has been shown
-            self._show(Warned(NO_ANSWER, ASK_AGAIN))
+            self._show(Notice(NO_ANSWER, ASK_AGAIN))
         self._silence()
 
     def _silence(self) -> None:

@@ -19,7 +19,7 @@ from typing import BinaryIO, TextIO
 
 from livechat import process
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
-from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
+from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
 from livechat.paths import Lines
 from livechat.process import Outlet
 from livechat.ui.display import colored, tolerant, write_no_more
@@ -176,7 +176,7 @@ class Json(_Writer):
 
     def refuse(self, error: LivechatError) -> None:
         """As a warning, for whoever reads the lines."""
-        self.show(Warned(error.message, error.hint))
+        self.show(error.notice)
 
 
 def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:

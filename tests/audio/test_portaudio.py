@@ -20,7 +20,7 @@ from livechat.audio.interfaces import FRAME_BYTES
 from livechat.audio.microphone import Microphone
 from livechat.audio.portaudio import Card, list_devices
 from livechat.audio.speaker import Speaker
-from livechat.errors import DeviceError, UsageError
+from livechat.errors import DeviceError, Notice, UsageError
 from tests.support.virtual_card import Sound, VirtualCard, likeness, virtual_card  # noqa: F401 - the fixture `card`
 
 
@@ -41,7 +41,8 @@ class Line:
         self.microphone = Microphone(card, mic)
         self.speaker = Speaker(card, speaker)
 
-    def notice(self, message: str, hint: str) -> None:
+    def notice(self, notice: Notice) -> None:
+        message = notice.message
         mute = "digital silence" in message or message == "the microphone is heard now"
         (self.silence if mute else self.notices).append(message)
 
@@ -418,7 +419,7 @@ def test_what_c_libraries_print_is_kept_off_the_screen_and_python_is_not() -> No
 
 
 def test_an_unknown_name_is_an_error_that_lists_what_there_is(card: VirtualCard) -> None:
-    opened = Card(lambda message, hint: None)
+    opened = Card(lambda notice: None)
     with pytest.raises(UsageError, match="no microphone fits") as caught:
         Microphone(opened, "Mars")
     assert "virtual_mic" in caught.value.hint

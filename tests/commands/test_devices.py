@@ -16,7 +16,7 @@ import pytest
 from livechat.commands.devices import Choices, prefer
 from livechat.config_file import Config
 from livechat.conversations.store import Store
-from livechat.errors import DeviceError, UsageError
+from livechat.errors import DeviceError, Notice, UsageError
 from tests import ROOT
 from tests.commands.test_talk import livechat
 from tests.support.terminal import Terminal
@@ -37,7 +37,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "conversations.sqlite3", on_trouble=lambda message, hint: None)
+    opened = Store(tmp_path / "conversations.sqlite3", on_trouble=lambda notice: None)
     yield opened
     opened.close()
 
@@ -46,7 +46,7 @@ def taken(
     store: Store, wanted: str | None, *there: str, kind: Any = "input", config: Config = NONE
 ) -> tuple[str, list[str]]:
     """The name of the microphone taken, and what is said about it."""
-    notices: list[tuple[str, str]] = []
+    notices: list[Notice] = []
 
     def make(name: str | None) -> Any:
         if name == "busy":
@@ -56,7 +56,7 @@ def taken(
             raise UsageError(f"no microphone fits {name}")
         return SimpleNamespace(name=found or "the system's")
 
-    return prefer(make, kind, wanted, Choices(store, config), notices).name, [message for message, _ in notices]
+    return prefer(make, kind, wanted, Choices(store, config), notices).name, [notice.message for notice in notices]
 
 
 def test_what_was_named_once_is_used_until_the_default_is_asked_for(store: Store) -> None:

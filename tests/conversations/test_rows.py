@@ -19,7 +19,7 @@ from livechat.commands.talk import _find
 from livechat.conversations.archive import Archive, completions
 from livechat.conversations.export import FORMATS
 from livechat.conversations.store import Book, Store
-from livechat.errors import UsageError
+from livechat.errors import Notice, UsageError
 from livechat.events import Summary
 from livechat.session.events import Resumption
 
@@ -124,7 +124,7 @@ def test_a_row_of_any_type_hides_no_other(
     if HIT not in entries and column != "id":
         assert f"conversation {HIT}: what livechat noted of it cannot be read" in err
     with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        notices: list[tuple[str, str]] = []
+        notices: list[Notice] = []
         newest = _find(store, None, notices)
         assert newest.id in {*entries}
         assert newest.options.keys() <= {"offline"}
@@ -188,11 +188,11 @@ def test_what_a_later_livechat_noted_is_left_out_and_named(folder: Path) -> None
     made = {"voice": 5, "model": "gemini-3.8-live", "hologram": True, "offline": True, "trigger_tokens": True}
     spoil(folder, "conversations", "options", json.dumps(made))
     with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        notices: list[tuple[str, str]] = []
+        notices: list[Notice] = []
         kept = _find(store, HIT, notices)
     assert kept.options == {"model": "gemini-3.8-live", "offline": True}
-    ((message, _),) = notices
-    assert message.endswith("hologram, trigger_tokens, voice")
+    (notice,) = notices
+    assert notice.message.endswith("hologram, trigger_tokens, voice")
 
 
 @pytest.mark.parametrize("value", [b"\xff", 5, None])

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from livechat.errors import ConfigError, LostError
-from livechat.events import LinkState, Warned
+from livechat.errors import ConfigError, LostError, Notice
+from livechat.events import LinkState
 from livechat.models import ROTATE_AFTER_S
 from livechat.session.awaited import ANSWER_S, QUESTION_S
 from livechat.session.events import (
@@ -282,7 +282,7 @@ def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at
     line.tick()
     line.tick()
     assert line.at(State.LIVE)
-    assert kinds(line.actions, Show)[-1].output == Warned(
+    assert kinds(line.actions, Show)[-1].output == Notice(
         "there is no answer to this", "say it again, or in other words"
     )
     spoken(line)
@@ -462,8 +462,8 @@ def test_expired_handles_are_never_dialled_and_the_person_is_told() -> None:
     line = Line()
     actions = line.begin(Resumption("dead", 3, 999.0), Resumption("older", 2, 5_000.0), turns=3)
     assert line.dialled == "older"
-    assert [a.output for a in kinds(actions, Show) if isinstance(a.output, Warned)] == [
-        Warned("the session's handle has expired", "trying the one before it")
+    assert [a.output for a in kinds(actions, Show) if isinstance(a.output, Notice)] == [
+        Notice("the session's handle has expired", "trying the one before it")
     ]
     line.open()
     assert line.flow.how == "previous"
@@ -707,7 +707,7 @@ def test_a_quota_is_left_alone_for_65_seconds_then_longer_and_keeps_its_handle()
         line.open()  # quota errors come after setupComplete
         line.close(QUOTA, after=0.8)
     assert waits == [SLOW_S[0], SLOW_S[0] * 2, SLOW_S[0] * 4, SLOW_S[1]]
-    hints = [a.output for a in kinds(line.actions, Show) if isinstance(a.output, Warned)]
+    hints = [a.output for a in kinds(line.actions, Show) if isinstance(a.output, Notice)]
     assert len(hints) == 1  # said once, not at every try
 
 
@@ -723,7 +723,7 @@ def test_a_refused_handle_steps_down_the_ladder_at_once_to_a_seeded_session() ->
     assert (line.state, line.dialled) == (State.DIALING, None)
     line.open()
     assert (line.flow.how, line.flow.covers) == ("seeded", 0)
-    hints = [a.output.hint for a in kinds(line.actions, Show) if isinstance(a.output, Warned)]
+    hints = [a.output.hint for a in kinds(line.actions, Show) if isinstance(a.output, Notice)]
     assert hints == ["trying the one before it", "opening a new session that is told the transcript"]
 
 
@@ -1266,7 +1266,7 @@ class World(RuleBasedStateMachine):
             assert self.now >= self.hung_at + CLOSE_LIMIT_S - GRACE
             self._link_is_gone()  # given up on
         actions = self.machine.handle(event, self.now)
-        said = [a.output.message for a in kinds(actions, Show) if isinstance(a.output, Warned)]
+        said = [a.output.message for a in kinds(actions, Show) if isinstance(a.output, Notice)]
         if any("did not answer" in message for message in said):  # deaf: the session may be at fault too
             self.suspect |= {self.dialled} if self.dialled else set()
             self.suspect |= {name for name, link in self.issued if link == self.link}
@@ -1631,7 +1631,7 @@ def test_a_handle_from_elsewhere_that_is_refused_ends_it(ends: list[Ended]) -> N
     assert isinstance(error, LostError)
     assert error.message.startswith("there is nothing to resume: ")
     assert len(line.dials) == len(ends)
-    assert kinds(line.actions, Warned) == []
+    assert kinds(line.actions, Notice) == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from livechat.audio.recording import Recording
 from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
 from livechat.commands.talk import Parts, converse
 from livechat.conversations.store import Kept, Store
-from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
+from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import Parrot, Question, Said, make_agent
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
@@ -195,11 +195,11 @@ async def talk(
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
-    store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
+    store = Store(folder / "store.sqlite3", on_trouble=lambda notice: None)
     source: Source | None = WavSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
     sink: Sink = WavSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
-        recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))
+        recording = Recording(record, display.show)
         source, sink = source and recording.source(source), recording.sink(sink)
     parts = Parts(
         settings=settings_for(server, folder, **more),
