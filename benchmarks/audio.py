@@ -64,7 +64,7 @@ async def barge_in(kind: type[Speaker], answers: int) -> dict[str, list[float]]:
             ear.forget()
             begun = time.monotonic()
             for chunk in chunks(answer):
-                speaker.play(chunk)
+                speaker.play(chunk, OUTPUT_RATE)
             await asyncio.sleep(0.4 + 0.4 * RANDOM.random())
             decided = time.monotonic()
             unheard = speaker.flush()
@@ -100,7 +100,7 @@ async def holes(pieces: list[tuple[float, bytes]]) -> tuple[int, float]:
         ear.forget()
         for wait, chunk in pieces:
             await asyncio.sleep(wait)
-            speaker.play(chunk)
+            speaker.play(chunk, OUTPUT_RATE)
         speaker.finish()
         await until(lambda: not speaker.busy(), 300)
         await asyncio.sleep(0.4)
@@ -149,7 +149,7 @@ async def echo_loss(card: VirtualCard) -> None:
     await until(lambda: len(frames) > 50)
     frames.clear()
     for chunk in chunks(model_speech(20)):
-        speaker.play(chunk)
+        speaker.play(chunk, OUTPUT_RATE)
     speaker.finish()
     await until(lambda: not speaker.busy())
     microphone.close()

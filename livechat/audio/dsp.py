@@ -128,6 +128,25 @@ class Resampler:
         return tail
 
 
+class RateConverter:
+    """Brings mono s16le to `to_rate` Hz, from a rate that may change. What has that rate already passes unchanged."""
+
+    def __init__(self, to_rate: int) -> None:
+        self._to_rate = self._from_rate = to_rate
+        self._resampler: Resampler | None = None
+
+    def feed(self, pcm: bytes, rate: int) -> bytes:
+        """The samples of `pcm`, which has `rate` Hz, as many as are due."""
+        if rate != self._from_rate:
+            self._from_rate = rate
+            self._resampler = Resampler(rate, self._to_rate) if rate != self._to_rate else None
+        return self._resampler.feed(pcm) if self._resampler else pcm
+
+    def flush(self) -> bytes:
+        """The end of the sound, as Resampler.flush()."""
+        return self._resampler.flush() if self._resampler else b""
+
+
 class Framer:
     """Cuts interleaved s16le at any rate into frames of FRAME_BYTES: 20 ms of mono at INPUT_RATE."""
 
@@ -136,7 +155,8 @@ class Framer:
         self._sample = 2 * channels  # bytes
         # Several channels are mixed 20 ms at a time, however they come.
         self._block = self._sample if channels == 1 else self._sample * (rate // 50)
-        self._resampler = Resampler(rate, INPUT_RATE) if rate != INPUT_RATE else None
+        self._rate = rate
+        self._converter = RateConverter(INPUT_RATE)
         self._raw = bytearray()  # less than one sample of every channel
         self._ready = bytearray()
 
@@ -149,8 +169,7 @@ class Framer:
     def end(self) -> Iterator[bytes]:
         """The last frames, the very last one filled up with silence."""
         self._take(self._sample)
-        if self._resampler:
-            self._ready += self._resampler.flush()
+        self._ready += self._converter.flush()
         self._ready += bytes(-len(self._ready) % FRAME_BYTES)
         return self._frames()
 
@@ -160,7 +179,7 @@ class Framer:
         step = whole if unit == self._sample else unit
         for at in range(0, whole, step or 1):
             sound = self._mixer.mix(bytes(self._raw[at : at + step]))
-            self._ready += self._resampler.feed(sound) if self._resampler else sound
+            self._ready += self._converter.feed(sound, self._rate)
         del self._raw[:whole]
 
     def _frames(self) -> Iterator[bytes]:

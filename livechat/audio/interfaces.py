@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 INPUT_RATE = 16_000  # Hz, what the server hears
-OUTPUT_RATE = 24_000  # Hz, what the server speaks
+OUTPUT_RATE = 24_000  # Hz, what the server speaks unless it names another rate
 FRAME_MS = 20
 FRAME_BYTES = INPUT_RATE * FRAME_MS // 1000 * 2  # 640: one frame of s16le mono at INPUT_RATE
 
@@ -40,8 +40,8 @@ class Sink(Protocol):
         """Play until cancelled. Raises DeviceError when the sink cannot be opened or breaks for good."""
         ...
 
-    def play(self, pcm: bytes) -> None:
-        """Queue s16le mono at OUTPUT_RATE, any even length. Never blocks; minutes may be queued."""
+    def play(self, pcm: bytes, rate: int) -> None:
+        """Queue s16le mono at `rate` Hz, any even length. Never blocks; minutes may be queued."""
         ...
 
     def finish(self) -> None:

@@ -83,7 +83,7 @@ async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Tested
     tasks = [asyncio.create_task(listen()), asyncio.create_task(speaker.run())]
     try:
         await _until(lambda: len(microphone.times) >= _QUIET_S * 1000 / FRAME_MS, "microphone")
-        speaker.play(bytes(round(_LEAD_S * OUTPUT_RATE) * 2) + chirp(OUTPUT_RATE).tobytes())
+        speaker.play(bytes(round(_LEAD_S * OUTPUT_RATE) * 2) + chirp(OUTPUT_RATE).tobytes(), OUTPUT_RATE)
         await _until(lambda: speaker.began is not None and not speaker.busy(), "speaker")
         await asyncio.sleep(_AFTER_S)
     finally:

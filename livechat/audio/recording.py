@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from livechat.audio.dsp import Resampler, level
+from livechat.audio.dsp import RateConverter, Resampler, level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.sound_file import create
@@ -154,6 +154,7 @@ class _Model:
         self._sink = sink
         self._recording = recording
         self._unheard = Ring(_QUEUE_S * OUTPUT_RATE)
+        self._converter = RateConverter(OUTPUT_RATE)
         self._end = 0  # where on the timeline the voice ended
 
     async def run(self) -> None:
@@ -181,11 +182,11 @@ class _Model:
         self._recording.put(block, at, 1)
         self._end = at + heard
 
-    def play(self, pcm: bytes) -> None:
-        """Queue s16le mono at 24 kHz. See Sink.play."""
+    def play(self, pcm: bytes, rate: int) -> None:
+        """Queue s16le mono. See Sink.play."""
         self._look()
-        self._sink.play(pcm)
-        self._unheard.write(np.frombuffer(pcm, np.int16))
+        self._sink.play(pcm, rate)
+        self._unheard.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
 
     def finish(self) -> None:
         """The answer is complete. See Sink.finish."""
@@ -204,6 +205,7 @@ class _Model:
         """Go silent at once. See Sink.flush."""
         self._look()
         self._unheard.flush()
+        self._converter.flush()
         return self._sink.flush()
 
     def pending_ms(self) -> float:

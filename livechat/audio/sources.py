@@ -20,7 +20,7 @@ import numpy as np
 
 from livechat import process
 from livechat.audio import containers
-from livechat.audio.dsp import SILENCE_DBFS, Framer, level
+from livechat.audio.dsp import SILENCE_DBFS, Framer, RateConverter, level
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, OUTPUT_RATE, Source
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.sound_file import create
@@ -201,6 +201,7 @@ class PacedSink:
 
     def __init__(self) -> None:
         self._ring = Ring(_QUEUE_S * OUTPUT_RATE)
+        self._converter = RateConverter(OUTPUT_RATE)
         self._loop: asyncio.AbstractEventLoop | None = None  # from run() to close()
         self._began = 0.0  # the loop's clock at run()
         self._done = 0  # samples heard since then, silence among them
@@ -232,10 +233,10 @@ class PacedSink:
     def _hear(self, block: Samples, said: int) -> None:
         """This was heard now: `said` samples that had been queued, and silence after them."""
 
-    def play(self, pcm: bytes) -> None:
-        """Queue s16le at 24 kHz to be heard from now on. Beyond ten minutes ahead, the newest is left out."""
+    def play(self, pcm: bytes, rate: int) -> None:
+        """Queue s16le to be heard from now on. Beyond ten minutes ahead, the newest is left out. See Sink.play."""
         self._advance()
-        self._ring.write(np.frombuffer(pcm, np.int16))
+        self._ring.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
 
     def finish(self) -> None:
         """Nothing was waited for."""
@@ -249,6 +250,7 @@ class PacedSink:
     def flush(self) -> float:
         """Forget what has not been heard by now; how many ms that was."""
         self._advance()
+        self._converter.flush()
         return self._ring.flush() * 1000 / OUTPUT_RATE
 
     def pending_ms(self) -> float:
@@ -313,7 +315,7 @@ class NullSink:
         """Wait to be cancelled."""
         await asyncio.get_running_loop().create_future()
 
-    def play(self, pcm: bytes) -> None:
+    def play(self, pcm: bytes, rate: int) -> None:
         """Nothing is heard."""
 
     def finish(self) -> None:

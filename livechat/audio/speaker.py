@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from livechat.audio.dsp import SILENCE_DBFS, Resampler, level
+from livechat.audio.dsp import SILENCE_DBFS, RateConverter, level
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.portaudio import Card, Stream
 from livechat.audio.prebuffer import Cushion
@@ -54,7 +54,7 @@ class Speaker(Stream):
             self.rate = rate
             self._ring = Ring(_QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
             self._history = History(round(_HISTORY_S * rate))
-            self._resampler = Resampler(OUTPUT_RATE, rate) if rate != OUTPUT_RATE else None
+            self._converter = RateConverter(rate)
         self._history.silence(0)
         self.clock = (self.clock[0], self._history.count, 0.0)
         self._began = 0.0  # by the sound system's clock
@@ -127,15 +127,13 @@ class Speaker(Stream):
         waited = time.monotonic() - self._came_at
         return self._finished or self._ring.pending >= seconds * self.rate or waited > seconds
 
-    def play(self, pcm: bytes) -> None:
-        """Queue s16le mono at 24 kHz. See Sink.play."""
+    def play(self, pcm: bytes, rate: int) -> None:
+        """Queue s16le mono. See Sink.play."""
         if self._dry and not self._finished:
             self._cushion.ran_dry()
         self._dry = self._finished = False
         self._came_at = time.monotonic()
-        if self._resampler:
-            pcm = self._resampler.feed(pcm)
-        samples = np.frombuffer(pcm, np.int16)
+        samples = np.frombuffer(self._converter.feed(pcm, rate), np.int16)
         if self._ring.write(samples) < len(samples) and not self._overfull:
             self._overfull = True
             self._card.notice(
@@ -175,8 +173,7 @@ class Speaker(Stream):
         unheard = self.pending_ms()
         self._ring.flush()
         self._paused_ms = None
-        if self._resampler:
-            self._resampler.flush()
+        self._converter.flush()
         if self.running:
             self._stop()
         self.finish()

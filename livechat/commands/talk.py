@@ -350,6 +350,7 @@ async def _runner(
     from livechat.models import family
     from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
+    from livechat.session.listening import Listening
     from livechat.session.push_to_talk import Gate
     from livechat.session.runner import Runner
     from livechat.session.trace import Traced
@@ -363,18 +364,19 @@ async def _runner(
     return Runner(
         begin=Begin(_resumptions(parts.resumed), len(turns), only_resume=stranger),
         dial=dialler.dial,
-        source=parts.source,
-        silence=SilenceSource(),
-        fast=settings.fast,
+        listening=Listening(
+            parts.source,
+            SilenceSource(),
+            gate=Gate(push_to_talk=settings.ptt),
+            detector=dsp.SpeechDetector() if parts.source else None,
+            barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
+            level=dsp.level,
+            fast=settings.fast,
+        ),
         lines=_once(opened, parts.lines) if stranger and parts.lines else parts.lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
-        gate=Gate(push_to_talk=settings.ptt),
         sink=parts.sink,
-        detector=dsp.SpeechDetector() if parts.source else None,
-        barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-        level=dsp.level,
-        resampler=dsp.Resampler,
         ledger=Book(parts.store, identity, settings.handle_ttl_s, parts.resumed.numbers if parts.resumed else (0,)),
         show=show,
         transcript=Transcript(turns),
@@ -386,7 +388,6 @@ async def _runner(
             silent=model.silent,
         ),
         family=model,
-        ttl=settings.handle_ttl_s,
         wall=parts.wall,
     )
 

@@ -7,6 +7,7 @@ program is shown is in events.py.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,11 @@ class Resumption:
     covers: int
     expires: float | None = None
     stored: bool = False
+
+    @property
+    def name(self) -> str:
+        """The handle's name for people and programs: eight hex digits that say nothing of it."""
+        return hashlib.sha256(self.handle.encode()).hexdigest()[:8]
 
     def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
         return f"Resumption(covers={self.covers}, expires={self.expires})"
@@ -83,16 +89,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class HandleIn:
-    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+    """A handle came, or word that the session cannot be resumed just now: `handle` is "".
 
-    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
-    server does not say (only Vertex does, with `transparent`).
+    `covers`: how many answered turns the server holds behind it.
     """
 
     link: int
     handle: str
-    covers: int = 0
-    consumed: int | None = None
+    covers: int
 
     def __repr__(self) -> str:
         return f"HandleIn(link={self.link}, resumable={bool(self.handle)}, covers={self.covers})"
@@ -268,6 +272,22 @@ class CutIn:
 
 
 @dataclass(frozen=True, slots=True)
+class HandleUpdate:
+    """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
+
+    `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
+    server does not say (only Vertex does, with `transparent`).
+    """
+
+    link: int
+    handle: str
+    consumed: int | None = None
+
+    def __repr__(self) -> str:
+        return f"HandleUpdate(link={self.link}, resumable={bool(self.handle)}, consumed={self.consumed})"
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """usageMetadata."""
 
@@ -277,23 +297,9 @@ class Counted:
     total_tokens: int
 
 
-Wire = (
-    Opened
-    | Ended
-    | HandleIn
-    | GoAway
-    | Replied
-    | Noticed
-    | TurnOver
-    | Status
-    | Audio
-    | Heard
-    | Said
-    | Written
-    | Thought
-    | CutIn
-    | Counted
-)
+# What a link says of questions and answers.
+Told = Audio | Said | Written | Thought | Heard | Noticed | CutIn | Replied | Status | TurnOver
+Wire = Opened | Ended | HandleUpdate | GoAway | Counted | Told
 
 # ---------------------------------------------------------------------------------------------- actions
 # What the machine asks of the runner.

@@ -37,7 +37,7 @@ from livechat.session.events import (
     Dial,
     Ended,
     GoAway,
-    HandleIn,
+    HandleUpdate,
     Heard,
     Interaction,
     Noticed,
@@ -271,7 +271,7 @@ class Link:
             post(Status(n, status))
         if update := message.session_resumption_update:
             handle = (update.new_handle or "") if update.resumable else ""
-            post(HandleIn(n, handle, consumed=update.last_consumed_client_message_index))
+            post(HandleUpdate(n, handle, consumed=update.last_consumed_client_message_index))
         if message.go_away:
             post(GoAway(n, _seconds(message.go_away.time_left)))
 

@@ -7,20 +7,16 @@
 Rules
  1. TABLE holds every transition. An input that has no row in the current state is a bug and raises, and so is a
     state that the row does not lead to. docs/design.md draws it.
- 2. An input of a link that is not the current one, or that has ended, is stale and ignored, but for the
-    count of an answer that is left at what came of it. So is everything once OVER.
+ 2. An input of a link that is not the current one, or that has ended, is stale and ignored, with one exception: an
+    answer that is whole counts. Once OVER, everything is ignored.
  3. Only one link lives: a handover closes the old one and dials when its end is known, because a server
     refuses a handle whose link is still open.
- 4. A planned handover waits for a quiet point (`_quiet`), and for no longer than the server's notice: less a
-    margin where somebody speaks, whose words are sent again; to the last moment where an answer or the handle
-    that covers it is on its way, for without it the next link would have to be asked, or told, again.
- 5. "Open" proves nothing, since quota errors come after it: only STABLE_S of life or the model's own
-    output resets the count of failures.
+ 4. A planned handover waits for a quiet moment (`_quiet`), within the time limit (time_limit.py).
+ 5. A link that lived for a while, or brought an answer, was a good one: what failed before is forgiven (failures.py).
  6. The ladder (ladder.py): newest handle, previous handle, a new session told the transcript, a new session.
     A handle from elsewhere, without a transcript here, has no lower rung.
  7. A question without an answer in time has a deaf session, or a model that chose silence (awaited.py).
- 8. What worked once in this run is not the configuration's fault: what was sent again is doubted first, then
-    the handle, then the network; and the same is tried a few times before it is believed.
+ 8. What worked once in this run is not the configuration's fault (failures.py).
 
 Numbers in parentheses are sections of docs/wire.md.
 """
@@ -28,13 +24,11 @@ Numbers in parentheses are sections of docs/wire.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from livechat.errors import ConfigError, LivechatError, LostError, Notice
 from livechat.events import GoAwayNotice, LinkState, Rung
-from livechat.models import ROTATE_AFTER_S
 from livechat.session.awaited import Awaited, Deafness
 from livechat.session.events import (
     Action,
@@ -67,19 +61,14 @@ from livechat.session.events import (
     Tick,
     TurnOver,
 )
+from livechat.session.failures import Failures
 from livechat.session.ladder import Ladder
-from livechat.session.verdicts import SLOW_S, STABLE_S, Kind, Verdict, judge
+from livechat.session.time_limit import TimeLimit
+from livechat.session.verdicts import STABLE_S, Kind, Verdict, judge
 
-BACKOFF_S = (0.5, 30.0)  # the second retry's wait, and the longest; the first retry is at once (6.2)
-MARGIN_S = (1.5, 10.0)  # leave a third of the notice before its end, within these bounds (6.2)
-LAST_MOMENT_S = 0.5  # before the end of the notice: what is left for an answer on its way
 LAST_HANDLE_S = 3.0  # on leaving: how long to read on for the handle that covers the last turn
 CLOSE_LIMIT_S = 3.0  # a link that is being closed ends sooner than that, or is given up on
-DEADLY = 4  # links in a row that died young after they were given old speech: once more without it
-# Refusals in a row that may be of the handle, of what was sent again, or of the moment: then it is the setup.
-DOUBTS = 4
 _ONLY = "no conversation of this handle is kept here; `livechat talk` begins another"
-FIRST_TRIES = 5  # with no link ever open, the address or the network is wrong: say so instead of waiting
 
 
 class State(Enum):
@@ -111,29 +100,19 @@ class Machine:
         model may choose to give none.
         """
         self.state = State.NEW
-        self._random = random
+        self.ttl = ttl
         self._awaited = Awaited(answer_s=answer_s, silent=silent)
         self._ladder = Ladder(ttl)
+        self._failures = Failures(random)
+        self._limit = TimeLimit()
         self._link = 0
         self._only_resume = False  # until a link was good: a new session is not what was asked for
         self._transparent = False  # this link was dialled to go on where the last one was
-        self._opened_at = 0.0
-        self._left_early = False  # the link before was, for a GoAway: this one is used for what it is good for
-        self._stay_until: float | None = None  # no quiet point is looked for before
-        self._ever_open = False
-        self._ever_good = False  # by rule 5
+        self._left_early = False  # the link before was, for a GoAway
         self._lost_at: float | None = None  # when input stopped flowing: the gap's beginning
-        self._cause = ""
-        self._failures = 0
-        self._doubts = 0
+        self._cause = ""  # of the handover going on
         self._retry_at = 0.0
-        self._bare = False
-        self._gave_old = False  # this link was given old speech or context
-        self._proved = False  # this link brought something of an answer
-        self._leave_at: float | None = None  # the latest moment to move, or to end, or to have been closed
-        self._settle_at: float | None = None  # from then on an answer's playback is not waited for
-        self._end_at = 0.0  # the latest moment to move, with an answer on its way
-        self._want_move = ""  # the cause of a planned handover, once there is one
+        self._close_at = 0.0  # the latest moment for a link to be hung up, or to have been closed
         self._hung_up = False
 
     # ------------------------------------------------------------------------------------------ outside
@@ -159,16 +138,12 @@ class Machine:
         if self.state is State.WAITING:
             return self._retry_at
         if self.state in (State.MOVING, State.LEAVING):
-            return self._leave_at
+            return self._close_at
         if self.state is not State.LIVE:
             return None
         awaited = self._awaited
-        leave_at = self._end_at if self._leave_at is not None and awaited.answer_due else self._leave_at
-        waits = (leave_at, self._settle_at, awaited.asked_until, awaited.deaf_at, self._stay_until)
-        times = [t for t in waits if t is not None]
-        if not self._want_move:
-            times.append(self._opened_at + ROTATE_AFTER_S)
-        return min(times, default=None)
+        times = [t for t in (awaited.asked_until, awaited.deaf_at) if t is not None]
+        return min([*times, *self._limit.deadlines(answer_due=awaited.answer_due)], default=None)
 
     # ------------------------------------------------------------------------------------------ dialling
 
@@ -186,7 +161,7 @@ class Machine:
             return [*actions, *self._finish(LostError("there is nothing to resume: the handle has expired", _ONLY))]
         self._link += 1
         dialled = self._ladder.dial()
-        self._gave_old = self._proved = False
+        self._failures.dialled()
         self.state = State.DIALING
         actions.append(Show(LinkState(self._link, "connecting", resumed=dialled is not None)))
         # What an older handle may hold half of has its answer, or is of an earlier run: not to be gone on with. Nor
@@ -198,76 +173,53 @@ class Machine:
 
     def _opened(self, event: Opened, now: float) -> list[Action]:
         self.state = State.LIVE
-        self._opened_at = now
-        self._stay_until = now + STABLE_S if self._left_early else None
+        self._limit.opened(now, stay=self._left_early)
         self._left_early = False
-        self._want_move = ""
-        self._leave_at = self._settle_at = None
         dialled = self._ladder.dialled
         covers = dialled.covers if dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
         flow = Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
-        self._gave_old = not self._bare and (bool(self._cause) or covers < self._awaited.turns)
-        self._bare = False
-        self._ever_open = True
+        self._failures.opened(old=bool(self._cause) or covers < self._awaited.turns)
         self._lost_at = None
         self._awaited.opened(now)
         shown = LinkState(self._link, "open", resumed=dialled is not None, setup_ms=event.setup_ms)
         return [Show(shown), flow]
 
     def _replay(self) -> Replay:
-        if self._bare:
+        if self._failures.bare:
             return "none"
         return "missing" if self._transparent and self._rung() == "resumed" else "all"
 
     def _rung(self) -> Rung:
-        return self._ladder.rung(told=bool(self._awaited.turns) and not self._bare)
+        return self._ladder.rung(told=bool(self._awaited.turns) and not self._failures.bare)
 
     def _next_rung(self) -> str:
         return self._ladder.next_step(told=bool(self._awaited.turns))
 
     def _refused(self, event: Ended, now: float) -> list[Action]:
-        return self._after(self._doubted(judge(event, setting_up=True, age_s=0.0), event), event, now)
+        return self._after(self._judged(event, setting_up=True, age_s=0.0), event, now)
 
     def _dropped(self, event: Ended, now: float) -> list[Action]:
         self._lost_at = now
-        stable = self._was_stable(now)
-        verdict = judge(event, setting_up=False, age_s=max(now - self._opened_at, STABLE_S if stable else 0.0))
-        verdict = self._doubted(verdict, event)
-        if not stable and self._gave_old and event.how == "close" and self._failures >= DEADLY:
-            self._bare = True  # every session has died of it
+        good = self._was_good(now)
+        verdict = self._judged(event, setting_up=False, age_s=max(self._limit.age_s(now), STABLE_S if good else 0.0))
+        if not good:
+            self._failures.died_young(event)
         self._cause = verdict.why
         return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
 
-    def _was_stable(self, now: float) -> bool:
-        """Whether the link was a good one (rule 5); then nothing that failed before counts any more."""
-        if now - self._opened_at < STABLE_S and not self._proved:
-            return False
-        self._failures = self._doubts = 0
-        self._ladder.forgive()
-        self._ever_good = True
-        return True
+    def _was_good(self, now: float) -> bool:
+        """Rule 5."""
+        good = self._failures.forgiven(self._limit.age_s(now))
+        if good:
+            self._ladder.forgive()
+        return good
 
-    def _doubted(self, verdict: Verdict, event: Ended) -> Verdict:
-        """Rule 8: a refusal of the whole setup, once more without what may have been refused in truth."""
-        if event.how == "auth" or not (verdict.vague or verdict.kind is Kind.FATAL):
-            return verdict  # credentials that were taken back are not given again
-        if event.how in ("tls", "bad") and self._ever_open:
-            return replace(verdict, kind=Kind.AGAIN)  # a captive portal shows its own certificate, for hours maybe
-        if self._doubts >= DOUBTS:
-            return verdict
-        if verdict.vague and self._gave_old:
-            self._doubts += 1
-            self._bare = True
-            return Verdict(Kind.RESUME, "the server refused what it was sent again: once more without it")
-        if verdict.vague and self._ladder.dialled is not None:
-            self._doubts += 1
-            return Verdict(Kind.FRESH, "the server no longer accepts this handle")
-        accepted = self._ever_open if self.state is State.DIALING else self._ever_good
-        if accepted and verdict.kind is Kind.FATAL:
-            self._doubts += 1
-            return replace(verdict, kind=Kind.AGAIN, hint="it was accepted before: the same once more")
-        return verdict
+    def _judged(self, event: Ended, *, setting_up: bool, age_s: float) -> Verdict:
+        """What the end of a link means, by rule 8."""
+        verdict = judge(event, setting_up=setting_up, age_s=age_s)
+        resumed = self._ladder.dialled is not None
+        return self._failures.doubted(verdict, event, setting_up=setting_up, resumed=resumed)
 
     def _expire(self, now: float) -> list[Action]:
         return [Expire()] if self._ladder.end_of_link(now) else []
@@ -284,17 +236,18 @@ class Machine:
             if self._nothing_to_resume():
                 return [*actions, *self._finish(LostError(f"there is nothing to resume: {verdict.why}", _ONLY))]
             actions.append(Show(Notice(verdict.why, self._next_rung())))
-        if not self._ever_open and self._failures + 1 >= FIRST_TRIES:
+        if self._failures.hopeless:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
         if verdict.idle and self.state is State.LIVE and not self._awaited.busy:
             self.state = State.RESTING
             return [*actions, Show(LinkState(self._link, "resting", why=verdict.why))]
-        self._failures += 1
+        self._failures.count += 1
         if dead and self.state is State.DIALING:  # as often as there are handles, and no more
             return [*actions, *self._dial(now)]
-        if verdict.hint and self._failures == (1 if verdict.kind is Kind.SLOW else 2):
+        slow = verdict.kind is Kind.SLOW
+        if verdict.hint and self._failures.count == (1 if slow else 2):
             actions.append(Show(Notice(verdict.why, verdict.hint)))
-        return [*actions, *self._dial_after(self._delay(slow=verdict.kind is Kind.SLOW), verdict.why, now)]
+        return [*actions, *self._dial_after(self._failures.delay_s(slow=slow), verdict.why, now)]
 
     def _dial_after(self, delay: float, why: str, now: float) -> list[Action]:
         if delay == 0.0:
@@ -305,15 +258,7 @@ class Machine:
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
-        return self._only_resume and not self._ladder and not self._ever_good
-
-    def _delay(self, *, slow: bool) -> float:
-        """Full jitter on the upper half: it spreads callers and keeps the order of magnitude promised."""
-        first, longest = SLOW_S if slow else BACKOFF_S
-        doublings = self._failures - (1 if slow else 2)
-        if doublings < 0:
-            return 0.0
-        return min(longest, first * 2.0 ** min(doublings, 16)) * (0.5 + self._random() / 2 if not slow else 1.0)
+        return self._only_resume and not self._ladder and not self._failures.ever_good
 
     def _redial(self, _: Tick, now: float) -> list[Action]:
         return self._dial(now)
@@ -329,29 +274,19 @@ class Machine:
         return [Keep(newest), *self._move_if_quiet(now)]
 
     def _go_away(self, event: GoAway, now: float) -> list[Action]:
-        margin = min(max(event.time_left / 3, MARGIN_S[0]), MARGIN_S[1])
-        leave_at = now + max(0.0, event.time_left - margin)
-        end_at = now + max(0.0, event.time_left - LAST_MOMENT_S)
-        self._end_at = end_at if self._leave_at is None else min(self._end_at, end_at)
-        self._leave_at = leave_at if self._leave_at is None else min(self._leave_at, leave_at)
-        self._settle_at = (now + self._leave_at) / 2
-        self._want_move = "the server's time limit for one connection"
+        self._limit.notice(event.time_left, now)
         return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
 
     def _tick_live(self, _: Tick, now: float) -> list[Action]:
-        awaited = self._awaited
+        awaited, limit = self._awaited, self._limit
         awaited.tick(now)
-        if self._stay_until is not None and now >= self._stay_until:
-            self._stay_until = None
-        if self._settle_at is not None and now >= self._settle_at:
-            self._settle_at = None
+        limit.tick(now)
+        if limit.settled:
             awaited.settle()
-        if self._leave_at is not None and now >= (self._end_at if awaited.answer_due else self._leave_at):
+        if limit.over(now, answer_due=awaited.answer_due):
             return self._move(now)
         if deafness := awaited.deafened(now):
             return self._deafened(deafness, now)
-        if not self._want_move and now >= self._opened_at + ROTATE_AFTER_S:
-            self._want_move = "our own time limit for one connection"
         return self._move_if_quiet(now)
 
     def _quiet(self) -> bool:
@@ -359,18 +294,18 @@ class Machine:
 
         A server that gave this link no handle by the time it says GoAway will give none: no use in waiting.
         """
-        if not self._awaited.quiet or self._stay_until is not None:
+        if not self._awaited.quiet or self._limit.staying:
             return False
-        return self._awaited.covered if self._awaited.handed else self._leave_at is not None
+        return self._awaited.covered if self._awaited.handed else self._limit.noticed
 
     def _move_if_quiet(self, now: float) -> list[Action]:
-        return self._move(now) if self.state is State.LIVE and self._want_move and self._quiet() else []
+        return self._move(now) if self.state is State.LIVE and self._limit.cause and self._quiet() else []
 
     def _move(self, now: float) -> list[Action]:
         self.state = State.MOVING
         self._lost_at = now
-        self._leave_at = now + CLOSE_LIMIT_S
-        self._cause = self._want_move
+        self._close_at = now + CLOSE_LIMIT_S
+        self._cause = self._limit.cause
         return [Hold(), Show(LinkState(self._link, "closing", why=self._cause)), Hang(self._link)]
 
     def _moved(self, event: Ended, now: float) -> list[Action]:
@@ -383,10 +318,14 @@ class Machine:
         return self._next_link(LinkState(self._link, "closed", why=self._cause), now)
 
     def _next_link(self, closed: LinkState, now: float) -> list[Action]:
-        self._left_early = not self._was_stable(now)
+        self._left_early = not self._was_good(now)
         if self._left_early:
-            self._failures += 1  # a server that sends every link away at once is not to be hammered
-        return [*self._expire(now), Show(closed), *self._dial_after(self._delay(slow=False), self._cause, now)]
+            self._failures.count += 1  # a server that sends every link away at once is not to be hammered
+        return [
+            *self._expire(now),
+            Show(closed),
+            *self._dial_after(self._failures.delay_s(slow=False), self._cause, now),
+        ]
 
     def _deafened(self, deafness: Deafness, now: float) -> list[Action]:
         """Rule 7."""
@@ -399,7 +338,7 @@ class Machine:
 
     def _leave_behind(self, why: str, now: float) -> list[Action]:
         """This link is no good, though it is open."""
-        self._want_move = why
+        self._limit.cause = why
         return [Show(Notice(why, "asking once more on another connection")), *self._move(now)]
 
     def _stuck(self, _: Stuck, now: float) -> list[Action]:
@@ -410,7 +349,7 @@ class Machine:
         actions = self._expire(now) if self.state is State.LIVE else []
         self._ladder.slept(event.unseen)
         if self.state is State.LIVE:
-            self._want_move = "the computer slept"
+            self._limit.cause = "the computer slept"
             return [*actions, *self._move(now)]
         return self._dial(now) if self.state is State.WAITING else []
 
@@ -427,15 +366,14 @@ class Machine:
         return []
 
     def _replying(self, _: Replying, __: float) -> list[Action]:
-        self._failures = self._doubts = 0
+        self._failures.replying()
         self._ladder.forgive()
-        self._proved = True
         self._awaited.replying()
         return []
 
     def _replied(self, _: Replied, now: float) -> list[Action]:
         self._awaited.replied(now)
-        if self._leave_at is not None and self._settle_at is None:
+        if self._limit.settled:
             self._awaited.settle()
         return []
 
@@ -459,11 +397,11 @@ class Machine:
         self.state = State.LEAVING
         if event.hurry or self._awaited.covered:
             return self._hang_up(now)
-        self._leave_at = now + LAST_HANDLE_S
+        self._close_at = now + LAST_HANDLE_S
         return []
 
     def _hang_up(self, now: float) -> list[Action]:
-        self._leave_at = now + LAST_HANDLE_S  # the close handshake's limit is shorter; this is the belt
+        self._close_at = now + LAST_HANDLE_S  # the close handshake's limit is shorter; this is the belt
         self._hung_up = True
         return [Hold(), Hang(self._link)]
 
@@ -507,12 +445,15 @@ class Row(NamedTuple):
     leads_to: set[State]
 
 
+def _ignored(state: State, *inputs: type) -> dict[tuple[State, type], Row]:
+    return {(state, kind): Row(Machine._ignore, {state}) for kind in inputs}
+
+
 _S, _M = State, Machine
 TABLE: dict[tuple[State, type], Row] = {
     (_S.NEW, Begin): Row(_M._begin, {_S.DIALING, _S.OVER}),
-    (_S.NEW, Person): Row(_M._ignore, {_S.NEW}),
     (_S.NEW, Asked): Row(_M._asked, {_S.NEW}),
-    (_S.NEW, Slept): Row(_M._ignore, {_S.NEW}),
+    **_ignored(_S.NEW, Person, Slept),
     # a link is being opened
     (_S.DIALING, Opened): Row(_M._opened, {_S.LIVE}),
     (_S.DIALING, Ended): Row(_M._refused, {_S.DIALING, _S.WAITING, _S.OVER}),
@@ -520,8 +461,7 @@ TABLE: dict[tuple[State, type], Row] = {
     (_S.DIALING, Asked): Row(_M._asked, {_S.DIALING}),
     (_S.DIALING, Slept): Row(_M._slept, {_S.DIALING}),
     (_S.DIALING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
-    (_S.DIALING, Tick): Row(_M._ignore, {_S.DIALING}),
-    (_S.DIALING, TurnOver): Row(_M._ignore, {_S.DIALING}),  # a key silences what still sounds of the answer before
+    **_ignored(_S.DIALING, Tick, TurnOver),  # TurnOver: a key silences what still sounds of the answer before
     # it takes input
     (_S.LIVE, Ended): Row(_M._dropped, {_S.DIALING, _S.WAITING, _S.RESTING, _S.OVER}),
     (_S.LIVE, HandleIn): Row(_M._handle_in, {_S.LIVE, _S.MOVING}),
@@ -540,15 +480,11 @@ TABLE: dict[tuple[State, type], Row] = {
     # it is being closed for the next: its last words still count, its state no longer matters
     (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING, _S.OVER}),
     (_S.MOVING, HandleIn): Row(_M._handle_in, {_S.MOVING}),
-    (_S.MOVING, GoAway): Row(_M._ignore, {_S.MOVING}),
     (_S.MOVING, Person): Row(_M._person, {_S.MOVING}),
     (_S.MOVING, Asked): Row(_M._asked, {_S.MOVING}),
-    (_S.MOVING, Replying): Row(_M._ignore, {_S.MOVING}),
     (_S.MOVING, Replied): Row(_M._replied, {_S.MOVING}),
     (_S.MOVING, Reopened): Row(_M._reopened, {_S.MOVING}),
-    (_S.MOVING, Noticed): Row(_M._ignore, {_S.MOVING}),
-    (_S.MOVING, TurnOver): Row(_M._ignore, {_S.MOVING}),
-    (_S.MOVING, Stuck): Row(_M._ignore, {_S.MOVING}),
+    **_ignored(_S.MOVING, GoAway, Replying, Noticed, TurnOver, Stuck),
     (_S.MOVING, Slept): Row(_M._slept, {_S.MOVING}),
     (_S.MOVING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
     (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING, _S.OVER}),
@@ -567,16 +503,8 @@ TABLE: dict[tuple[State, type], Row] = {
     # the last link reads on for its last handle, then is closed
     (_S.LEAVING, Ended): Row(_M._gone, {_S.OVER}),
     (_S.LEAVING, HandleIn): Row(_M._last_handle, {_S.LEAVING}),
-    (_S.LEAVING, GoAway): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Person): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Asked): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Replying): Row(_M._ignore, {_S.LEAVING}),
     (_S.LEAVING, Replied): Row(_M._replied, {_S.LEAVING}),
-    (_S.LEAVING, Reopened): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Noticed): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, TurnOver): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Stuck): Row(_M._ignore, {_S.LEAVING}),
-    (_S.LEAVING, Slept): Row(_M._ignore, {_S.LEAVING}),
     (_S.LEAVING, Leave): Row(_M._leave_faster, {_S.LEAVING}),
     (_S.LEAVING, Tick): Row(_M._leaving_tick, {_S.LEAVING, _S.OVER}),
+    **_ignored(_S.LEAVING, GoAway, Person, Asked, Replying, Reopened, Noticed, TurnOver, Stuck, Slept),
 }

@@ -1,26 +1,27 @@
 """Runs one conversation: one inbox, one machine, and the sound and text that pass the machine by.
 
 The runner waits for an input or the machine's deadline, feeds the machine, performs its actions. Speech goes
-source -> gate -> outbox -> link. What the link says is handled in the order it came, one at a time: what it says
+source -> listening -> outbox -> link. What the link says is handled in the order it came, one at a time: what it says
 of questions and answers goes to turns.py, the rest to the machine. Nothing here decides about links.
+
+    listening.py     what is heard of the person       last_words.py    when a conversation is over whose input ended
+    turns.py         questions and answers             fast_pacing.py   how a file is slowed down (`--fast`)
+    outbox.py        what waits for an answer          sleep_watch.py   who notices that the computer slept
+    sender.py        what goes to the link             compression.py   who notices a compression of the context
+    machine.py       links
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from typing import Literal, Protocol
 
-from livechat.audio.interfaces import FRAME_MS, Sink, Source
+from livechat.audio.interfaces import FRAME_MS, Sink
 from livechat.errors import LivechatError, LostError, Notice
-from livechat.events import Command, Compression, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
+from livechat.events import Command, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
 from livechat.models import Family
-from livechat.session.barge_in import BargeIn
-from livechat.session.context_replay import Content, seed
+from livechat.session.compression import ContextCount
 from livechat.session.events import (
     Action,
     Asked,
@@ -32,6 +33,7 @@ from livechat.session.events import (
     Flow,
     Forgo,
     HandleIn,
+    HandleUpdate,
     Hang,
     Hold,
     Input,
@@ -39,52 +41,25 @@ from livechat.session.events import (
     Leave,
     Person,
     Show,
-    Signal,
     Slept,
     Tick,
+    Told,
     Wire,
 )
+from livechat.session.fast_pacing import FastPacing
+from livechat.session.last_words import LastWords
+from livechat.session.listening import Listening
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Outbox
-from livechat.session.push_to_talk import TAIL_MS, Gate
+from livechat.session.sender import Linklike, Sender
+from livechat.session.sleep_watch import LOOK_S, SleepWatch
 from livechat.session.transcript import Transcript
-from livechat.session.turns import Content as Told
-from livechat.session.turns import Ledger, Resampler, Turns
+from livechat.session.turn_record import Ledger
+from livechat.session.turns import Turns
 
-METER_S = 0.1  # levels on the screen: ten a second
-STOPPED_S = 1.0  # without a meter: this process was stopped, or the computer slept
-CATCH_UP_S = 0.3  # then what came meanwhile lies in the socket: it is read before anything is sent or decided
-AWAY_S = 5.0  # a meter that comes so late, or a wall clock so far ahead of ours: the computer slept
-LAST_ANSWER_S = 35.0  # after the input's end: how long a question may stay without an answer (machine, rule 7)
-LAST_LINK_S = 300.0  # after the input's end: how long there may be no link for what was said last
-LAST_NOISE_S = 6.0  # the same for what may be no question at all
-LAST_LINKS = 5  # and on how many links in a row it may stay so for so long
-FAST_AHEAD = 50  # frames unsent, 1 s: a source faster than speech waits for the link
-LAST_WORDS_S = 1.0  # after the input's end: how long an answer may take to begin where nothing seems asked
+CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
 
 _log = logging.getLogger(__name__)
-
-
-class Linklike(Protocol):
-    """What the runner needs of a link (session/link.py has the real one)."""
-
-    n: int
-
-    async def run(self) -> None: ...
-    async def close(self) -> None: ...
-    async def send_audio(self, frame: bytes) -> None: ...
-    async def send_text(self, text: str) -> None: ...
-    async def send_signal(self, signal: Signal) -> None: ...
-    async def send_context(self, contents: list[Content]) -> None: ...
-
-
-class Detector(Protocol):
-    """Hears whether the person speaks (audio/dsp.py has the real one)."""
-
-    hangover_ms: int
-    voiced: bool  # the last frame, by itself
-
-    def feed(self, frame: bytes) -> bool: ...
 
 
 class Runner:
@@ -95,52 +70,38 @@ class Runner:
         *,
         begin: Begin,
         dial: Callable[[Dial, Callable[[Wire], None]], Linklike],
-        source: Source | None,
-        silence: Source,
-        fast: bool,
+        listening: Listening,
         lines: AsyncIterator[str] | None,
         one_at_a_time: bool,
         commands: AsyncIterator[Command],
-        gate: Gate,
         sink: Sink,
-        detector: Detector | None,
-        barge_in: BargeIn | None,
-        level: Callable[[bytes], float],
-        resampler: Callable[[int, int], Resampler],
         ledger: Ledger,
         show: Callable[[Output], None],
         transcript: Transcript,
         machine: Machine,
         family: Family,
-        ttl: float,
         wall: Callable[[], float],
     ) -> None:
-        """`source` and `lines` are what the person says and types, either may be None; `silence` follows a source.
+        """`listening` and `lines` are what the person says and types; one of them may be none.
 
         The conversation ends by itself when both have ended and the last answer is complete.
-        `commands`: what keys ask for. `gate`: what of the source goes out.
-        `fast`: the source is faster than speech; it is made to wait for the link, and while an answer is given.
-        `barge_in`: what stops the model's voice when the person speaks; None leaves that to the server.
+        `begin`: the first input of the `machine`. `dial`: opens a link, which hands what it hears to the function.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
-        `family`: what the model does. `wall`: the time of day in seconds, which goes on while the computer sleeps.
+        `commands`: what keys ask for. `sink`: plays the answers, s16le mono of the rate that each comes with.
+        `ledger`: keeps turns and handles as they come. `show`: takes what a person or a program is shown.
+        `transcript`: with the turns of an earlier run. `family`: what the model does.
+        `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
-        self._source, self._lines, self._one_at_a_time = source, lines, one_at_a_time
-        self._commands, self._gate = commands, gate
-        self._sink, self._detector, self._level = sink, detector, level
-        self._silence, self._fast = silence, fast
-        self._waited_s = 0.0  # how long a fast source has waited for an answer since the person fell silent
-        self._away_s = 0.0  # and for a link
-        self._ledger, self._show, self._ttl = ledger, show, ttl
-        self._machine, self._wall, self._barge_in = machine, wall, barge_in
-        self._transcript = transcript
+        self._listening, self._lines, self._one_at_a_time = listening, lines, one_at_a_time
+        self._commands, self._sink, self._ledger, self._show = commands, sink, ledger, show
+        self._transcript, self._machine, self._wall = transcript, machine, wall
         self.outbox = Outbox()
         self.turns = Turns(
             outbox=self.outbox,
             transcript=transcript,
             sink=sink,
-            barge_in=barge_in,
-            resampler=resampler,
+            barge_in=listening.barge_in,
             ledger=ledger,
             show=show,
             feed=self._feed,
@@ -154,43 +115,33 @@ class Runner:
         self._inbox: asyncio.Queue[Input | Wire] = asyncio.Queue()
         self._link: Linklike | None = None
         self._links: list[asyncio.Task[None]] = []  # the one that lives, and any that is still closing
-        self._flow: Flow | None = None  # a link that is open and has not been given its context yet
-        self._flowing = False
-        self._dropped_before = 0  # before the handover going on
         self._leave_when_heard = False
-        self._metered_at = math.inf  # when the levels were shown last
-        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()  # for a line that waits its turn: the turn may be over
         self._error: LivechatError | None = None
         self._lost: LivechatError | None = None  # what ended it here, and not in the machine
-        self._mic_level = -90.0
-        self._context = 0  # tokens, by the last count
-        self._inputs = (source is not None) + (lines is not None)  # not ended yet
-        self._ended_at: float | None = None  # when the last of them ended
-        self._flowing_at = 0.0  # when this link was given what waits for an answer
-        self._listened_s = 0.0  # for how long any link could have answered since the input's end
+        self._sender = Sender(
+            self.outbox, transcript, caught_up=self._caught_up, begin=self.turns.begin, begun=self._begun
+        )
+        self._context = ContextCount()
+        self._sleep_watch = SleepWatch()
+        self._pacing = FastPacing()
+        voice = listening.source is not None
+        self._last_words = LastWords(voice + (lines is not None), voice=voice)
 
     async def run(self) -> LivechatError | None:
         """Talk until it ends. Returns what it ended of, None if well. Cancel it to end it without a word."""
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                helpers = [
-                    group.create_task(work)
-                    for work in (
-                        self._capture(),
-                        self._type(),
-                        self._obey(),
-                        self._pump(),
-                        self._meter(),
-                        self._sink.run(),
-                    )
-                ]
+                hands = (self._capture(), self._type(), self._obey())
+                helpers = [*hands, self._sender.run(), self._meter(), self._sink.run()]
+                tasks = [group.create_task(helper) for helper in helpers]
                 self._feed(self._begin)
                 while self._machine.state is not State.OVER:
                     self._take(await self._next())
                 if self._link is not None:
                     await self._link.close()
-                for task in (*helpers, *self._links):
+                for task in (*tasks, *self._links):
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
@@ -218,9 +169,8 @@ class Runner:
     # ---------------------------------------------------------------------------------- machine's actions
 
     def _feed(self, event: Input) -> None:
-        now = asyncio.get_running_loop().time()
         _log.debug("%s: %s", self._machine.state.name, event)
-        for action in self._machine.handle(event, now):
+        for action in self._machine.handle(event, self._now()):
             self._perform(action)
 
     def _perform(self, action: Action) -> None:
@@ -231,32 +181,26 @@ class Runner:
                 self._links = [task for task in self._links if not task.done()]
                 self._links.append(self._group.create_task(self._link.run()))
             case Hold():
-                self._hold()
+                self._sender.hold()
+                self.turns.lost()
+                self._changed.set()
             case Hang():
                 if self._link is not None:
                     self._group.create_task(self._link.close())
             case Flow():
-                self._flow = action
-                self._wake.set()
+                self._sender.start(self._link, action)
             case Forgo(heard):
                 self.turns.forgo(heard=heard)
+                self._changed.set()
             case Keep(resumption):
                 self._ledger.keep(resumption)
-                self._show(HandleState(digest(resumption.handle), resumable=True, expires_in_s=self._ttl))
+                self._show(HandleState(resumption.name, resumable=True, expires_in_s=self._machine.ttl))
             case Expire():
                 self._ledger.expire()
             case Show(output):
                 self._show(output)
             case Finish(error):
                 self._error = error
-
-    def _hold(self) -> None:
-        if self._flowing:
-            self._dropped_before = self.outbox.dropped_ms
-        self._flowing = False
-        self._flow = None
-        self.outbox.hold()
-        self.turns.lost()
 
     # ---------------------------------------------------------------------------------- what the link says
 
@@ -267,169 +211,125 @@ class Runner:
         self.turns.alive()
         match event:
             case _ if isinstance(event, Told):
-                # From Hold on, what a link still says of an answer is cut off: it is asked for again.
-                if self._flowing or self._flow is not None:
+                if self._sender.open:  # from Hold on, what comes of an answer is cut off: it is asked for again
                     self.turns.take(event)
-                    self._wake.set()  # it may ask again
+                    self._sender.wake()  # it may ask again
             case Counted():
                 self._count(event)
-            case HandleIn(_, handle, _, consumed):
-                self.turns.handle(resumable=bool(handle))
-                if not handle:
-                    self._show(HandleState("", resumable=False, expires_in_s=0.0))
-                elif consumed is not None:
-                    self.outbox.consumed(consumed)
-                self._feed(replace(event, covers=self.turns.answered()))
+            case HandleUpdate():
+                self._handle(event)
             case _:
                 self._feed(event)
+        self._changed.set()
+
+    def _handle(self, update: HandleUpdate) -> None:
+        self.turns.handle(resumable=bool(update.handle))
+        if not update.handle:
+            self._show(HandleState("", resumable=False, expires_in_s=0.0))
+        elif update.consumed is not None:
+            self.outbox.consumed(update.consumed)
+        self._feed(HandleIn(update.link, update.handle, self.turns.answered()))
 
     def _count(self, event: Counted) -> None:
         self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))
-        if event.prompt_tokens < self._context:
-            self._show(Compression(self._context, event.prompt_tokens))
-        self._context = event.prompt_tokens
+        if compression := self._context.counted(event.prompt_tokens):
+            self._show(compression)
 
     # ---------------------------------------------------------------------------------- what the person says
 
     async def _capture(self) -> None:
         """Hear the person; after the input's end keep the line busy with silence, so that turns still end."""
-        if self._source is None:
+        if self._listening.source is None:
             return
-        async for frame in self._source.frames():
-            self._speak(frame)
-            if self._fast:
+        async for frame in self._listening.source.frames():
+            self._hear(frame)
+            if self._listening.fast:
                 await self._slow_down()
-        self._input_ended()
-        async for frame in self._silence.frames():
-            self._speak(frame)
+        self._last_words.input_ended(self._now())
+        async for frame in self._listening.silence.frames():
+            self._hear(frame)
 
     async def _slow_down(self) -> None:
-        """Make a source that is faster than speech wait for the link, and keep the time of an answer.
-
-        A pause is as long as it sounds while an answer is awaited or given: so what is said next cuts into it, or
-        does not, as it would at the pace of speech.
-        """
-        speaking = self.turns.speaking
-        self._waited_s = 0.0 if speaking else self._waited_s
-        patience = LAST_ANSWER_S if self.outbox.asks() else LAST_NOISE_S
-        awaited = self.outbox.waiting() and self._waited_s < patience
-        if not speaking and (awaited or self.turns.going_on):
+        """Make a source that is faster than speech wait for the link, and keep the time of an answer."""
+        if self._pacing.keeps_time(
+            speaking=self.turns.speaking,
+            answering=self.turns.going_on,
+            waiting=self.outbox.waiting(),
+            asks=self.outbox.asks(),
+        ):
             await asyncio.sleep(FRAME_MS / 1000)
-            self._waited_s += FRAME_MS / 1000
         while self._behind():
             await asyncio.sleep(FRAME_MS / 1000)
-            self._away_s += FRAME_MS / 1000
+            self._pacing.waited_for_link()
 
     def _behind(self) -> bool:
-        if self._flowing or self._machine.state is State.RESTING:  # a voice ends the rest
-            self._away_s = 0.0
-            return self.outbox.unsent() > FAST_AHEAD
-        return self._away_s < LAST_LINK_S
+        linked = self._sender.flowing or self._machine.state is State.RESTING  # a voice ends the rest
+        return self._pacing.waits_for_link(linked=linked, unsent=self.outbox.unsent())
 
-    def _speak(self, frame: bytes) -> None:
-        self._mic_level = self._level(frame)
-        for out in self._gate.feed(frame, self._now()):
-            if out.signal:
-                self._person(speaking=out.signal == "start", late_ms=TAIL_MS)
-                self.outbox.add_signal(out.signal)
-            elif out.speech is None and self._detector is not None:
-                speech = self._detector.feed(out.frame)
-                if self._barge_in is not None:
-                    self._barge_in.heard(self._detector.voiced, self._now())
-                self._person(speaking=speech, late_ms=self._detector.hangover_ms)
-                self.outbox.add_audio(out.frame, speech=speech)
+    def _hear(self, frame: bytes) -> None:
+        for captured in self._listening.feed(frame, self._now()):
+            self._person(speaking=captured.speaking, late_ms=captured.late_ms)
+            if captured.signal:
+                self.outbox.add_signal(captured.signal)
             else:
-                self._person(speaking=bool(out.speech), late_ms=0)
-                self.outbox.add_audio(out.frame, speech=bool(out.speech))
-        self._wake.set()
+                self.outbox.add_audio(captured.frame, speech=captured.speaking)
+        self._sender.wake()
 
     def _person(self, *, speaking: bool, late_ms: float) -> None:
         """The person speaks or does not; that they stopped is known `late_ms` after it."""
         if speaking == self.turns.speaking:
             return
         self.turns.person(speaking=speaking, late_ms=late_ms)
+        self._changed.set()
         self._inbox.put_nowait(Person(speaking))
-        if self._fast and not speaking and self.outbox.asks():
+        if self._listening.fast and not speaking and self.outbox.asks():
             self._inbox.put_nowait(Asked())  # by the clock it was too short to be a question
 
     async def _obey(self) -> None:
         """Do what keys ask for."""
-        if self._source is not None and self._gate.push_to_talk:
+        listening = self._listening
+        if listening.source is not None and listening.state == "held":
             self._show(Mic("held"))
         async for command in self._commands:
-            if command == "interrupt":
+            before = listening.state
+            if command == "interrupt" or (listening.source is not None and listening.obey(command)):
                 self.turns.interrupt()
-            elif self._source is not None:
-                self._shut_or_open(command)
-
-    def _shut_or_open(self, command: Command) -> None:
-        gate, before = self._gate, self._mic_state()
-        if command == "mute":
-            gate.mute(not gate.muted)
-        elif gate.push_to_talk:
-            gate.press(command == "press" or (command == "talk" and not gate.pressed))
-            if gate.pressed:
-                self.turns.interrupt()
-        if (after := self._mic_state()) != before:
-            self._show(Mic(after))
-
-    def _mic_state(self) -> Literal["open", "muted", "held"]:
-        if self._gate.muted:
-            return "muted"
-        return "held" if self._gate.push_to_talk and not self._gate.pressed else "open"
+            self._changed.set()
+            if listening.state != before:
+                self._show(Mic(listening.state))
 
     async def _type(self) -> None:
         if self._lines is None:
             return
         async for line in self._lines:
             if self._one_at_a_time:
-                await self.turns.until_free()
+                await self._until_free()
             if self._leave_when_heard:
                 return  # it would be sent, paid for, and left without its answer
             self.turns.typed(line)
-            self._wake.set()
+            self._sender.wake()
             self._inbox.put_nowait(Asked())
-        self._input_ended()
+        self._last_words.input_ended(self._now())
 
-    def _input_ended(self) -> None:
-        self._inputs -= 1
-        if self._inputs == 0:
-            self._ended_at = self._now()
+    async def _until_free(self) -> None:
+        """Wait until nothing is asked, nothing is being answered, and no more of an answer is to come."""
+        while not self.turns.free or self._now() < self.turns.more_until:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(self.turns.more_until if self.turns.free else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
 
-    async def _pump(self) -> None:
-        """Send: on a new link first its context and the old questions, then whatever comes."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._flow is not None:
-                await self._start(self._flow)
-            await self._catch_up(sending=True)
-            while self._flowing and self._link is not None and (item := self.outbox.next()) is not None:
-                if item.audio:
-                    await self._link.send_audio(item.audio)
-                elif item.signal:
-                    await self._link.send_signal(item.signal)
-                else:
-                    await self._link.send_text(item.text)
-
-    async def _start(self, flow: Flow) -> None:
-        link = self._link
-        contents = [] if flow.replay == "none" else seed(self._transcript.turns[flow.covers :])
-        if contents and link is not None:
-            await link.send_context(contents)
-        if self._flow is not flow:
-            return  # that link is gone already
-        self._flow = None
-        self.turns.begin()
-        replayed = self.outbox.rewind(flow.replay, given=bool(contents))
-        self._flowing = True
-        self._flowing_at = self._now()
+    def _begun(self, flow: Flow, replayed_ms: int, dropped_ms: int) -> None:
+        """A link takes input."""
+        self._changed.set()
+        self._last_words.flowing(self._now())
         if flow.how not in ("resumed", "previous"):
-            self._context = 0
+            self._context.new_session()
         if flow.cause:
             self.longest_gap_ms = max(self.longest_gap_ms, flow.gap_ms)
-            dropped = self.outbox.dropped_ms - self._dropped_before
-            self._show(Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed, dropped))
+            self._show(Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed_ms, dropped_ms))
 
     # ---------------------------------------------------------------------------------- the clock
 
@@ -439,69 +339,51 @@ class Runner:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def _catch_up(self, *, sending: bool = False) -> None:
-        """After a stop, let the link read first: sending to a server that has left throws away what it sent.
+    async def _catch_up(self, seconds: float = CATCH_UP_S) -> None:
+        """After a stop, let the link read first: sending to a server that has left throws away what it sent."""
+        if self._sleep_watch.was_stopped(self._now()):
+            await asyncio.sleep(seconds)
 
-        `sending` waits for what was read to be taken in, too: an answer is to what was sent before it.
-        """
-        if self._now() - self._metered_at > METER_S + STOPPED_S:
-            await asyncio.sleep(CATCH_UP_S * (2 if sending else 1))
-
-    def _stopped(self, since: float, seconds: float) -> None:
-        """Nobody waited for an answer meanwhile: what is counted from before the stop is counted anew."""
-        if self._ended_at is not None and self._ended_at <= since:
-            self._ended_at += seconds
-        if self._flowing_at <= since:
-            self._flowing_at += seconds
+    async def _caught_up(self) -> None:
+        """The same, and let what was read be taken in: an answer is to what was sent before it."""
+        await self._catch_up(2 * CATCH_UP_S)
 
     async def _meter(self) -> None:
         """Levels and who speaks, ten times a second; and whether all is said."""
         spoke = Speaking(person=False, model=False)
-        self._metered_at = self._now()
-        at, day = self._now(), self._wall()
+        self._sleep_watch.begin(self._now(), self._wall())
         while True:
-            await asyncio.sleep(METER_S)
-            passed, passed_outside = self._now() - at, self._wall() - day
-            at, day = at + passed, day + passed_outside
+            await asyncio.sleep(LOOK_S)
+            at = self._now()
+            passed = self._sleep_watch.look(at, self._wall())
             await self._catch_up()
-            if passed > METER_S + STOPPED_S:
-                self._stopped(at - passed, passed)
-            self._metered_at = self._now()
-            if max(passed, passed_outside) > METER_S + AWAY_S:
-                self._inbox.put_nowait(Slept(max(0.0, passed_outside - passed)))
+            if passed.stopped:
+                self._last_words.stopped(passed.since, passed.seconds)
+            self._sleep_watch.ready(self._now())
+            if passed.unseen is not None:
+                self._inbox.put_nowait(Slept(passed.unseen))
             speaking = Speaking(self.turns.speaking, self._sink.pending_ms() > 0)
             if speaking != spoke:
                 self._show(spoke := speaking)
-            self._show(Levels(self._mic_level, self._sink.level()))
+            self._show(Levels(self._listening.level, self._sink.level()))
             if late := self.turns.overdue():
                 self._inbox.put_nowait(late)
             if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
                 self.leave()  # again and again, until it has: nothing changes by that
-            if self._ended_at is not None:
-                self._listened_s += METER_S if self._flowing else 0.0
-                if self._all_said(at - max(self._ended_at, self._flowing_at)):
-                    self._ended_at = None
-                    self.leave()
+            self._last_words.listened(LOOK_S if self._sender.flowing else 0.0)
+            self._leave_when_all_is_said(at)
 
-    def _all_said(self, since_s: float) -> bool:
-        if self.turns.incomplete or self._sink.pending_ms() > 0 or self._now() < self.turns.more_until:
-            return False
-        if not self.outbox.waiting():  # with a link or without one
-            return since_s > LAST_WORDS_S or self._source is None
-        if not self._flowing:
-            if self._flowing_at and since_s > LAST_LINK_S:
-                self._lost = LostError("what was said last could not be delivered", "resume when the server is back")
-            return self._lost is not None
-        patience = LAST_ANSWER_S if self.outbox.asks() else LAST_NOISE_S
-        if since_s < patience and self._listened_s < LAST_LINKS * patience:
-            return False
-        self._show(Notice("no answer came to the last words", "they may have been too short, or not speech"))
-        return True
-
-
-def digest(handle: str) -> str:
-    """A handle's name for people and programs: eight hex digits that say nothing of it."""
-    return hashlib.sha256(handle.encode()).hexdigest()[:8]
+    def _leave_when_all_is_said(self, at: float) -> None:
+        answering = self.turns.incomplete or self._sink.pending_ms() > 0 or self._now() < self.turns.more_until
+        waiting, asks = self.outbox.waiting(), self.outbox.asks()
+        end = self._last_words.over(at, answering=answering, waiting=waiting, asks=asks, linked=self._sender.flowing)
+        if end is None:
+            return
+        if end == "undelivered":
+            self._lost = LostError("what was said last could not be delivered", "resume when the server is back")
+        if end == "unanswered":
+            self._show(Notice("no answer came to the last words", "they may have been too short, or not speech"))
+        self.leave()
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livechat.audio.dsp import SILENCE_DBFS, Framer, Mixer, Resampler, SpeechDetector, from_float, level
+from livechat.audio.dsp import (
+    SILENCE_DBFS,
+    Framer,
+    Mixer,
+    RateConverter,
+    Resampler,
+    SpeechDetector,
+    from_float,
+    level,
+)
 from livechat.audio.interfaces import FRAME_BYTES
 
 RATES = [(48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (24_000, 48_000), (24_000, 44_100)]
@@ -147,6 +156,17 @@ def test_block_sizes_change_nothing(rates: tuple[int, int], sizes: list[int], se
     assert np.abs(samples(parts).astype(int) - samples(whole)).max(initial=0) <= 1
     assert len(piecewise.flush()) == len(once.flush())
     assert np.abs(samples(piecewise.feed(sound)).astype(int) - samples(whole)).max(initial=0) <= 1
+
+
+def test_a_stream_whose_rate_changes_comes_out_at_one() -> None:
+    converter = RateConverter(24_000)
+    for rate in (24_000, 16_000, 48_000, 24_000):
+        sound = tone(rate, 1000)
+        out = converter.feed(sound, rate)
+        assert out == sound if rate == 24_000 else len(out) == len(tone(24_000, 1000))
+        amplitude, sinad = fit(samples(out)[100:] / 32768, 24_000, 1000)
+        assert amplitude == pytest.approx(0.5, rel=0.002)
+        assert sinad > 80
 
 
 @given(st.lists(st.binary(max_size=3000), max_size=12), st.integers(1, 3))

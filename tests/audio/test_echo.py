@@ -233,7 +233,7 @@ def test_a_person_pauses_the_model_without_any_server_and_the_model_does_not(car
             detector, barge_in = SpeechDetector(), BargeIn(it.speaker)
             it.on_frame = lambda frame: barge_in.heard(detector.feed(frame) and detector.voiced, time.monotonic())
             with card.listen(24_000) as ear:
-                it.speaker.play(answer.tobytes())
+                it.speaker.play(answer.tobytes(), 24_000)
                 it.speaker.finish()
                 await until(lambda: it.speaker.pending_ms() < 7000, "five seconds without a word of the person")
                 assert it.speaker.running
@@ -256,7 +256,7 @@ def test_answers_that_follow_each_other_at_once_are_cancelled_as_well(card: Virt
             it.microphone.clean = cleaner("cancel", it.speaker, lambda *notice: pytest.fail(str(notice)))
             for answer in range(4):
                 it.speaker.flush()
-                it.speaker.play(voice[answer * 24_000 :][: 10 * 24_000].tobytes())
+                it.speaker.play(voice[answer * 24_000 :][: 10 * 24_000].tobytes(), 24_000)
                 await until(lambda: it.speaker.pending_ms() < 8000, "two seconds of it")
             return it.heard()
 

@@ -90,14 +90,14 @@ def test_what_is_said_arrives_sample_for_sample_and_what_is_played_is_heard(card
             await say(card)
             await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
             with card.listen(24_000) as ear:
-                it.speaker.play(chirp(24_000).tobytes())
+                it.speaker.play(chirp(24_000).tobytes(), 24_000)
                 assert it.speaker.pending_ms() == pytest.approx(300)
                 await until(lambda: it.speaker.level() > -20, "the level")
                 await until(lambda: it.speaker.pending_ms() == 0, "the end")
                 await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp")
             await until(lambda: not it.speaker.running, "the stream to stop")
             assert it.notices == []
-        it.speaker.play(chirp(24_000).tobytes())  # too late, and no reason to fail
+        it.speaker.play(chirp(24_000).tobytes(), 24_000)  # too late, and no reason to fail
         assert not it.speaker.running
 
     asyncio.run(main())
@@ -107,7 +107,7 @@ def test_barge_in_is_silent_at_once_and_tells_what_was_not_heard(card: VirtualCa
     async def main() -> None:
         async with line() as it:
             with card.listen(24_000) as ear:
-                it.speaker.play(chirp(24_000, 5).tobytes())
+                it.speaker.play(chirp(24_000, 5).tobytes(), 24_000)
                 await until(lambda: it.speaker.pending_ms() < 4500, "half a second of it")
                 heard = len(ear.sound)
                 assert 4000 < it.speaker.flush() < 4500
@@ -116,7 +116,7 @@ def test_barge_in_is_silent_at_once_and_tells_what_was_not_heard(card: VirtualCa
                 last = int(np.flatnonzero(np.abs(ear.sound) > 100)[-1])
                 assert last > 6000
                 assert last - heard < 0.25 * 24_000  # a loaded machine's; 2 ms on an idle one
-                it.speaker.play(chirp(24_000).tobytes())
+                it.speaker.play(chirp(24_000).tobytes(), 24_000)
                 await until(lambda: likeness(ear.sound[last + 1 :], chirp(24_000))[0] > 0.94, "the next answer")
 
     asyncio.run(main())
@@ -127,7 +127,7 @@ def test_what_was_paused_goes_on_with_the_first_sample_that_was_not_heard(card: 
         async with line() as it:
             answer = chirp(24_000, 3)
             with card.listen(24_000) as ear:
-                it.speaker.play(answer.tobytes())
+                it.speaker.play(answer.tobytes(), 24_000)
                 it.speaker.finish()
                 await until(lambda: it.speaker.pending_ms() < 2000, "a second of it")
                 it.speaker.pause()
@@ -153,10 +153,10 @@ def test_an_answer_that_ran_dry_waits_for_more_until_it_is_complete(card: Virtua
         async with line() as it:
             piece = chirp(24_000)
             for _ in range(4):
-                it.speaker.play(piece.tobytes())
+                it.speaker.play(piece.tobytes(), 24_000)
                 await until(lambda: it.speaker.pending_ms() == 0, "the end of a piece")
             with card.listen(24_000) as ear:
-                it.speaker.play(piece.tobytes())
+                it.speaker.play(piece.tobytes(), 24_000)
                 await asyncio.sleep(0.3)
                 assert it.speaker.pending_ms() == pytest.approx(300)  # of a cushion of two seconds
                 it.speaker.finish()
@@ -180,9 +180,9 @@ def test_a_device_that_wants_another_format_gets_it(card: VirtualCard, monkeypat
             await say(card)
             await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
             with card.listen(24_000) as ear:
-                it.speaker.play(chirp(24_000).tobytes())
+                it.speaker.play(chirp(24_000).tobytes(), 24_000)
                 await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp")
-                it.speaker.play(chirp(24_000).tobytes())
+                it.speaker.play(chirp(24_000).tobytes(), 24_000)
                 assert it.speaker.flush() == pytest.approx(300, abs=1)
 
     asyncio.run(main())
@@ -192,7 +192,7 @@ def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(c
     async def main() -> None:
         async with line() as it:
             answer = chirp(24_000, 3)
-            it.speaker.play(answer.tobytes())
+            it.speaker.play(answer.tobytes(), 24_000)
             await until(lambda: it.speaker.pending_ms() < 2700, "playback")
             card.kill()
             await until(lambda: len(it.notices) == 1, "the announcement")
@@ -244,7 +244,7 @@ def test_suspended_devices_are_announced_once_and_swallow_nothing(
     async def main() -> None:
         async with line() as it:
             answer = chirp(24_000, 3)
-            it.speaker.play(answer.tobytes())
+            it.speaker.play(answer.tobytes(), 24_000)
             await until(lambda: it.speaker.pending_ms() < 2700, "playback")
             for sink in ("virtual_mic", "virtual_speaker"):
                 card.control("suspend-sink", sink, "1").check_returncode()
@@ -270,7 +270,7 @@ def test_suspended_devices_are_announced_once_and_swallow_nothing(
 def test_a_sound_server_that_hangs_is_announced_once_and_so_is_its_return(card: VirtualCard) -> None:
     async def main() -> None:
         async with line() as it:
-            it.speaker.play(chirp(24_000, 3).tobytes())
+            it.speaker.play(chirp(24_000, 3).tobytes(), 24_000)
             await until(lambda: it.speaker.pending_ms() < 2700, "playback")
             card.kill(signal.SIGSTOP)
             try:
@@ -325,7 +325,7 @@ def test_in_place_of_a_named_microphone_that_does_not_come_back_the_default_is_u
             await say(card)
             await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
             with card.listen(24_000) as ear:
-                it.speaker.play(chirp(24_000).tobytes())
+                it.speaker.play(chirp(24_000).tobytes(), 24_000)
                 await until(lambda: likeness(ear.sound, chirp(24_000))[0] > 0.94, "the chirp at the speaker")
             assert it.speaker.name == "default"
             assert len(it.notices) == 2

@@ -220,7 +220,7 @@ def test_a_speaker_is_recorded_as_it_is_heard(tmp_path: Path, card: VirtualCard)
         sink = Recording(tmp_path / "r.wav", trouble).sink(Speaker(Card(trouble)))
         playing = asyncio.create_task(sink.run())
         for answer in answers:
-            sink.play(answer.tobytes())
+            sink.play(answer.tobytes(), OUTPUT_RATE)
             await asyncio.sleep(1.8)
         playing.cancel()
         sink.close()

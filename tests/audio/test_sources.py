@@ -247,7 +247,7 @@ def test_a_recording_holds_what_was_heard_when_it_was_heard_and_not_what_was_flu
         task = asyncio.create_task(sink.run())
         await asyncio.sleep(1.005)
         assert sink.level() == SILENCE_DBFS
-        sink.play(answer.tobytes())
+        sink.play(answer.tobytes(), 24_000)
         assert sink.pending_ms() == 1000
         await asyncio.sleep(0.333)
         assert sink.pending_ms() == pytest.approx(667, abs=0.1)
@@ -255,11 +255,11 @@ def test_a_recording_holds_what_was_heard_when_it_was_heard_and_not_what_was_flu
         assert sink.flush() == pytest.approx(667, abs=0.1)
         assert sink.pending_ms() == 0
         await asyncio.sleep(1)
-        sink.play(answer[:2400].tobytes())
+        sink.play(answer[:2400].tobytes(), 24_000)
         await asyncio.sleep(0.5)
         sink.close()
         sink.close()
-        sink.play(answer.tobytes())
+        sink.play(answer.tobytes(), 24_000)
         task.cancel()
 
     run(main())
@@ -274,6 +274,23 @@ def test_a_recording_holds_what_was_heard_when_it_was_heard_and_not_what_was_flu
     assert np.count_nonzero(sound[again - 2 :]) == 2400
 
 
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_what_comes_at_another_rate_lasts_as_long_and_sounds_the_same(tmp_path: Path, rate: int) -> None:
+    async def main() -> None:
+        sink = WavSink(tmp_path / "out.wav")
+        task = asyncio.create_task(sink.run())
+        sink.play(from_float(chirp(rate).astype(np.float32)), rate)
+        assert sink.pending_ms() == pytest.approx(500)
+        await asyncio.sleep(0.6)
+        sink.close()
+        task.cancel()
+
+    run(main())
+    heard, wanted = recorded(tmp_path / "out.wav") / 32768, chirp(24_000)
+    likeness = np.correlate(heard, wanted) / np.linalg.norm(heard) / np.linalg.norm(wanted)
+    assert likeness.max() > 0.98
+
+
 def test_a_compact_file_holds_what_was_heard_and_a_short_pause_between(tmp_path: Path) -> None:
     answer = np.arange(1, 24_001).astype(np.int16)
 
@@ -281,13 +298,13 @@ def test_a_compact_file_holds_what_was_heard_and_a_short_pause_between(tmp_path:
         sink = WavSink(tmp_path / "out.flac", compact=True)
         task = asyncio.create_task(sink.run())
         await asyncio.sleep(3.0)
-        sink.play(answer.tobytes())
+        sink.play(answer.tobytes(), 24_000)
         await asyncio.sleep(0.25)
         sink.flush()
         await asyncio.sleep(5.0)
-        sink.play(answer[:12_000].tobytes())
+        sink.play(answer[:12_000].tobytes(), 24_000)
         await asyncio.sleep(0.6)
-        sink.play(answer[12_000:].tobytes())
+        sink.play(answer[12_000:].tobytes(), 24_000)
         await asyncio.sleep(7.0)
         sink.close()
         task.cancel()
@@ -306,7 +323,7 @@ def test_a_recording_survives_the_death_of_the_process(tmp_path: Path) -> None:
         "from livechat.audio.sources import WavSink\n"
         "async def main():\n"
         "    sink = WavSink(sys.argv[1])\n"
-        "    sink.play(bytes([1, 1]) * 240000)\n"
+        "    sink.play(bytes([1, 1]) * 240000, 24_000)\n"
         "    await sink.run()\n"
         "asyncio.run(main())\n"
     )
@@ -330,7 +347,7 @@ def test_a_full_disk_is_one_clear_error_and_what_was_recorded_is_kept(tmp_path: 
         limit(80_001)
         with pytest.raises(DeviceError, match="too large"):
             await task
-        sink.play(bytes(960))
+        sink.play(bytes(960), 24_000)
         sink.close()
 
     with small_disk() as limit:
@@ -364,7 +381,7 @@ def test_no_speaker_plays_nothing_and_never_waits() -> None:
     async def main() -> None:
         sink = NullSink()
         task = asyncio.create_task(sink.run())
-        sink.play(from_float(chirp(24_000).astype(np.float32)))
+        sink.play(from_float(chirp(24_000).astype(np.float32)), 24_000)
         assert (sink.pending_ms(), sink.flush(), sink.level()) == (0, 0, SILENCE_DBFS)
         await asyncio.sleep(10)
         assert not task.done()

@@ -28,7 +28,7 @@ from livechat.session.events import (
     Dial,
     Ended,
     GoAway,
-    HandleIn,
+    HandleUpdate,
     Heard,
     Opened,
     Replied,
@@ -147,7 +147,7 @@ def test_a_turn_and_what_follows_it_are_all_heard() -> None:
         Replied(7),
         Counted(7, 626, 0, 689),
         TurnOver(7),
-        HandleIn(7, "h"),
+        HandleUpdate(7, "h"),
         GoAway(7, 50.0),
     ]
     assert seen.end == Ended(7, "close", 1000, "")
@@ -210,7 +210,7 @@ def test_a_turn_is_over_whatever_its_reason_looks_like(given: Any, told: str) ->
 )
 def test_only_a_resumable_handle_counts(update: dict[str, Any], handle: str) -> None:
     seen = link_against(frames({"sessionResumptionUpdate": update}))
-    heard = [e.handle for e in seen.posted if isinstance(e, HandleIn)]
+    heard = [e.handle for e in seen.posted if isinstance(e, HandleUpdate)]
     assert [h for h in heard if h] == ([handle] if handle else [])
 
 
@@ -267,7 +267,7 @@ def test_closing_reads_on_to_the_last_handle() -> None:
         await ws.send(json.dumps({"sessionResumptionUpdate": {"newHandle": "last", "resumable": True}}).encode())
 
     seen = link_against(script, act=Link.close)
-    assert HandleIn(7, "last") in seen.posted
+    assert HandleUpdate(7, "last") in seen.posted
     assert seen.end == Ended(7, "close", 1000, "")
 
 
@@ -304,7 +304,7 @@ def test_vertex_is_asked_which_messages_a_handle_holds(given: dict[str, Any], as
     update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "42"}
     seen = link_against(frames({"sessionResumptionUpdate": update}), backend="vertex", **given)
     assert seen.setup["sessionResumption"] == asked
-    assert HandleIn(7, "h", consumed=42) in seen.posted
+    assert HandleUpdate(7, "h", consumed=42) in seen.posted
 
 
 @pytest.mark.parametrize(

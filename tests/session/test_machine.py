@@ -53,18 +53,10 @@ from livechat.session.events import (
     Tick,
     TurnOver,
 )
+from livechat.session.failures import BACKOFF_S, DOUBTS, FIRST_TRIES
 from livechat.session.ladder import HANDLE_STRIKES
-from livechat.session.machine import (
-    BACKOFF_S,
-    CLOSE_LIMIT_S,
-    DOUBTS,
-    FIRST_TRIES,
-    LAST_HANDLE_S,
-    LAST_MOMENT_S,
-    TABLE,
-    Machine,
-    State,
-)
+from livechat.session.machine import CLOSE_LIMIT_S, LAST_HANDLE_S, TABLE, Machine, State
+from livechat.session.time_limit import LAST_MOMENT_S
 from livechat.session.verdicts import SLOW_S, STABLE_S
 
 TTL = 7200.0
@@ -220,8 +212,8 @@ def test_what_an_older_link_says_is_ignored_in_every_state() -> None:
     line.cut()
     assert line.link == 2
     stale: list[Input] = [
-        Opened(1, 1.0), Ended(1, "close", 1007, KEY_WRONG), HandleIn(1, "h"), GoAway(1, 0.0), Replying(1), Replied(1),
-        TurnOver(1),
+        Opened(1, 1.0), Ended(1, "close", 1007, KEY_WRONG), HandleIn(1, "h", 0), GoAway(1, 0.0), Replying(1),
+        Replied(1), TurnOver(1),
     ]  # fmt: skip
     for prepare in (lambda: None, line.open, lambda: line.feed(Leave()), lambda: line.feed(Leave(hurry=True))):
         prepare()
@@ -246,7 +238,7 @@ def test_nothing_is_done_once_it_is_over() -> None:
     line.close(KEY_WRONG, 1007)
     assert line.at(State.OVER)
     everything: list[Input] = [
-        Begin(), Opened(1, 1.0), Ended(1, "network"), HandleIn(1, "h"), GoAway(1, 0.0), Person(speaking=True),
+        Begin(), Opened(1, 1.0), Ended(1, "network"), HandleIn(1, "h", 0), GoAway(1, 0.0), Person(speaking=True),
         Asked(), Replying(1), Replied(1), Reopened(1), Noticed(1), TurnOver(1), Stuck(1), Slept(1.0), Leave(),
         Tick(),
     ]  # fmt: skip
@@ -1479,7 +1471,7 @@ class World(RuleBasedStateMachine):
             self.handle_at = self.now
             self.issued.append((name, self.link))
             self.suspect |= {old for old, _ in self.issued[:-2]}  # only two are kept
-        self.feed(HandleIn(self.link, name))
+        self.feed(HandleIn(self.link, name, 0))
 
     @precondition(lambda self: self.opened and not self.over)
     @rule(time_left=st.sampled_from([0.0, 0.5, 3.0, 9.5, 50.0, 3_600.0]))
@@ -1558,7 +1550,7 @@ class World(RuleBasedStateMachine):
         old = self.link - 1
         stale: list[Input] = [
             Ended(old, "network"),
-            HandleIn(old, "stale"),
+            HandleIn(old, "stale", 0),
             GoAway(old, 0.0),
             Replied(old),
             TurnOver(old),

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from livechat.audio.dsp import Resampler
 from livechat.audio.sources import NullSink
 from livechat.errors import Notice
 from livechat.events import ModelText, Output, Turn, UserText, Working
+from livechat.session.aftermath import DOUBT_S
 from livechat.session.events import (
     Asked,
     CutIn,
@@ -28,7 +28,7 @@ from livechat.session.events import (
 from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
-from livechat.session.turns import DOUBT_S, NO_ANSWER, Turns
+from livechat.session.turns import NO_ANSWER, Turns
 
 T = TypeVar("T")
 
@@ -63,7 +63,6 @@ class Table:
             transcript=Transcript(),
             sink=NullSink(),
             barge_in=None,
-            resampler=Resampler,
             ledger=self.kept,
             show=self.shown.append,
             feed=self.fed.append,
@@ -221,6 +220,17 @@ def test_silencing_a_server_at_work_silences_all_it_says_until_it_has_finished()
     table.types("and now")
     table.hear(Said(1, "Eleven."), TurnOver(1, "idle"))
     assert table.answers[-1] == "Eleven."
+
+
+def test_a_key_pressed_twice_silences_as_much_as_once() -> None:
+    table = Table(interactions=True)
+    table.types("what is it")
+    table.hear(Said(1, "Let me check."))
+    table.turns.interrupt()
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"), Said(1, "Ten."), Replied(1), TurnOver(1, "idle"), after=2.0)
+    assert table.answers == ["Let me check."]
+    assert len(table.of(Turn)) == 1
 
 
 def test_work_on_an_answer_that_was_cut_into_is_none_on_the_next_question() -> None:
@@ -381,7 +391,7 @@ def test_a_turn_complete_said_twice_is_no_silence() -> None:
     assert table.sent() == []
 
 
-@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "a key"])
+@pytest.mark.parametrize("cut_by", ["what was sent with it", "the person", "the person, as we notice late", "a key"])
 def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the_first(cut_by: str) -> None:
     table = Table()
     for number in range(80):
@@ -398,6 +408,8 @@ def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the
     if cut_by == "a key":
         table.turns.interrupt()
     table.hear(CutIn(1), TurnOver(1))
+    if cut_by == "the person, as we notice late":
+        table.turns.person(speaking=True, late_ms=0)
     table.turns.lost()
     table.box.rewind()
     again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from livechat.audio.dsp import SILENCE_DBFS, level
-from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE, OUTPUT_RATE
+from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 from tests.support.conversation import samples
 
 FRAME = INPUT_RATE * FRAME_MS // 1000  # samples
@@ -131,9 +131,9 @@ class Loudspeaker:
         """Wait to be cancelled."""
         await self._loop.create_future()
 
-    def play(self, pcm: bytes) -> None:
+    def play(self, pcm: bytes, rate: int) -> None:
         """More to be heard after what is queued."""
-        self._until = max(self._until, self._loop.time()) + len(pcm) / (2 * OUTPUT_RATE)
+        self._until = max(self._until, self._loop.time()) + len(pcm) / (2 * rate)
 
     def finish(self) -> None:
         """It waits for nothing."""

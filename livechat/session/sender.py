@@ -1,0 +1,101 @@
+"""What goes to the link, in order: on a new link first its context and the questions before, then whatever comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from livechat.session.context_replay import Content, seed
+from livechat.session.events import Flow, Signal
+from livechat.session.outbox import Outbox
+from livechat.session.transcript import Transcript
+
+
+class Linklike(Protocol):
+    """What a conversation needs of a link (session/link.py has the real one)."""
+
+    n: int
+
+    async def run(self) -> None: ...
+    async def close(self) -> None: ...
+    async def send_audio(self, frame: bytes) -> None: ...
+    async def send_text(self, text: str) -> None: ...
+    async def send_signal(self, signal: Signal) -> None: ...
+    async def send_context(self, contents: list[Content]) -> None: ...
+
+
+class Sender:
+    """One conversation's, whatever its links."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        transcript: Transcript,
+        *,
+        caught_up: Callable[[], Awaitable[None]],
+        begin: Callable[[], None],
+        begun: Callable[[Flow, int, int], None],
+    ) -> None:
+        """`caught_up`: waits until what a link said while this process was stopped is taken in.
+
+        `begin`: a link is about to be given what waits. `begun`: it takes input. With it, milliseconds of speech that
+        are sent again, and milliseconds that the outbox had to drop since input stopped flowing.
+        """
+        self._outbox, self._transcript = outbox, transcript
+        self._caught_up, self._begin, self._begun = caught_up, begin, begun
+        self._link: Linklike | None = None
+        self._flow: Flow | None = None  # the link is open and has not been given its context yet
+        self._dropped_before = 0  # before the handover going on
+        self._wake = asyncio.Event()
+        self.flowing = False  # a link takes input
+
+    @property
+    def open(self) -> bool:
+        """A link takes input, or is about to."""
+        return self.flowing or self._flow is not None
+
+    def start(self, link: Linklike | None, flow: Flow) -> None:
+        """A link is open: give it its context, what waits, and what comes."""
+        self._link, self._flow = link, flow
+        self.wake()
+
+    def hold(self) -> None:
+        """Nothing is sent any more until the next `start`."""
+        if self.flowing:
+            self._dropped_before = self._outbox.dropped_ms
+        self.flowing = False
+        self._flow = None
+        self._outbox.hold()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._flow is not None and self._link is not None:
+                await self._give_context(self._flow, self._link)
+            await self._caught_up()
+            while self.flowing and self._link is not None and (item := self._outbox.next()) is not None:
+                if item.audio:
+                    await self._link.send_audio(item.audio)
+                elif item.signal:
+                    await self._link.send_signal(item.signal)
+                else:
+                    await self._link.send_text(item.text)
+
+    async def _give_context(self, flow: Flow, link: Linklike) -> None:
+        contents = [] if flow.replay == "none" else seed(self._transcript.turns[flow.covers :])
+        if contents:
+            await link.send_context(contents)
+        if self._flow is not flow:
+            return  # that link is gone already
+        self._flow = None
+        self._begin()
+        replayed = self._outbox.rewind(flow.replay, given=bool(contents))
+        self.flowing = True
+        self._begun(flow, replayed, self._outbox.dropped_ms - self._dropped_before)

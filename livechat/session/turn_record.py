@@ -1,0 +1,94 @@
+"""What of a turn is shown and kept: the question as it is heard, the answer as it comes, and both as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from livechat.events import ModelText, Output, Turn, UserText
+from livechat.session.events import Resumption
+from livechat.session.transcript import Transcript
+
+
+class Ledger(Protocol):
+    """Where the conversation is kept as it happens (conversations/store.py has the real one)."""
+
+    def turn(self, number: int, user: str, model: str) -> None:
+        """Exchange `number`, counted from 0 in the whole conversation, as far as it has come."""
+
+    def keep(self, resumption: Resumption) -> None:
+        """The newest handle."""
+
+    def expire(self) -> None:
+        """The link of the newest handle ended."""
+
+
+class TurnRecord:
+    """The words of the turn going on, on their way to the screen and to the ledger."""
+
+    def __init__(self, transcript: Transcript, ledger: Ledger, show: Callable[[Output], None]) -> None:
+        self._transcript, self._ledger, self._show = transcript, ledger, show
+        self._final_to = 0  # so many characters of the answer were shown as final
+        self.count = 0  # turns answered in this run
+
+    def typed(self, line: str) -> None:
+        """The person typed a line, which belongs to the next question."""
+        self._transcript.typed(line)
+        self._show(UserText(line, final=True, source="text"))
+        self.keep(answering=False)
+
+    def heard(self, *, answering: bool) -> None:
+        """The transcript has more of the question. `answering`: its answer has begun, so it is shown as final."""
+        if answering:
+            self.question()
+        elif fresh := self._transcript.fresh():
+            self._show(UserText(fresh, final=False, source="speech"))
+        self.keep(answering=answering)
+
+    def question(self) -> None:
+        """Show what was heard of the question, as final."""
+        if fresh := self._transcript.fresh():
+            self._show(UserText(fresh, final=True, source="speech"))
+            self._transcript.shown()
+
+    def piece(self) -> None:
+        """The transcript has more of the answer."""
+        self._show(ModelText(self._not_final(), final=False))
+        self.keep(answering=True)
+
+    def answer(self, *, cut: bool) -> None:
+        """Show what came of the answer, as final. `cut`: there would have been more."""
+        if text := self._not_final():
+            self._show(ModelText(text, final=True, cut=cut))
+            self._final_to = len(self._transcript.model)
+
+    def answered(self, reply_ms: float | None) -> None:
+        """One more question has its answer."""
+        self.count += 1
+        self._show(Turn(self.count, reply_ms))
+
+    def close(self) -> None:
+        """The turn is over: the next words are of the next."""
+        self._transcript.close()
+        self._final_to = 0
+
+    def reopen(self) -> bool:
+        """Go on with the last exchange, whose answer was shown as whole. False if there is none."""
+        if not self._transcript.turns:
+            return False
+        self._transcript.reopen()
+        self._final_to = len(self._transcript.model)
+        return True
+
+    def lost(self) -> None:
+        """The link is gone: the question is asked, and heard, again."""
+        self._final_to = 0
+        self._transcript.lost()
+
+    def keep(self, *, answering: bool) -> None:
+        """Write down the exchange as far as it has come. `answering`: its answer has begun."""
+        question = self._transcript.question if answering else self._transcript.pending
+        self._ledger.turn(len(self._transcript.turns), question, self._transcript.model.strip())
+
+    def _not_final(self) -> str:
+        return self._transcript.model[self._final_to :].strip()
