@@ -24,7 +24,7 @@ from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.microphone import Microphone
 from livechat.audio.portaudio import Card
 from livechat.audio.speaker import Speaker
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.session import link

@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
+from livechat import process
 from livechat.errors import INTERRUPTED
 from livechat.ui import typed_ahead
 
@@ -29,7 +30,6 @@ LAST_S = 0.3  # then for what must be done in any case
 THREADS = 32  # a name that nobody answers for holds one for half a minute, and dials go on meanwhile
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-held = False  # a loop was run here: its threads may be busy, and the program must end with `gone`
 _guard: _Guard | None = None
 
 
@@ -38,8 +38,8 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
     A signal to leave cancels `main`, unless it is in `told`. Raises KeyboardInterrupt once it was cancelled so.
     """
-    global held, _guard  # noqa: PLW0603 - there is one process to leave
-    held = True
+    global _guard  # noqa: PLW0603 - there is one process to leave
+    process.ending = gone  # the loop's threads may be busy
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         loop.set_default_executor(_Unjoined(THREADS, "livechat"))

@@ -14,10 +14,12 @@ import sys
 import threading
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from livechat.errors import Notice, Tell, UsageError, reason
 
+# How the program ends, given its exit code. Where threads may be busy it must not wait for them (leaving.py).
+ending: Callable[[int], NoReturn] = sys.exit
 _SIZES = ("COLUMNS", "LINES")  # of the terminal; nonsense in them counts as nothing
 
 

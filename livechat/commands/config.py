@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from livechat.audio.device_choice import Kind
-from livechat.commands.devices import Choices, open_store
+from livechat.commands.remember_devices import Choices, open_store
 from livechat.config_file import Config, config_path, layered, load, read
 from livechat.errors import ConfigError, UsageError, reason
 from livechat.flags import FLAGS
@@ -55,7 +55,7 @@ def show(profile: str | None) -> int:
     return 0
 
 
-def where() -> int:
+def path() -> int:
     """Print the file's name, whether it is there or not. Returns the exit code."""
     tolerant(sys.stdout)
     print(clean(str(config_path(os.environ))))  # noqa: T201
@@ -64,23 +64,23 @@ def where() -> int:
 
 def edit() -> int:
     """Open the file in the person's editor, an example where there was none, and check it. Returns the exit code."""
-    path = config_path(os.environ)
+    file = config_path(os.environ)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.write_text(EXAMPLE, encoding="utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.write_text(EXAMPLE, encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be made: {reason(error)}", "LIVECHAT_CONFIG names another file") from None
+        raise ConfigError(f"{file} cannot be made: {reason(error)}", "LIVECHAT_CONFIG names another file") from None
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise UsageError("neither VISUAL nor EDITOR names an editor", f"set one of them, or open {path} yourself")
+        raise UsageError("neither VISUAL nor EDITOR names an editor", f"set one of them, or open {file} yourself")
     try:
-        code = subprocess.call([*shlex.split(editor), str(path)])  # noqa: S603 - the person's own
+        code = subprocess.call([*shlex.split(editor), str(file)])  # noqa: S603 - the person's own
     except (OSError, ValueError):
         raise UsageError(f"the editor {editor} cannot be started", "set VISUAL or EDITOR to another") from None
     if code != 0:
-        raise UsageError(f"the editor {editor} ended with {code}", f"{path} is as it left it")
-    for profile in read(path):
+        raise UsageError(f"the editor {editor} ended with {code}", f"{file} is as it left it")
+    for profile in read(file):
         load(os.environ, profile or None).check(os.environ)
     return 0
 

@@ -11,15 +11,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from livechat.conversations import export
 from livechat.conversations.archive import Archive, completions
+from livechat.conversations.export import FORMATS, json_lines, listed, local
 from livechat.conversations.store import state_folder
 from livechat.durations import seconds
 from livechat.errors import UsageError, reason
 from livechat.ui.safe_text import clean
 
 
-def show_all(*, as_json: bool) -> int:
+def sessions(*, as_json: bool) -> int:
     """All conversations, newest first. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
@@ -28,7 +28,7 @@ def show_all(*, as_json: bool) -> int:
         _name_flaws(archive)
     if as_json:
         for entry in entries:
-            print(json.dumps(export.listed(entry)))  # noqa: T201
+            print(json.dumps(listed(entry)))  # noqa: T201
     elif not entries:
         print("there are no conversations: `livechat talk` begins one", file=sys.stderr)  # noqa: T201
     else:
@@ -44,22 +44,22 @@ def show(wanted: str | None, *, as_json: bool) -> int:
         kept = archive.read(wanted)
         _name_flaws(archive, wanted and kept.entry.id)
     if as_json:
-        sys.stdout.write(export.json_lines(kept))
+        sys.stdout.write(json_lines(kept))
     else:
         ui.in_full(sys.stdout, kept, time.time())
     return 0
 
 
-def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
+def export(wanted: str | None, *, form: str, output: str | None) -> int:
     """One conversation in another format, to a new file or stdout. Returns the exit code."""
     from livechat.ui.display import tolerant
 
-    if form not in export.FORMATS:
-        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(export.FORMATS)}")
+    if form not in FORMATS:
+        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(FORMATS)}")
     with _archive() as archive:
         kept = archive.read(wanted)
         _name_flaws(archive, wanted and kept.entry.id)
-    written = export.FORMATS[form](kept)
+    written = FORMATS[form](kept)
     if output is None:
         tolerant(sys.stdout)
         sys.stdout.write(written)
@@ -107,7 +107,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
     """Ids for the shell, each with when it was last used."""
     # And no more: what somebody said is not given to a shell, which evaluates it.
     found = completions(os.environ)
-    return [(identity, export.local(seen)) for identity, seen in found if identity.startswith(incomplete)]
+    return [(identity, local(seen)) for identity, seen in found if identity.startswith(incomplete)]
 
 
 def _archive() -> contextlib.closing[Archive]:

@@ -20,7 +20,7 @@ from livechat.audio.microphone import Microphone
 from livechat.audio.portaudio import Card
 from livechat.audio.ring import Samples
 from livechat.audio.speaker import Speaker
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.server.agent import make_agent

@@ -21,7 +21,7 @@ from pathlib import Path
 from unittest import mock
 
 from livechat.audio.interfaces import FRAME_MS
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Handover, Output, Summary

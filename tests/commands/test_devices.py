@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livechat.commands.devices import Choices, prefer
+from livechat.commands.remember_devices import Choices, open_preferred
 from livechat.config_file import Config
 from livechat.conversations.store import Store
 from livechat.errors import DeviceError, Notice, UsageError
@@ -56,7 +56,9 @@ def taken(
             raise UsageError(f"no microphone fits {name}")
         return SimpleNamespace(name=found or "the system's")
 
-    return prefer(make, kind, wanted, Choices(store, config), notices).name, [notice.message for notice in notices]
+    return open_preferred(make, kind, wanted, Choices(store, config), notices.append).name, [
+        notice.message for notice in notices
+    ]
 
 
 def test_what_was_named_once_is_used_until_the_default_is_asked_for(store: Store) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from livechat.commands import sessions
+from livechat.commands.resume_conversation import find
 from livechat.commands.sessions_view import as_lines, as_table, in_full
-from livechat.commands.talk import _find
 from livechat.conversations.archive import Archive, completions
 from livechat.conversations.export import FORMATS
 from livechat.conversations.store import Book, Store
@@ -114,7 +114,7 @@ def test_a_row_of_any_type_hides_no_other(
                 assert said[-2:] == ["question 1", "question 2"] or column == "number"
         if entries.keys() == set(GOOD) and isinstance(value, str) and column != "id":
             assert HIT in refused(lambda: archive.read(HIT))
-    assert sessions.show_all(as_json=True) == 0
+    assert sessions.sessions(as_json=True) == 0
     out, err = capsys.readouterr()
     assert {json.loads(line)["id"] for line in out.splitlines()} == set(entries)
     assert "\x1b" not in err
@@ -125,10 +125,14 @@ def test_a_row_of_any_type_hides_no_other(
         assert f"conversation {HIT}: what livechat noted of it cannot be read" in err
     with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
         notices: list[Notice] = []
-        newest = _find(store, None, notices)
+        newest = find(store, None, notices.append)
         assert newest.id in {*entries}
         assert newest.options.keys() <= {"offline"}
-        assert refused(lambda: _find(store, HIT, [])) == "" or HIT not in entries or column in ("options", "id")
+        assert (
+            refused(lambda: find(store, HIT, lambda notice: None)) == ""
+            or HIT not in entries
+            or column in ("options", "id")
+        )
     if column != "id":  # the remedy
         assert sessions.forget([HIT, GOOD[0]], older_than=None, as_json=False) == 0
         with contextlib.closing(Archive(folder)) as archive:
@@ -144,12 +148,12 @@ def test_what_has_no_name_that_can_be_typed_is_forgotten_by_what_is_shown(
     spoil(folder, "conversations", "id", name)
     outside = folder.parent / "x"
     outside.write_text("not ours")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     shown = capsys.readouterr().err.splitlines()[0].removeprefix("conversation ").rpartition(": what livechat")[0]
     assert sessions.forget([shown], older_than=None, as_json=False) == 0
     assert outside.exists()
     capsys.readouterr()
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert capsys.readouterr().err.count("what livechat noted") == 0
 
 
@@ -158,7 +162,7 @@ def test_pieces_of_a_conversation_that_is_not_there_are_named_and_forgotten(
 ) -> None:
     with contextlib.closing(sqlite3.connect(folder / "conversations.sqlite3", isolation_level=None)) as db:
         db.execute("INSERT INTO turns VALUES ('zzz999', 0, 'a lost word', '', 1.0)")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert "conversation zzz999: 1 exchange cannot be read" in capsys.readouterr().err
     assert sessions.forget(["zzz999"], older_than=None, as_json=False) == 0
     assert b"a lost word" not in (folder / "conversations.sqlite3").read_bytes()
@@ -189,7 +193,7 @@ def test_what_a_later_livechat_noted_is_left_out_and_named(folder: Path) -> None
     spoil(folder, "conversations", "options", json.dumps(made))
     with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
         notices: list[Notice] = []
-        kept = _find(store, HIT, notices)
+        kept = find(store, HIT, notices.append)
     assert kept.options == {"model": "gemini-3.8-live", "offline": True}
     (notice,) = notices
     assert notice.message.endswith("hologram, trigger_tokens, voice")

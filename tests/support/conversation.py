@@ -22,7 +22,7 @@ from livechat.audio.dsp import Resampler
 from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
 from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Kept, Store
 from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import Parrot, Question, Said, make_agent

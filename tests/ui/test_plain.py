@@ -16,7 +16,7 @@ import pytest
 from livechat import events as ev
 from livechat.errors import ConfigError, Notice
 from livechat.ui.display import Display, choose, colored
-from livechat.ui.plain import Json, Plain, piped_lines, say_error
+from livechat.ui.plain import Json, Plain, error_lines, piped_lines
 from livechat.ui.transcript_lines import closing
 from tests.support.terminal import Terminal
 
@@ -110,9 +110,8 @@ def test_json_is_one_object_a_line_with_its_time() -> None:
 
 
 def test_errors_have_a_hint() -> None:
-    err = io.StringIO()
-    say_error(ConfigError("no key\x1b[2J", "set GEMINI_API_KEY"), err, color=False)
-    assert err.getvalue() == "error: no key␛[2J\nhint: set GEMINI_API_KEY\n"
+    error = ConfigError("no key\x1b[2J", "set GEMINI_API_KEY")
+    assert error_lines(error, color=False) == "error: no key␛[2J\nhint: set GEMINI_API_KEY\n"
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:
