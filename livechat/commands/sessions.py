@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from livechat.conversations.export import FORMATS, json_lines, listed, local
 from livechat.conversations.store import state_folder
 from livechat.durations import seconds
 from livechat.errors import UsageError, reason
+from livechat.paths import look
 from livechat.ui.safe_text import clean
 
 
@@ -60,17 +62,17 @@ def export(wanted: str | None, *, form: str, output: str | None) -> int:
         kept = archive.read(wanted)
         _name_flaws(archive, wanted and kept.entry.id)
     written = FORMATS[form](kept)
-    if output is None:
+    found = look(output, "--output") if output is not None else None
+    if output is None or (found and os.path.samestat(found, os.fstat(1))):  # /dev/stdout is no file of its own
         tolerant(sys.stdout)
         sys.stdout.write(written)
         return 0
+    if found and stat.S_ISREG(found.st_mode):
+        raise UsageError(f"--output {output} is there already, and is not written over", "give it another name")
     try:
-        with Path(output).open("x", encoding="utf-8") as file:
+        # A pipe or a device, such as >(...), holds nothing that could be written over.
+        with Path(output).open("w" if found else "x", encoding="utf-8") as file:
             file.write(written)
-    except FileExistsError:
-        raise UsageError(
-            f"--output {output} is there already, and is not written over", "give it another name"
-        ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"--output {output} cannot be written: {reason(error)}", "name another file") from None
     return 0

@@ -26,11 +26,7 @@ def context(ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:
 
 def check_environment(environ: Mapping[str, str]) -> None:
     """The certificates that OpenSSL's variables name. Raises ConfigError for what holds none."""
-    if path := environ.get("SSL_CERT_FILE"):
-        try:
-            ssl.create_default_context(cafile=path)
-        except (OSError, ValueError) as e:
-            raise _unfit("SSL_CERT_FILE", path, _reason(e), "a PEM file of certificates") from None
+    _check_bundle(environ, "SSL_CERT_FILE")
     if paths := environ.get("SSL_CERT_DIR"):
         folders = paths.split(os.pathsep)
         if not any(_is_folder(path) for path in folders):
@@ -38,7 +34,11 @@ def check_environment(environ: Mapping[str, str]) -> None:
 
 
 def check_credentials(environ: Mapping[str, str]) -> None:
-    """The file of Vertex AI's credentials. Raises ConfigError for what holds none."""
+    """The file of Vertex AI's credentials, and whom the request for a token trusts. Raises ConfigError."""
+    # `requests`, which fetches the token, takes a folder as well, and the first of these that is set.
+    variable = "REQUESTS_CA_BUNDLE" if environ.get("REQUESTS_CA_BUNDLE") else "CURL_CA_BUNDLE"
+    if not _is_folder(environ.get(variable, "")):
+        _check_bundle(environ, variable)
     path = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         return
@@ -51,6 +51,14 @@ def check_credentials(environ: Mapping[str, str]) -> None:
             return
         reason = "it holds no credentials"
     raise _unfit("GOOGLE_APPLICATION_CREDENTIALS", path, reason, "a JSON file of credentials")
+
+
+def _check_bundle(environ: Mapping[str, str], variable: str) -> None:
+    if path := environ.get(variable):
+        try:
+            ssl.create_default_context(cafile=path)
+        except (OSError, ValueError) as e:
+            raise _unfit(variable, path, _reason(e), "a PEM file of certificates") from None
 
 
 def _unfit(variable: str, path: str, reason: str, wanted: str) -> ConfigError:

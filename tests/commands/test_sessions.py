@@ -152,6 +152,9 @@ def test_a_document_goes_to_stdout_or_into_a_new_file(env: dict[str, str], tmp_p
     assert again.returncode == 2
     assert "is there already, and is not written over" in again.stderr
     assert livechat("sessions", "export", "--output", "/dev/null/a", env=env).returncode == 2
+    to_stdout = livechat("sessions", "export", "--output", "/dev/stdout", env=env)
+    assert (to_stdout.returncode, to_stdout.stdout) == (0, livechat("sessions", "export", env=env).stdout)
+    assert livechat("sessions", "export", "--output", "/dev/null", env=env).returncode == 0
     as_json = livechat("sessions", "export", "--json", env=env).stdout
     assert as_json == livechat("sessions", "show", "--json", env=env).stdout
 

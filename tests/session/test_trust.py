@@ -21,9 +21,18 @@ DAY = timedelta(days=1)
 ELSEWHERE = Settings(backend="gemini", key="k", api_version="v1")
 
 
+VARIABLES = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+)
+
+
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "GOOGLE_APPLICATION_CREDENTIALS"):
+    for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -90,13 +99,13 @@ def binary(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [nothing, folder, words, empty, binary])
-@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "SSL_CERT_DIR"])
+@pytest.mark.parametrize("variable", VARIABLES)
 def test_a_file_that_cannot_be_used_is_named_with_its_variable(
     variable: str, make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
     make(path)
-    if variable == "SSL_CERT_DIR" and path.is_dir():
+    if variable in ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") and path.is_dir():
         return
     monkeypatch.setenv(variable, str(path))
     settings = Settings(backend="vertex", project="p", location="us-central1")
@@ -136,7 +145,7 @@ def test_a_ca_file_that_holds_no_certificate_is_named(make: Callable[[Path], Non
     assert "[" not in raised.value.message.replace(str(path), "")  # OpenSSL's own words say nothing to a person
 
 
-@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "GOOGLE_APPLICATION_CREDENTIALS"])
+@pytest.mark.parametrize("variable", VARIABLES)
 def test_a_server_that_brings_its_certificate_does_not_need_these_files(
     variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
