@@ -14,14 +14,15 @@ import numpy as np
 
 from benchmarks import calls
 from benchmarks.rig import CHUNK_MS, Ear, busy, fine_grained, model_speech, result, spread, until, virtual_card
-from livechat.audio.dsp import SpeechDetector, level
+from livechat.audio.card import Card
+from livechat.audio.dsp import level
 from livechat.audio.echo import Canceller
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
-from livechat.audio.portaudio import Card
-from livechat.audio.prebuffer import Cushion
+from livechat.audio.prebuffer import Prebuffer
 from livechat.audio.ring import Samples
 from livechat.audio.speaker import Speaker
+from livechat.audio.vad import SpeechDetector
 from tests.support.virtual_card import VirtualCard
 
 ANSWERS = 40
@@ -84,9 +85,9 @@ async def barge_in(kind: type[Speaker], answers: int) -> dict[str, list[float]]:
 async def barge_ins() -> None:
     """First sound, flush to silence, and whether the rest is told exactly."""
     cut, filled = await barge_in(Speaker, ANSWERS), await barge_in(ZeroFiller, ANSWERS // 2)
-    cushion = Cushion().seconds * 1000
+    prebuffer = Prebuffer().seconds * 1000
     result("wire to speaker: first chunk to first sound", spread(cut["first"]))
-    result("  bar: 20 ms and the cushion of", f"{cushion:.0f} ms")
+    result("  bar: 20 ms and the prebuffer of", f"{prebuffer:.0f} ms")
     result(f"flush to silence (card plays {CHUNK_MS} ms at once)", spread(cut["silent"]))
     result("  baseline: zeros instead of abort", spread(filled["silent"]))
     ratio = np.percentile(cut["silent"], 95) / np.percentile(filled["silent"], 95)

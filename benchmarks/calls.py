@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rig import result, spread, until, virtual_card
+from livechat.audio.card import Card
 from livechat.audio.echo import cleaner
 from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.microphone import Microphone
-from livechat.audio.portaudio import Card
 from livechat.audio.speaker import Speaker
 from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livechat.audio.card import Card
 from livechat.audio.dsp import Resampler
 from livechat.audio.interfaces import OUTPUT_RATE
 from livechat.audio.microphone import Microphone
-from livechat.audio.portaudio import Card
 from livechat.audio.ring import Samples
 from tests.support.conversation import SENTENCES, samples
 from tests.support.virtual_card import VirtualCard, _restart_portaudio

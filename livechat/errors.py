@@ -19,7 +19,7 @@ class Notice:
     type: Literal["warning"] = "warning"
 
 
-Tell = Callable[[Notice], object]
+Notify = Callable[[Notice], object]
 
 
 class LivechatError(Exception):

@@ -43,8 +43,9 @@ class LinkState:
 
     `state`: "connecting", "open", "closing" and "closed" are its life; "waiting": there is none, and the next dial
     comes in `retry_in_s`; "resting": none is needed until the person speaks or types. With "open", `resumed`: the
-    session was taken up by a handle; `setup_ms`: from dialling to the server's setupComplete. With "closed", `code`
-    and `reason` are the close frame's, or those of who refused, perhaps a proxy; `why` is the cause in plain words.
+    session was resumed by a handle; `setup_ms`: from dialling to the server's setupComplete. With "closed", `code`
+    and `reason` are those of the close frame, or of the server or proxy that refused. `why` is the cause in plain
+    words.
     """
 
     n: int
@@ -60,10 +61,10 @@ class LinkState:
 
 @dataclass(frozen=True, slots=True)
 class HandleState:
-    """A resumption handle arrived, or word that there is none just now (`resumable` false).
+    """A resumption handle came. With `resumable` false the session cannot be resumed just now.
 
-    `id` is a hash of it, for telling two apart; the handle itself is never shown. `expires_in_s`: how long it is
-    valid, counted from the end of its link.
+    `id` is a hash of the handle: it tells two handles apart. The handle itself is never shown. `expires_in_s`: how
+    long it is valid, counted from the end of its link.
     """
 
     id: str
@@ -115,7 +116,7 @@ class UserText:
 class ModelText:
     """What the model says. `text` is the whole answer so far; `final`: nothing more comes.
 
-    `cut`: it did not get to its end. `restored`: it is of an earlier run.
+    `cut`: the answer was cut off. `restored`: it is from an earlier run.
     """
 
     text: str
@@ -143,7 +144,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Mic:
-    """The microphone was opened or shut. `state`: "open", "muted", or "held" until the key to talk is pressed."""
+    """The microphone changed. `state`: "open", "muted", or "held" until the push-to-talk key is pressed."""
 
     state: Literal["open", "muted", "held"]
     type: Literal["mic"] = "mic"
@@ -197,7 +198,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """The context was seen to shrink, from `before` to `after` tokens."""
+    """The server compressed the context, from `before` to `after` tokens."""
 
     before: int
     after: int

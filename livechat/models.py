@@ -1,6 +1,6 @@
-"""What each model family accepts, and the limits of the API, each with its source.
+"""What each family of models accepts, and the limits of the API.
 
-Numbers in parentheses are sections of docs/wire.md, which says who found each of them and how.
+Numbers in parentheses are sections of docs/wire.md, which names the sources.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ THINKING_MODEL = "gemini-3.8-live-extended-thinking"
 CONTEXT_WINDOW = 131_072  # tokens, input (0.1)
 TRIGGER_RANGE = (5_000, 128_000)  # tokens (4)
 TARGET_RANGE = (0, 128_000)  # tokens (4)
-DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # what the server applies by itself (4)
+DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # the server's own default (4)
 
-MAX_VAD_MS = 10_000  # beyond it nobody would call it a conversation; the API names no limit
+MAX_VAD_MS = 10_000  # our own limit, since the API names none: with longer pauses there is no conversation
 
 LINK_LIFETIME_S = 590.0  # GoAway at 540 s, the end 50 s later (3.1)
-ROTATE_AFTER_S = 570.0  # our own mark, for servers that never say GoAway (6.2)
-HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # validity after the link ended (2.8)
+ROTATE_AFTER_S = 570.0  # our own limit, for servers that never send GoAway (6.2)
+HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # how long a handle is valid after its link has ended (2.8)
 DEFAULT_HANDLE_TTL_S = 2 * 3600.0
 
-# The prebuilt voices of Gemini's speech generation documentation.
+# The prebuilt voices in Gemini's documentation of speech generation.
 VOICES = (
     "Achernar", "Achird", "Algenib", "Algieba", "Alnilam", "Aoede", "Autonoe", "Callirrhoe", "Charon", "Despina",
     "Enceladus", "Erinome", "Fenrir", "Gacrux", "Iapetus", "Kore", "Laomedeia", "Leda", "Orus", "Puck",
@@ -37,14 +37,15 @@ VOICES = (
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What differs from one generation of Live models to the next (docs/wire.md 0.3).
+    """What differs between the generations of Live models (docs/wire.md 0.3).
 
-    `thinking_level`: must be sent with setup, or None where any would be refused or none is needed.
-    `text`: how typed text travels; "realtime" gets a spoken reply on every 3.x, "content" is the 2.5 way.
-    `answer_s`: after a question, how long no answer may have begun before the session counts as deaf (5).
-    `thoughts`: it tells what it thinks, if asked in the setup.
-    `interactions`: a question may be answered in several turns, and is open until the server says IDLE (12).
-    `silent`: the model may choose to say nothing, so that silence alone proves no deaf session (12).
+    `prefix`: how the names of its models begin.
+    `thinking_level`: what the setup must contain; None where none is needed, or any is refused.
+    `text`: how typed text is sent. "realtime" gets a spoken answer on every 3.x, "content" is the way of 2.5.
+    `answer_s`: seconds after a question in which an answer must begin, or the session counts as deaf (5).
+    `thoughts`: the model tells its thoughts if the setup asks for them.
+    `interactions`: an answer may have several turns, and the question is open until the server says IDLE (12).
+    `silent`: the model may choose to say nothing, so silence alone does not prove a deaf session (12).
     `converses`: False for the special-purpose models, which transcribe or translate and never answer.
     """
 
@@ -58,7 +59,7 @@ class Family:
     converses: bool = True
 
 
-_FAMILIES = (  # the first whose prefix fits
+_FAMILIES = (  # the first whose prefix fits counts
     Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True, interactions=True, silent=True),
     Family("gemini-3.8-live", silent=True),
     Family("gemini-3.5-transcribe", converses=False),
@@ -68,7 +69,7 @@ _FAMILIES = (  # the first whose prefix fits
     Family("gemini-2.5-flash-native-audio", text="content", thoughts=True),
 )
 _GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" (0.1)
-_UNKNOWN = Family("", silent=True)  # newer than this table: it may do what the newest known ones do
+_UNKNOWN = Family("", silent=True)  # newer than this table, so it may do what the newest known models do
 
 
 def bare(model: str) -> str:
@@ -77,7 +78,7 @@ def bare(model: str) -> str:
 
 
 def family(model: str) -> Family:
-    """The family of a model; for a name not known here, the one that asks for nothing special."""
+    """The family of a model. A model that is not known here gets one that needs nothing special."""
     return next((f for f in _FAMILIES if bare(model).startswith(f.prefix)), _UNKNOWN)
 
 
@@ -87,9 +88,9 @@ def is_gone(model: str) -> bool:
 
 
 def api_version(model: str, *, token: bool = False) -> str:
-    """The version in the URL that serves this model.
+    """The version of the API that has this model.
 
-    Preview models and `-latest` aliases exist on v1beta alone (0.4); ephemeral tokens on v1alpha (8.1).
+    Preview models and `-latest` aliases exist only on v1beta (0.4), ephemeral tokens only on v1alpha (8.1).
     """
     if token:
         return "v1alpha"
@@ -99,8 +100,8 @@ def api_version(model: str, *, token: bool = False) -> str:
 def can_be_handle(text: str) -> bool:
     """Whether this has the form of a session handle (2.3), and not that of a name, a path or a mistyped id.
 
-    A UUID (3.x, the embedded server), or base64 (2.x, 56 characters): long, of all kinds of characters, and with a
-    long part without any sign, as neither words with dashes nor paths have it.
+    A handle is a UUID (3.x and the embedded server) or base64 (2.x, 56 characters). The base64 is long, mixes
+    capitals, small letters and digits, and has a long run without a sign. Words with dashes and paths have none.
     """
     if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text.lower()):
         return True
@@ -112,7 +113,7 @@ def can_be_handle(text: str) -> bool:
 
 
 def voice(name: str) -> tuple[str, str]:
-    """The voice as the API spells it, and the nearest known name where it is not one we know ("" if known)."""
+    """(the voice as the API spells it, ""). For a voice that is not known: (`name`, the most similar known voice)."""
     known = {v.lower(): v for v in VOICES}
     if name.lower() in known:
         return known[name.lower()], ""
@@ -121,6 +122,6 @@ def voice(name: str) -> tuple[str, str]:
 
 
 def compression(trigger: int | None, target: int | None) -> tuple[int, int]:
-    """(trigger, target) in tokens as the server will apply them: 80 % of the window, half of the trigger (4)."""
+    """(trigger, target) in tokens, with the server's defaults for None: 80 % of the window, half the trigger (4)."""
     used = trigger if trigger is not None else DEFAULT_TRIGGER
     return used, target if target is not None else used // 2

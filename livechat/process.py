@@ -16,7 +16,7 @@ from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
 from typing import Any, NoReturn, TextIO
 
-from livechat.errors import Notice, Tell, UsageError, reason
+from livechat.errors import Notice, Notify, UsageError, reason
 
 # How the program ends, given its exit code. Where threads may be busy it must not wait for them (leaving.py).
 ending: Callable[[int], NoReturn] = sys.exit
@@ -178,7 +178,7 @@ class Journal:
 
     def __init__(self, path: str, flag: str, what: str, *, append: bool) -> None:
         """`what` it is, in words: "log". Raises UsageError, which names `flag`, if it cannot be opened."""
-        self.on_trouble: Tell = _warn
+        self.on_trouble: Notify = _warn
         self._name, self._lock = f"{what} {path}", threading.Lock()
         how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
         try:

@@ -1,12 +1,13 @@
-"""Sound files of every kind that soundfile reads, from a path or from a stream that has no way back.
+"""Reads sound files of every kind that soundfile knows, from a path or from a stream that cannot be rewound.
 
-What recorders leave behind when they are killed is read, too: a WAV header is written first and put right at the
-end, so such a file says that it holds nothing, or 4 GiB.
+Files of a recorder that was killed are read, too. Recorders write a WAV header first and correct it at the end. So
+such a file claims to hold no sound, or 4 GiB of it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import struct
 import tempfile
@@ -16,14 +17,15 @@ from typing import IO, Any, Literal
 from livechat.audio.dsp import from_float
 from livechat.errors import reason
 
-RATES = range(4_000, 384_001)  # Hz; outside it a header is damaged rather than unusual
-_ENDLESS = 0xFFFF_0000  # bytes: a length of sound that nobody knows yet
-_LONGEST_HEADER = 2**24  # bytes before the sound; cover pictures are in there
-_TAIL = 4096  # bytes: less behind the sound is no sound
-_IN_MEMORY = 2**26  # bytes of a stream that are kept in memory, the rest on disk
-_PROBE = 12  # bytes that tell what something is, but for a bare MP3
+RATES = range(4_000, 384_001)  # Hz; a header with any other rate is taken for damaged
+_ENDLESS = 0xFFFF_0000  # bytes: stands for a length of sound that is not known yet
+_LONGEST_HEADER = 2**24  # bytes before the sound; there may be cover pictures
+_TAIL = 4096  # bytes: if fewer follow the sound, they are no sound
+_IN_MEMORY = 2**26  # bytes of a stream that are kept in memory; the rest is kept on disk
+_PROBE = 12  # bytes that show the format, except for an MP3 without a tag
 
-# What a container begins with, and where. Some cannot be read: they are refused, and not taken for raw sound.
+# The bytes that a format begins with, and their offset. Some of these formats cannot be read. They are here so that
+# they are refused, and not played as raw sound.
 _MAGIC = (
     (0, b"fLaC"), (0, b"OggS"), (0, b"RIFF"), (0, b"RIFX"), (0, b"RF64"), (0, b"BW64"), (0, b"FORM"), (0, b"caff"),
     (0, b".snd"), (0, b"dns."), (0, b"riff"), (0, b"wvpk"), (0, b"#!AMR"), (0, b"\x1aE\xdf\xa3"), (4, b"ftyp"),
@@ -33,21 +35,23 @@ _KBIT = {  # MP3's bit rates by index, for MPEG 1 and for 2 and 2.5 (ISO 11172-3
     False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 
+_log = logging.getLogger(__name__)
+
 
 class UnreadableError(Exception):
-    """This is no sound, or none that can be used; the text says why."""
+    """This is no sound, or none that can be used. The text says why."""
 
 
-class Stream:
-    """Bytes that come one after the other, some of them looked at beforehand."""
+class PeekableStream:
+    """A stream of bytes, whose next bytes can be looked at before they are read."""
 
     def __init__(self, more: Callable[[], bytes]) -> None:
-        """`more` gives at least one byte, b"" at the end; it may raise OSError."""
+        """`more` returns at least one byte, or b"" at the end. It may raise OSError."""
         self._more = more
         self._held = bytearray()
 
     def peek(self, count: int) -> bytes:
-        """The next `count` bytes, fewer at the end. They are still to be read."""
+        """The next `count` bytes, fewer at the end. They stay in the stream."""
         while len(self._held) < count and (chunk := self._more()):
             self._held += chunk
         return bytes(self._held[:count])
@@ -59,17 +63,20 @@ class Stream:
         return found
 
     def some(self) -> bytes:
-        """What there is, at least one byte; b"" at the end."""
+        """What has arrived, at least one byte; b"" at the end."""
         found, self._held = bytes(self._held), bytearray()
         return found or self._more()
 
 
-class Sound:
-    """A file of sound, read forwards. `rate` in Hz. Raises UnreadableError, or OSError, at once or later."""
+class SoundReader:
+    """A sound file, read from its beginning to its end. `rate` in Hz.
+
+    Raises UnreadableError or OSError, when it is made or later.
+    """
 
     def __init__(self, file: Any, beneath: IO[bytes] | None = None) -> None:
-        """`file`: a path, or what soundfile takes for one; `beneath`: what it reads, to be closed with it."""
-        import soundfile  # 50 ms that only those who name a file wait for
+        """`file`: a path or a file object, as soundfile takes it. `beneath`: what it reads, to be closed with it."""
+        import soundfile  # takes 50 ms, for those alone who name a file
 
         self._beneath = contextlib.closing(beneath) if beneath else contextlib.nullcontext()
         try:
@@ -78,17 +85,21 @@ class Sound:
             with self._beneath:
                 pass
             raise UnreadableError(str(error).rpartition(": ")[2].rstrip(".") or "not readable") from error
-        # soundfile seeks to where it is after each read, and MP3 cannot be entered at any place without harm.
+        # soundfile seeks to its own position after each read. In an MP3 this would damage the sound that follows.
         self._file.seekable = lambda: False
         self.rate, self.channels = int(self._file.samplerate), int(self._file.channels)
-        # What a header says of the length is not to be trusted, in either direction.
+        # The length in the header may be wrong, too large or too small. So reading shows whether there is sound.
         self._first = self._block() if self.rate in RATES else b""
         if not self._first:
             self.close()
             raise UnreadableError(f"no usable sound at {self.rate} Hz")
 
+    def __str__(self) -> str:
+        """Format, channels and rate, for a log."""
+        return f"{self._file.format} {self._file.subtype}, {self.channels} channels, {self.rate} Hz"
+
     def read(self) -> bytes:
-        """20 ms of s16le, the channels interleaved; less, and then b"", at the end."""
+        """20 ms of s16le with interleaved channels. At the end less, and then b""."""
         block, self._first = self._first or self._block(), b""
         return block
 
@@ -97,7 +108,7 @@ class Sound:
             return b""
         try:
             return from_float(self._file.read(self.rate // 50, dtype="float32", always_2d=True).reshape(-1))
-        except RuntimeError as error:  # soundfile's errors are
+        except RuntimeError as error:  # the base of soundfile's errors
             raise UnreadableError(str(error)) from error
 
     def close(self) -> None:
@@ -106,29 +117,29 @@ class Sound:
             self._file.close()
 
 
-def open_file(path: str | os.PathLike[str]) -> Sound:
+def open_file(path: str | os.PathLike[str]) -> SoundReader:
     """The sound in an ordinary file."""
     with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "rb"))  # noqa: PTH123 - read on by the Sound
+        file = stack.enter_context(open(path, "rb"))  # noqa: PTH123 - the SoundReader may go on reading it
         mended = _mended(file.read, file) if _is_wav(file.read(_PROBE)) else None
         if mended is None:
-            return Sound(os.fspath(path))
-        sound = Sound(mended, file)
+            return SoundReader(os.fspath(path))
+        sound = SoundReader(mended, file)
         stack.pop_all()
         return sound
 
 
-def open_stream(stream: Stream) -> Sound | None:
-    """The sound in a container that comes as a stream; None where it is none, but raw sound.
+def open_stream(stream: PeekableStream) -> SoundReader | None:
+    """The sound file that arrives as a stream; None if it is none, which means raw sound.
 
-    WAV is read as it comes. The others need what is at their end: they are read to there first.
+    WAV is read as it arrives. The other formats are read to their end first, since soundfile needs what is there.
     """
     kind = _kind(stream)
     if kind == "raw":
         return None
     if kind == "wav":
         stream.peek(_PROBE)
-        return Sound(_mended(stream.read, None) or stream)
+        return SoundReader(_mended(stream.read, None) or stream)
     with contextlib.ExitStack() as stack:
         whole = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
         try:
@@ -136,16 +147,16 @@ def open_stream(stream: Stream) -> Sound | None:
                 whole.write(chunk)
             whole.seek(0)
         except OSError as error:
-            raise UnreadableError(f"it cannot be kept until its end has come: {reason(error)}") from error
+            raise UnreadableError(f"it cannot be kept until its end arrives: {reason(error)}") from error
         stack.pop_all()
-    return Sound(whole, whole)
+    return SoundReader(whole, whole)
 
 
 def _is_wav(head: bytes) -> bool:
     return head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE"
 
 
-def _kind(stream: Stream) -> Literal["raw", "wav", "other"]:
+def _kind(stream: PeekableStream) -> Literal["raw", "wav", "other"]:
     head = stream.peek(_PROBE)
     if _is_wav(head):
         return "wav"
@@ -154,8 +165,8 @@ def _kind(stream: Stream) -> Literal["raw", "wav", "other"]:
     return "other" if known or tagged or _is_mp3(stream) else "raw"
 
 
-def _is_mp3(stream: Stream) -> bool:
-    """Three frames in a row: one might be raw sound of -1025."""
+def _is_mp3(stream: PeekableStream) -> bool:
+    """Does it begin with three MP3 frames in a row? The header of one alone could be raw sound."""
     at = 0
     for _ in range(3):
         head = stream.peek(at + 4)[at:]
@@ -170,12 +181,15 @@ def _is_mp3(stream: Stream) -> bool:
 
 
 def _mended(read: Callable[[int], bytes], file: IO[bytes] | None) -> _Spliced | None:
-    """A WAV file whose header says how much sound there is; None where it did. `file`: the same, to be searched."""
+    """A WAV file whose header states how much sound there is. None if the header of `file` can stay as it is.
+
+    `file` is what `read` reads, if it can be searched. Of a stream, any possible length is believed.
+    """
     if file is not None:
         file.seek(0)
     head = bytearray(read(_PROBE))
     order = ">" if head[:4] == b"RIFX" else "<"
-    long: int | None = None  # bytes of sound as a 64-bit header has it
+    long: int | None = None  # bytes of sound according to a 64-bit header
     while True:
         chunk = read(8)
         head += chunk
@@ -200,15 +214,17 @@ def _mended(read: Callable[[int], bytes], file: IO[bytes] | None) -> _Spliced | 
         file.seek(len(head))
         whole = left
     if long is not None:
-        head[:4] = b"RIFF"  # with the sizes of one
+        head[:4] = b"RIFF"  # its sizes have 32 bits from here on
     size = min(whole, _ENDLESS)
     head[4:8] = struct.pack(f"{order}I", min(len(head) - 8 + size, 0xFFFF_FFFF))
     head[-4:] = struct.pack(f"{order}I", size)
+    if size != said:
+        _log.info("the WAV header claims %d bytes of sound; up to %d are read", said, size)
     return _Spliced(head, read, len(head) + size)
 
 
 def _chunks(file: IO[bytes], at: int) -> bool:
-    """Are there nothing but whole chunks from here to the end of the file, and at least one?"""
+    """Is there at least one chunk from `at` to the end of the file, and nothing but whole chunks?"""
     end, found = os.fstat(file.fileno()).st_size, False
     at += at % 2
     while at < end:
@@ -225,13 +241,13 @@ def _chunks(file: IO[bytes], at: int) -> bool:
 
 
 class _Spliced:
-    """A file for soundfile: one header in place of another, then the bytes behind that, forwards alone."""
+    """A file object for soundfile: a corrected header, then the bytes that follow the original one, read once."""
 
     def __init__(self, head: bytearray, read: Callable[[int], bytes], length: int) -> None:
         self._head, self._read, self._length = bytes(head), read, length
         self._at = 0
-        self._next = len(head)  # where the next byte of `read` lies
-        self._keep = len(head) + _TAIL  # so far it can be gone back: soundfile has a look before it reads
+        self._next = len(head)  # the position of the next byte of `read`
+        self._keep = len(head) + _TAIL  # positions before it can be read again: soundfile probes before it reads
 
     def seek(self, offset: int, whence: int = 0) -> int:
         self._at = offset + (0, self._at, self._length)[whence]
@@ -241,12 +257,12 @@ class _Spliced:
         return self._at
 
     def read(self, count: int) -> bytes:
-        """As many as were asked for: soundfile takes fewer for the end. It raises nothing, through C."""
+        """Exactly `count` bytes, since soundfile takes fewer for the end. Raises nothing: C code calls it."""
         found = self._head[self._at : self._at + count]
         self._at += len(found)
         wanted = min(count - len(found), self._length - self._at)
         if wanted > 0 and self._at == self._next:
-            with contextlib.suppress(OSError):  # a pipe that broke has ended
+            with contextlib.suppress(OSError):  # a broken pipe counts as the end
                 found += (body := self._read(wanted))
                 self._at += len(body)
                 if len(self._head) == self._next < self._keep:

@@ -1,4 +1,4 @@
-"""Which microphone or speaker is meant by a name, a part of one, or a number."""
+"""Chooses the microphone or speaker that is meant by a name, a part of a name, or a number."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from livechat.audio.remedies import Platform, missing
+from livechat.audio.remedies import MISSING, Platform
 from livechat.errors import DeviceError, UsageError
 
-Kind = Literal["input", "output"]
+Kind = Literal["input", "output"]  # of a device, as PortAudio names it
 WORD = {"input": "microphone", "output": "speaker"}
 FLAG = {"input": "--mic", "output": "--speaker"}
 _CARD = re.compile(r" \(hw:\d+,\d+\)$")
@@ -18,7 +18,7 @@ _CARD = re.compile(r" \(hw:\d+,\d+\)$")
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A sound device. `index` and `host`, the interface it is reached by, are PortAudio's; `rate` in Hz."""
+    """A sound device as PortAudio lists it. `host`: the interface it is reached by. `rate`: its own, in Hz."""
 
     index: int
     name: str
@@ -30,25 +30,25 @@ class Device:
     default_output: bool = False
 
     def channels(self, kind: Kind) -> int:
-        """How many channels it has in that direction; 0 if it cannot do it at all."""
+        """How many channels it has in that direction. 0 means that it cannot be used for it."""
         return self.input_channels if kind == "input" else self.output_channels
 
     def is_default(self, kind: Kind) -> bool:
-        """Is it what the system uses in that direction?"""
+        """Is it the system's default in that direction?"""
         return self.default_input if kind == "input" else self.default_output
 
 
 def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Platform = "linux") -> Device:
-    """The device meant by `wanted`: None for the default, a number, or part of a name in any case.
+    """The device meant by `wanted`: a number, a part of a name in upper or lower case, or None for the default.
 
-    An ALSA name ends in the card's number, which may be another one when the card is plugged in again.
-
-    Raises DeviceError if there is none at all, UsageError if `wanted` fits no device or more than one.
+    An ALSA name ends in the card's number, which may change when the card is plugged in again. So if nothing else
+    fits, the name is compared without it.
+    Raises DeviceError if there is no device at all, and UsageError if `wanted` fits none or more than one.
     """
     usable = [device for device in devices if device.channels(kind)]
     if not usable:
         instead = "--input FILE or --text" if kind == "input" else "--output FILE"
-        raise DeviceError(f"there is no {WORD[kind]}", f"{missing(where)}; or do without: {instead}")
+        raise DeviceError(f"there is no {WORD[kind]}", f"{MISSING[where]}; or do without: {instead}")
     default = next((device for device in usable if device.is_default(kind)), usable[0])
     if wanted is None:
         return default
@@ -59,8 +59,8 @@ def choose(devices: Sequence[Device], wanted: str | None, kind: Kind, where: Pla
         found = [device for device in usable if part in device.name.lower()]
         if not found and (card := _CARD.sub("", part)):
             found = [device for device in usable if _CARD.sub("", device.name.lower()) == card]
-        # A whole name is that device, though it may be part of another's; and where each device is there once
-        # for every interface, as on Windows, the one is meant that is reached as the default is.
+        # A whole name means that device, even if the name is part of another one. Windows lists each device once for
+        # every interface: then the one with the default device's interface is meant.
         for narrower in (
             [device for device in found if device.name.lower() == part],
             [device for device in found if device.host == default.host],

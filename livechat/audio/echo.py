@@ -1,8 +1,8 @@
-"""The model's own voice, taken out of what the microphone hears. Pure but for numpy and WebRTC.
+"""Takes the model's own voice out of what the microphone hears.
 
-WebRTC's canceller (AEC3) looks for a delay of its own of up to some 100 ms, and for how the room changes the
-sound. What it needs is a reference that does not jump: so the samples that were played are followed one by one,
-and looked for anew only where the sound system's clocks say that they have moved.
+WebRTC's canceller (AEC3) finds the delay of the echo, up to some 100 ms, and how the room changes the sound. It needs
+a reference that does not jump. So the samples that were played are followed one by one, and the reference moves only
+when the sound system's clocks show that it is in the wrong place.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ import numpy as np
 from livechat.audio.dsp import SILENCE_DBFS, Framer, level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
-from livechat.errors import Notice, Tell
+from livechat.errors import Notice, Notify
 
-Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> what of it is the person's
+Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> the person's part of it
 
-_LOOSE_MS = 5  # the clocks drift apart by so much before the reference jumps; AEC3 follows until then
-_OUTLIERS = 9  # measures of which the median is believed: a late callback spoils one or two
-_TAIL_MS = 400  # an echo is over so long after its sound
+_LOOSE_MS = 5  # the clocks may drift apart by so much before the reference moves; AEC3 follows until then
+_OUTLIERS = 9  # measurements whose median is used: a late callback spoils one or two
+_TAIL_MS = 400  # an echo ends so long after its sound
 _CLEAR_DB = 8.0  # a person is so much louder than nearly all of the echo
-_RISE_DB, _FADE_DB = 0.3, 0.04  # a frame: so the estimate settles where 88 % of the echo is below it
-_DUCKED_MS = 300  # a person who spoke up is heard for so long without doing it again
+_RISE_DB, _FADE_DB = 0.3, 0.04  # per frame: so the estimate settles where 88 % of the echo is below it
+_HEARD_MS = 300  # after speaking up, a person is heard for so long
 
 
 class Playback(Protocol):
-    """What a speaker tells of what it plays (see audio/speaker.py)."""
+    """What a speaker says about the sound that it plays (see audio/speaker.py)."""
 
     rate: int  # Hz
-    clock: tuple[int, int, float]  # the first is another number for each stream
+    clock: tuple[int, int, float]  # the first is a number that each stream has for itself
 
     def place(self, at: float) -> float: ...
     def played(self, place: int, count: int) -> Samples: ...
 
 
 class Reference:
-    """What was played while the microphone heard a frame, at the microphone's rate."""
+    """The sound that was played while the microphone heard a frame, at the microphone's rate."""
 
     def __init__(self, playback: Playback) -> None:
         self._playback = playback
         self._framer = Framer()
         self._frames: deque[bytes] = deque()
         self._stream = 0
-        self._next = 0.0  # the place of the next sample, if nothing moved
+        self._next = 0.0  # the place of the next sample, unless the clocks have drifted
         self._moved: deque[float] = deque(maxlen=_OUTLIERS)
-        self._even = 0.0  # when this frame would be heard if all came evenly
+        self._even = 0.0  # when this frame would have been heard if all frames came evenly
         self._late: deque[float] = deque(maxlen=_OUTLIERS)
 
     def during(self, at: float) -> Samples:
-        """20 ms of INPUT_RATE, from `at` of time.monotonic() on. To be asked once for each frame, in order."""
+        """20 ms at INPUT_RATE, from `at` of time.monotonic() on. To be called once for each frame, in order."""
         self._even += FRAME_MS / 1000
         self._late.append(at - self._even)
         stream, rate = self._playback.clock[0], self._playback.rate
@@ -70,7 +70,7 @@ class Reference:
         start, self._next = round(self._next), self._next + rate * FRAME_MS / 1000
         heard = self._playback.played(start, round(self._next) - start)
         self._frames.extend(self._framer.feed(heard.tobytes()))
-        # A rate that has no whole number of samples in a frame gives none at times, and two after it.
+        # If a frame has no whole number of samples at this rate, there is sometimes none, and then two.
         frame = self._frames.popleft() if self._frames else bytes(INPUT_RATE * FRAME_MS // 1000 * 2)
         return np.frombuffer(frame, np.int16)
 
@@ -80,10 +80,10 @@ def _median(measures: deque[float]) -> float:
 
 
 class Canceller:
-    """Takes the echo away, and steady noise. Adapted within a second of echo, and stays so between answers.
+    """Removes the echo, and steady noise. It adapts within one second of echo, and stays adapted between answers.
 
-    Sound comes out 14 ms later. It is never switched off, for that would be heard: 0.7 % of a core while nothing
-    is played and 0.9 % while something is, measured in a loop; up to 2.6 % where each frame finds cold caches.
+    It delays sound by 14 ms. It is never switched off, because the change would be heard. It takes 0.7 % of a core
+    while nothing is played and 0.9 % while something is, measured in a loop, and up to 2.6 % with cold caches.
     Raises ImportError where WebRTC's code does not run.
     """
 
@@ -101,16 +101,16 @@ class Canceller:
 
 
 class Ducker:
-    """Half duplex: silence while the model is heard, unless somebody is clearly louder than its echo.
+    """Half duplex: gives silence while the model is heard, unless somebody is clearly louder than its echo.
 
-    How loud the echo is, compared with what is played, is learnt from what is heard.
+    It learns from the microphone how loud the echo is, compared with what is played.
     """
 
     def __init__(self, playback: Playback) -> None:
         self._reference = Reference(playback)
         self._played: deque[float] = deque([SILENCE_DBFS], maxlen=_TAIL_MS // FRAME_MS)  # dBFS of the last frames
-        self._echo_db = -6.0  # at the microphone, over the loudest that is played; at first a guess
-        self._heard = 0  # frames for which the person is still heard
+        self._echo_db = -6.0  # the echo's level above the loudest sound played; a guess at first
+        self._heard = 0  # for so many frames the person is still heard
 
     def __call__(self, frame: bytes, at: float) -> bytes:
         """`frame`, which the microphone heard from `at` on, or silence."""
@@ -120,20 +120,20 @@ class Ducker:
             return frame
         excess = level(frame) - loudest
         if excess > self._echo_db + _CLEAR_DB:
-            self._heard = _DUCKED_MS // FRAME_MS
+            self._heard = _HEARD_MS // FRAME_MS
         else:
             self._echo_db += _RISE_DB if excess > self._echo_db else -_FADE_DB
             self._heard -= 1
         return frame if self._heard > 0 else bytes(len(frame))
 
 
-def cleaner(mode: str, playback: Playback, tell: Tell) -> Cleaner | None:
-    """What the microphone's frames go through, by `--echo`; None for nothing."""
+def cleaner(mode: str, playback: Playback, notify: Notify) -> Cleaner | None:
+    """What the microphone's frames pass through. `mode`: the value of `--echo`. None if they stay as they are."""
     if mode == "cancel":
         try:
             return Canceller(playback)
         except ImportError:
-            tell(
+            notify(
                 Notice(
                     "echo cancelling does not run on this computer: you are not heard while the model speaks",
                     "speak up to cut in; or use headphones, with --echo off",

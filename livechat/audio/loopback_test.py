@@ -1,4 +1,4 @@
-"""Plays a chirp, listens for it, and says what that means."""
+"""`livechat devices --test`: plays a chirp, listens for it, and says what the result means."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from typing import Any
 
 import numpy as np
 
+from livechat.audio.card import Card
 from livechat.audio.chirp import chirp, find
 from livechat.audio.dsp import level
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
-from livechat.audio.portaudio import Card, platform
-from livechat.audio.remedies import silent
+from livechat.audio.portaudio import platform
+from livechat.audio.remedies import SILENT
 from livechat.audio.speaker import Speaker
 from livechat.errors import DeviceError
 
 _QUIET_S = 1.0  # recorded before the chirp: the noise
-_LEAD_S = 0.5  # of silence played before it: until a speaker has woken and its buffer is full
-_AFTER_S = 1.2  # recorded after it was handed over: longer than any sound system keeps it
+_LEAD_S = 0.5  # silence played before the chirp: until a speaker has woken up and its buffer is full
+_AFTER_S = 1.2  # recorded after the chirp was handed over: longer than any sound system keeps it
 _PATIENCE_S = 8.0  # for a device to start, and for the chirp to be played
 _LOUD_DB, _FAINT_DB = -6.0, -45.0
 _LONG_MS = 400.0
 
 
 class TimedMicrophone(Microphone):
-    """Knows when its blocks came."""
+    """Knows when its blocks arrived."""
 
     def __init__(self, *args: Any) -> None:
         self.times: list[float] = []  # time.monotonic() of each callback
@@ -40,7 +41,7 @@ class TimedMicrophone(Microphone):
 
 
 class TimedSpeaker(Speaker):
-    """Knows when the first sample after the lead was handed over."""
+    """Knows when the first sample after the silence was handed over."""
 
     began: float | None = None  # time.monotonic()
 
@@ -53,10 +54,10 @@ class TimedSpeaker(Speaker):
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What the test found. `noise_dbfs`: without the chirp. `echo_db`, `round_trip_ms`: None where none was heard.
+class LoopbackResult:
+    """What the test found. `noise_dbfs`: without the chirp. `echo_db`, `round_trip_ms`: None if no chirp was heard.
 
-    `round_trip_ms` counts from the program's handing a sample over to its getting it back.
+    `round_trip_ms` is the time from handing a sample to the speaker to getting it from the microphone.
     """
 
     noise_dbfs: float
@@ -66,19 +67,19 @@ class Tested:
     hint: str
 
 
-async def measure(card: Card, mic: str, output: str) -> Tested:
-    """Three seconds with the devices named. Raises DeviceError if one does not open, or gives nothing."""
-    card.notice = lambda notice: None  # noqa: ARG005 - the verdict says it
+async def measure(card: Card, mic: str, output: str) -> LoopbackResult:
+    """Test the two devices for three seconds. Raises DeviceError if one does not open, or gives nothing."""
+    card.notify = lambda notice: None  # noqa: ARG005 - the verdict says it
     with closing(TimedMicrophone(card, mic)) as microphone, closing(TimedSpeaker(card, output)) as speaker:
         return await _measure(microphone, speaker)
 
 
-async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Tested:
+async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> LoopbackResult:
     frames: list[bytes] = []
 
     async def listen() -> None:
         async for frame in microphone.frames():
-            frames.append(frame)  # noqa: PERF401 - what came until it is cancelled counts
+            frames.append(frame)  # noqa: PERF401 - what arrives before it is cancelled counts
 
     tasks = [asyncio.create_task(listen()), asyncio.create_task(speaker.run())]
     try:
@@ -91,22 +92,22 @@ async def _measure(microphone: TimedMicrophone, speaker: TimedSpeaker) -> Tested
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     recorded = np.frombuffer(b"".join(frames), np.int16)
-    # Callbacks are late at times, and never early.
+    # A callback may be late, but never early.
     begin = min(at - n * FRAME_MS / 1000 for n, at in enumerate(microphone.times))
     noise = level(recorded[: round(_QUIET_S * INPUT_RATE)].tobytes())
     if not recorded.any():
-        return Tested(
-            noise, None, None, "nothing was heard: the microphone gives digital silence", silent(platform())
+        return LoopbackResult(
+            noise, None, None, "nothing was heard: the microphone gives digital silence", SILENT[platform()]
         )
     echo = find(recorded, _QUIET_S)
     if echo is None:
-        return Tested(
+        return LoopbackResult(
             noise, None, None, f"nothing was heard of the speaker over the microphone's {noise:.0f} dBFS of noise",
-            "with headphones that is as it should be; else turn the speaker up, or name others: --mic, --speaker",
+            "with headphones that is right; else turn the speaker up, or name other devices: --mic, --speaker",
         )  # fmt: skip
     late = (begin + echo.at - (speaker.began or 0.0)) * 1000
     verdict = f"the microphone hears the speaker at {echo.gain_db:.0f} dB, after {late:.0f} ms"
-    return Tested(noise, round(echo.gain_db, 1), round(late, 1), verdict, _advice(echo.gain_db, late))
+    return LoopbackResult(noise, round(echo.gain_db, 1), round(late, 1), verdict, _advice(echo.gain_db, late))
 
 
 def _advice(gain_db: float, late_ms: float) -> str:

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from livechat.audio.card import Card
+from livechat.audio.device_stream import DeviceStream
 from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
-from livechat.audio.portaudio import Card, Stream, platform
-from livechat.audio.remedies import Zeros, hands_free, is_hands_free, silent
+from livechat.audio.portaudio import platform
+from livechat.audio.remedies import SILENT, Zeros, hands_free, is_hands_free
 from livechat.errors import Notice
 
-_BACKLOG = 1500  # blocks kept for a loop that does not come for them: 30 s
-_HICCUPS = 5  # overflows that are not worth a word: 100 ms
-_LOOK_S = 0.1  # how soon it is noticed that the microphone went away
-_AGO_MAX_S = 2.0  # some sound systems' clocks are nonsense: beyond this the stream's latency is believed
+_BACKLOG = 1500  # blocks kept while the loop is busy elsewhere: 30 s
+_HICCUPS = 5  # overflows that are not mentioned: 100 ms
+_LOOK_S = 0.1  # how soon it is noticed that the microphone is lost
+_AGO_MAX_S = 2.0  # some sound systems give nonsense: where they say more, the stream's latency is believed
+
+_log = logging.getLogger(__name__)
 
 
-class Microphone(Stream):
+class Microphone(DeviceStream):
     """A Source: the default microphone, or the one named by a number or part of its name.
 
     A microphone that is lost while in use gives silence until it is back, and never an error.
-    `clean(frame, at)`, if any, is given each frame with the time.monotonic() at which it was heard, and returns
-    what of it is to be handed on.
+    `clean(frame, at)`, if any, gets each frame with the time.monotonic() at which it was heard, and returns the frame
+    that is handed on in its place.
     Raises DeviceError or UsageError if it cannot be opened at first.
     """
 
     kind = "input"
     wire_rate = INPUT_RATE
-    latency = "low"  # two blocks; the block decides, docs/audio.md A2
+    latency = "low"  # two blocks: their size decides, docs/audio.md A2
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
         self.clean: Callable[[bytes, float], bytes] | None = None
@@ -52,19 +57,21 @@ class Microphone(Stream):
             self._overflows += 1
         ago = clock.currentTime - clock.inputBufferAdcTime
         heard = self._moment(clock, -ago if 0 < ago < _AGO_MAX_S else -self._stream.latency)
-        self._blocks.append((self._framer, bytes(data), heard))  # with what knows this block's format
+        self._blocks.append((self._framer, bytes(data), heard))  # with the framer of this block's format
         if self._loop:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._arrived.set)
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """Frames as the device gives them, silence while it is away. See Source.frames."""
+        """Frames as the device gives them, and silence while it is lost. See Source.frames."""
         self._loop = asyncio.get_running_loop()
         self._card.watch()
         self._start()
+        through = type(self.clean).__name__ if self.clean else "nothing: no echo is cancelled"
+        _log.info("frames of the microphone pass through %s", through)
         device = self.device
         if is_hands_free(device.name, device.host, device.input_channels, device.rate):
-            self._card.notice(hands_free(device.name))
+            self._card.notify(hands_free(device.name))
         warned = False
         while self.running:
             self._arrived.clear()
@@ -72,11 +79,11 @@ class Microphone(Stream):
             while self._blocks:
                 framer, block, at = self._blocks.popleft()
                 for frame in framer.feed(block):
-                    self._notice_mute(frame)
+                    self._check_mute(frame)
                     yield self.clean(frame, at) if self.clean else frame
             if self._overflows > _HICCUPS and not warned:
                 warned = True
-                self._card.notice(Notice("parts of what you say are lost", "this computer is too busy to listen"))
+                self._card.notify(Notice("parts of what you say are lost", "this computer is too busy to listen"))
             try:
                 async with asyncio.timeout(FRAME_MS / 1000 if away else _LOOK_S):
                     await self._arrived.wait()
@@ -84,15 +91,17 @@ class Microphone(Stream):
                 if self.lost:
                     yield bytes(FRAME_BYTES)
 
-    def _notice_mute(self, frame: bytes) -> None:
-        """Tell the person about a microphone that gives nothing but exact zeros, and when it does no more."""
+    def _check_mute(self, frame: bytes) -> None:
+        """Notify the person when the microphone gives nothing but exact zeros, and when that ends."""
         if self._zeros.feed(frame):
             if self._zeros.silent:
-                self._card.notice(Notice("the microphone gives nothing but digital silence", silent(platform())))
+                self._card.notify(Notice("the microphone gives nothing but digital silence", SILENT[platform()]))
             else:
-                self._card.notice(Notice("the microphone is heard now"))
+                self._card.notify(Notice("the microphone is heard now"))
 
     def close(self) -> None:
-        """Give the device back; frames() ends. Safe to call twice."""
+        """Release the device, and end frames(). Safe to call twice."""
+        if self._overflows and not self._closed:
+            _log.info("%d blocks of the microphone were lost: this computer was too busy", self._overflows)
         super().close()
         self._arrived.set()

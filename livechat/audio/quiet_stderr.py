@@ -13,13 +13,13 @@ from livechat.process import text_to
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """While held, file descriptor 2 leads nowhere, and Python's sys.stderr still to where it led before.
+    """Inside it, file descriptor 2 leads nowhere, but Python's sys.stderr still writes to where it wrote before.
 
-    PortAudio, ALSA and JACK print to descriptor 2 whenever a device is looked for or lost. May be nested.
+    PortAudio, ALSA and JACK print to descriptor 2 when they look for a device or lose one. May be nested.
     """
     before, stream = sys.stderr, None
     saved = os.dup(2)
-    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # no stream, or one without a file
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # no stream, or one without a descriptor
         if before.fileno() == 2:
             before.flush()
             stream = text_to(os.dup(2), before, forgiving=True, owned=True)

@@ -1,13 +1,14 @@
-"""Both voices of a conversation in one stereo file: the person left, the model right, as they were heard.
+"""Records both voices of a conversation in one stereo file, as they were heard: the person left, the model right.
 
-A tap between the conversation and its source and sink, of which neither knows. The file's timeline is the loop's
-clock. Sound cards have clocks of their own, and threads and pipes deliver late; so a voice goes on where it ended
-as long as that is about where the clock is, and what is recorded waits a moment before it is written.
+The recording stands between the conversation and its source and sink, and neither of them knows of it. The timeline
+of the file is the loop's clock. But sound cards have clocks of their own, and threads and pipes deliver late. So a
+voice goes on where it ended, as long as that is close to the clock, and sound waits a moment before it is written.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import AsyncIterator
@@ -17,58 +18,59 @@ import numpy as np
 import numpy.typing as npt
 
 from livechat.audio.dsp import RateConverter, Resampler, level
-from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, Sink, Source
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, QUEUE_S, Sink, Source
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.sound_file import create
-from livechat.errors import Notice, Tell
+from livechat.errors import Notice, Notify
 
-_WAIT = OUTPUT_RATE * 2 // 5  # samples between now and what is written, 0.4 s: so late may a frame be
+_WAIT = OUTPUT_RATE * 2 // 5  # samples, 0.4 s: sound is written so late, since a frame may come so late
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
 _LOOK_S = FRAME_MS / 1000  # how often the sink is asked what was heard
-_SLACK = OUTPUT_RATE // 25  # samples a voice may be off the clock, 40 ms, before it is put right
-_FRAMES = 100  # of the person's, 2 s: the least late of them shows how far they are off the clock
-_QUIET_DBFS = -50.0  # below it nobody hears a correction
-_HELD_BACK = 24  # samples by which the Resampler is late, see there
-_QUEUE_S = 600  # of the model's voice, as much as sinks queue
+_SLACK = OUTPUT_RATE // 25  # samples, 40 ms: a voice that is further off the clock is moved
+_FRAMES = 100  # of the person, 2 s: the least late of them shows how far they are off the clock
+_QUIET_DBFS = -50.0  # below this level nobody hears that the voice is moved
+_HELD_BACK = 24  # samples: the delay of the Resampler, see there
+
+_log = logging.getLogger(__name__)
 
 Stereo = npt.NDArray[np.int16]
 
 
 class Recording:
-    """Records what passes through `source` and `sink`, in 24 kHz s16: the model's rate, and above the person's.
+    """Records what passes through `source` and `sink`, as 24 kHz s16: the model's rate, higher than the person's.
 
-    The file is WAV, or FLAC if its name says so, and valid at any moment. When it can take no more, `on_trouble`
-    is called once, and the conversation goes on. Raises UsageError at once if the file
-    exists or cannot be written: what was said once cannot be recorded again, so nothing is written over.
+    The file is WAV, or FLAC if its name ends so, and valid at any moment. When it cannot be written any more,
+    `on_trouble` is called once, and the conversation goes on. Raises UsageError at once if the file cannot be
+    written, or exists: a conversation cannot be recorded again, so no recording is overwritten.
     """
 
-    def __init__(self, path: str | os.PathLike[str], on_trouble: Tell) -> None:
+    def __init__(self, path: str | os.PathLike[str], on_trouble: Notify) -> None:
         self.name = Path(path).name
         self._on_trouble = on_trouble
         self._file = create(path, "--record", 2, fresh=True)
-        self._began: float | None = None  # the loop's clock where the timeline begins
-        self._window: Stereo = np.zeros((_WAIT + _BLOCK, 2), np.int16)  # what is not yet written, and room for more
-        self._looked = 0  # where on the timeline write() was called before
+        self._began: float | None = None  # the loop's clock at the beginning of the timeline
+        self._window: Stereo = np.zeros((_WAIT + _BLOCK, 2), np.int16)  # what is not yet written, then zeros
+        self._looked = 0  # the place on the timeline at the last call of write()
         self.written = 0  # samples of the timeline in the file
         self._over = False  # finished, or failed
 
     def source(self, source: Source) -> Source:
         """`source`, recorded in the left channel."""
-        return _Person(source, self)
+        return _RecordedSource(source, self)
 
     def sink(self, sink: Sink) -> Sink:
         """`sink`, recorded in the right channel. Its close() finishes the recording."""
-        return _Model(sink, self)
+        return _RecordedSink(sink, self)
 
     def now(self) -> int:
-        """Where on the timeline, in samples, it is now."""
+        """The present place on the timeline, in samples."""
         clock = asyncio.get_running_loop().time()
         if self._began is None:
             self._began = clock
         return round((clock - self._began) * OUTPUT_RATE)
 
     def put(self, samples: Samples, at: int, channel: int) -> None:
-        """Record samples from `at` on, in place of what was there. What is before the written end is left out."""
+        """Record samples from place `at` on, in one channel. What is before the end of the file is dropped."""
         first = max(0, at - self.written)
         samples = samples[max(0, self.written - at) :]
         missing = first + len(samples) - len(self._window)
@@ -79,13 +81,13 @@ class Recording:
         self._window[first : first + len(samples), channel] = samples
 
     def write(self) -> None:
-        """Write what has waited long enough. To be called all the time."""
-        # If the loop was held up since the last call, so were the voices.
+        """Write what has waited long enough. To be called every _LOOK_S."""
+        # Not until now(): if the loop was held up since the last call, the voices are late as well.
         self._write(self._looked - _WAIT, _BLOCK)
         self._looked = self.now()
 
     def finish(self) -> None:
-        """Write all there is, and close the file. Safe to call twice."""
+        """Write everything, and close the file. Safe to call twice."""
         if self._began is not None:
             self._write(self.now(), 1)
         self._over = True
@@ -103,13 +105,13 @@ class Recording:
                 self._on_trouble(
                     Notice(
                         f"recording to {self.name} stopped: {error.strerror}",
-                        "what was recorded until then is in it, and the conversation goes on",
+                        "the file holds what was recorded until then, and the conversation goes on",
                     )
                 )
 
 
-class _Person:
-    """A Source whose frames are recorded."""
+class _RecordedSource:
+    """The person's Source, whose frames are recorded."""
 
     def __init__(self, source: Source, recording: Recording) -> None:
         self.name = source.name
@@ -132,12 +134,13 @@ class _Person:
             self._late.clear()
             self._end = at
         self._late.append(at - self._end)
-        # Frames come late at times but never early, so the least late one is on time. If it is not, it is the
-        # timeline that is off: by a gap in the voice, or because the clocks differ.
+        # A frame may be late but never early, so the least late one is on time. If that one is not where the clock
+        # is, the voice had a gap, or the clocks differ.
         off = min(self._late)
         if len(self._late) == _FRAMES and abs(off) > _SLACK and level(frame) < _QUIET_DBFS:
             self._late.clear()
             self._end += off
+            _log.info("the person's voice is moved by %.0f ms in the recording", off * 1000 / OUTPUT_RATE)
         self._recording.put(samples, self._end, 0)
         self._end += len(samples)
 
@@ -146,16 +149,16 @@ class _Person:
         self._source.close()
 
 
-class _Model:
-    """A Sink whose sound is recorded when, by its own count of what is not yet heard, it was heard."""
+class _RecordedSink:
+    """The model's Sink. Its sound is recorded when it was heard, by the sink's own count of what is pending."""
 
     def __init__(self, sink: Sink, recording: Recording) -> None:
         self.name = sink.name
         self._sink = sink
         self._recording = recording
-        self._unheard = Ring(_QUEUE_S * OUTPUT_RATE)
+        self._unheard = Ring(QUEUE_S * OUTPUT_RATE)
         self._converter = RateConverter(OUTPUT_RATE)
-        self._end = 0  # where on the timeline the voice ended
+        self._end = 0  # the place on the timeline where the voice ended
 
     async def run(self) -> None:
         """Play until cancelled. See Sink.run."""
@@ -183,7 +186,7 @@ class _Model:
         self._end = at + heard
 
     def play(self, pcm: bytes, rate: int) -> None:
-        """Queue s16le mono. See Sink.play."""
+        """Queue sound. See Sink.play."""
         self._look()
         self._sink.play(pcm, rate)
         self._unheard.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
@@ -217,7 +220,7 @@ class _Model:
         return self._sink.level()
 
     def close(self) -> None:
-        """Finish the recording and close the sink, which may take its time. Safe to call twice."""
+        """Complete the recording, then close the sink, which may take longer. Safe to call twice."""
         self._look()
         self._recording.finish()
         self._sink.close()

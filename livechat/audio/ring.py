@@ -1,8 +1,8 @@
-"""Buffers between the event loop and PortAudio's callback thread: what is to be played, and what was.
+"""Buffers between the event loop and PortAudio's callback thread: what will be played, and what was.
 
-No locks: each counter has one owner. The writer owns `written` and the flush mark, the reader owns `read`.
-Either side may see the other's counter a moment late, and both mistakes are harmless: the writer sees less room
-than there is, the reader less sound. Sound that has not been read is never overwritten.
+They need no lock, because each counter has one owner. The writer owns `written` and the flush mark, the reader owns
+`read`. Either side may see the other's counter a moment late. Then the writer sees less room than there is, or the
+reader less sound. Both are harmless: sound that has not been read is never overwritten.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ Samples = npt.NDArray[np.int16]
 
 
 class Ring:
-    """Mono int16 samples, first in first out, for one writer and one reader in different threads.
+    """Mono int16 samples, first in first out, for one writer and one reader on different threads.
 
-    The counters count samples since the beginning. `capacity` is in samples; its memory is handed out by the
-    operating system as it is first used, and stays the same from then on. The last `kept` samples that were
-    read stay as well, so that the reader can go back to them.
+    The counters count samples from the beginning. `capacity` is in samples. The operating system provides the memory
+    when it is first used, and its size never changes. The last `kept` samples that were read stay as well, so that
+    the reader can go back to them.
     """
 
     def __init__(self, capacity: int, kept: int = 0) -> None:
@@ -30,14 +30,14 @@ class Ring:
 
     @property
     def pending(self) -> int:
-        """Samples written and neither read nor flushed."""
+        """How many samples were written and neither read nor flushed."""
         return max(0, self.written - max(self.read, self._flushed))
 
     # ------------------------------------------------------------------------------------ the writer's side
 
     def write(self, samples: Samples) -> int:
-        """Queue what fits, and return how many samples that was; the caller keeps or counts the rest."""
-        # Flushed sound still takes room until the reader has let go of it: it may be copying it just now.
+        """Queue what fits, and return how many samples that was."""
+        # Flushed sound takes room until the reader has passed it: the reader may be copying it just now.
         room = len(self._buffer) - self._kept - (self.written - self.read)
         taken = max(0, min(len(samples), room))
         at = self.written % len(self._buffer)
@@ -48,7 +48,7 @@ class Ring:
         return taken
 
     def flush(self) -> int:
-        """Forget all that is queued, from the reader's next call on. Returns how many samples that was."""
+        """Drop all that is queued, from the reader's next call on. Returns how many samples that was."""
         forgotten = self.pending
         self._flushed = self.written
         return forgotten
@@ -56,7 +56,7 @@ class Ring:
     # ------------------------------------------------------------------------------------ the reader's side
 
     def read_into(self, out: Samples) -> int:
-        """Fill `out` with the oldest samples, then zeros. Returns how many were samples."""
+        """Fill `out` with the oldest samples, then with zeros. Returns how many were samples."""
         start = max(self.read, self._flushed)
         taken = min(len(out), self.written - start)
         at = start % len(self._buffer)
@@ -68,20 +68,21 @@ class Ring:
         return taken
 
     def go_back(self, count: int) -> None:
-        """Read the last `count` samples once more, at most those that are kept and were not flushed."""
+        """Read the last `count` samples again, as far as they are kept and were not flushed."""
         self.read -= min(count, self._kept, max(0, self.read - self._flushed))
 
 
 class History:
-    """The last `length` samples of a stream, each at its place in the whole of it. One thread adds, any looks."""
+    """The last `length` samples of a stream, found by their place in it. One thread adds, any thread may look."""
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._buffer: Samples = np.zeros(2 * length, np.int16)  # whoever looks is never overtaken
+        # Twice the length: so adding does not overwrite what is being looked at.
+        self._buffer: Samples = np.zeros(2 * length, np.int16)
         self.count = 0
 
     def add(self, samples: Samples) -> None:
-        """The stream goes on with these, at most `length`."""
+        """The stream goes on with these samples, at most `length`."""
         at = self.count % len(self._buffer)
         first = min(len(samples), len(self._buffer) - at)
         self._buffer[at : at + first] = samples[:first]
@@ -89,12 +90,12 @@ class History:
         self.count += len(samples)
 
     def silence(self, start: int) -> None:
-        """Nothing was heard of what was added from place `start` on. Not while another thread adds."""
+        """What was added from place `start` on was not heard. Not to be called while another thread adds."""
         places = np.arange(max(start, self.count - self._length), self.count)
         self._buffer[places % len(self._buffer)] = 0
 
     def look(self, start: int, count: int) -> Samples:
-        """The samples from place `start` on; zeros for those not there yet, and for those gone."""
+        """`count` samples from place `start` on, with zeros for those that are not there yet or no longer."""
         places = np.arange(start, start + count)
         known = (places >= self.count - self._length) & (places < self.count)
         return np.where(known, self._buffer[places % len(self._buffer)], np.int16(0))

@@ -1,13 +1,14 @@
-"""WAV and FLAC files that grow with a conversation and are valid at any moment, even if the process is killed.
+"""Writes WAV and FLAC files that are valid at any moment, even if the process is killed.
 
-Both keep the length in their header current while they are written. A WAV file is complete but for the
-last 0.4 s; FLAC is written in blocks, so of a killed one the block that was not full is missing too.
+The length in the header is updated while the file grows. So a killed process costs a WAV file at most its last 0.4 s.
+FLAC is written in blocks: there the block that was not full is missing as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import stat
 import struct
@@ -19,25 +20,27 @@ from livechat.audio.ring import Samples
 from livechat.errors import UsageError, reason
 from livechat.paths import look
 
-_SAVE_S = 0.4  # so much of a file its header may not know of when the process is killed
+_SAVE_S = 0.4  # the header is updated whenever so much sound was added
 _WAV_BYTES = 2**32 - 2**16  # sizes in a WAV file have 32 bits
-_STREAMINFO = 8  # where FLAC's first block of metadata lies in the file, RFC 9639 8.2
+_STREAMINFO = 8  # the offset of FLAC's first block of metadata in the file, RFC 9639 8.2
+
+_log = logging.getLogger(__name__)
 
 
-class Writer(Protocol):
+class SoundWriter(Protocol):
     """A sound file, s16 at OUTPUT_RATE, open for writing."""
 
     def write(self, samples: Samples) -> None:
-        """Append samples, one row for each moment if there are several channels. Raises OSError."""
+        """Append samples: shape (n,), or (n, channels) if there are several. Raises OSError."""
         ...
 
     def close(self) -> None:
-        """Finish the file. Safe to call twice."""
+        """Complete the file. Safe to call twice."""
         ...
 
 
-def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: bool = False) -> Writer:
-    """Open a WAV file, or FLAC if its name says so, for writing. `fresh`: it must not exist yet.
+def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: bool = False) -> SoundWriter:
+    """Open a WAV file for writing, or FLAC if its name ends so. `fresh`: the file must not exist yet.
 
     Raises UsageError, which names `flag`, if it cannot be written.
     """
@@ -48,20 +51,22 @@ def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: boo
     if found and stat.S_ISFIFO(found.st_mode):
         raise UsageError(f"{flag} {path}: a sound file cannot go through a pipe", "name a file")
     try:
-        return (_Flac if kind == ".flac" else _Wav)(Path(path), channels, "x" if fresh else "w")
+        made = (_Flac if kind == ".flac" else _Wav)(Path(path), channels, "x" if fresh else "w")
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{flag} {path} cannot be written: {reason(error)}",
             "name a file in a directory you may write to",
         ) from error
+    _log.info("%s: writing %s, %d channels, %d Hz", flag, kind or ".wav", channels, OUTPUT_RATE)
+    return made
 
 
 class _Wav:
     def __init__(self, path: Path, channels: int, mode: str) -> None:
-        # Unbuffered: what was written outlives the process, and a full disk is an error only once.
+        # Unbuffered: what was written survives the process, and a full disk raises only one error.
         self._file = path.open(f"{mode}b", buffering=0)
         self._channels = channels
-        self._unsaved = 0  # samples that the header does not know of
+        self._unsaved = 0  # samples that are not in the header's length yet
         try:
             self._save()
         except OSError:
@@ -77,7 +82,7 @@ class _Wav:
             self._save()
 
     def _save(self) -> None:
-        """Write the file's header, with the sizes as they are now."""
+        """Write the header with the present sizes."""
         width = 2 * self._channels
         size = max(0, self._file.seek(0, io.SEEK_END) - 44) // width * width
         header = struct.pack(
@@ -107,7 +112,7 @@ class _Flac:
             self._file: Any = soundfile.SoundFile(path, "w", OUTPUT_RATE, channels, "PCM_16", format="FLAC")
         except soundfile.LibsndfileError as error:
             self._header.close()
-            raise OSError(0, "it can take nothing in") from error
+            raise OSError(0, "no sound can be written to it") from error
         self._failures = (soundfile.LibsndfileError, AssertionError)  # what soundfile raises on a full disk
         self._written = 0
         self._unsaved = 0
@@ -118,14 +123,14 @@ class _Flac:
             self._file.write(samples)
         except self._failures as error:
             self._failed = True
-            raise OSError(0, "it can take no more, the disk may be full") from error
+            raise OSError(0, "no more can be written to it, the disk may be full") from error
         self._written += len(samples)
         self._unsaved += len(samples)
         if self._unsaved >= _SAVE_S * OUTPUT_RATE:
             self._save()
 
     def _save(self) -> None:
-        """Write the number of samples in whole blocks into the header: the encoder would at the end only."""
+        """Write the number of samples in whole blocks into the header. The encoder does so only at the end."""
         self._header.seek(_STREAMINFO)
         block, count = struct.unpack(">2xH6xQ", self._header.read(18))
         whole = max(0, self._written - 1) // block * block  # a block is written when the next one begins

@@ -3,56 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Any
 
 import numpy as np
 
+from livechat.audio.card import Card
+from livechat.audio.device_stream import DeviceStream
 from livechat.audio.dsp import SILENCE_DBFS, RateConverter, level
-from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
-from livechat.audio.portaudio import Card, Stream
-from livechat.audio.prebuffer import Cushion
+from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE, QUEUE_S
+from livechat.audio.prebuffer import Prebuffer
 from livechat.audio.ring import History, Ring, Samples
 from livechat.errors import Notice
 
-_QUEUE_S = 600  # of the model's voice, which arrives several times faster than it is played
-_LINGER_S = 0.2  # of nothing to play before the stream is stopped
+_LINGER_S = 0.2  # the stream is stopped after so long with nothing to play
 _STEP_S = FRAME_MS / 1000
-_AHEAD_MAX_S = 2.0  # some sound systems' clocks are nonsense: beyond this the stream's latency is believed
+_AHEAD_MAX_S = 2.0  # some sound systems give nonsense: where they say more, the stream's latency is believed
 _HISTORY_S = 4.0  # of what was played; an echo is looked for in the last half second, or later on a busy machine
 
+_log = logging.getLogger(__name__)
 
-class Speaker(Stream):
+
+class Speaker(DeviceStream):
     """A Sink: the default speaker, or the one named by a number or part of its name.
 
-    The stream runs only while there is something to play: starting and aborting one take a few ms, whatever
-    its latency (docs/audio.md A6). While the device is away, what is queued stays.
+    The stream runs only while there is something to play. Starting and aborting it take a few ms, whatever its
+    latency (docs/audio.md A6). While the device is lost, the queue is kept.
     Raises DeviceError or UsageError if it cannot be opened at first.
     """
 
     kind = "output"
     wire_rate = OUTPUT_RATE
-    latency = 0.1  # s: enough for a loaded machine, and free, since barge-in does not wait for it
+    latency = 0.1  # s: enough for a busy machine. It costs nothing, since barge-in does not wait for it
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
         self.rate = 0  # Hz, of the device
-        # Which stream; how many samples it was given, and when they will have been heard (0.0: not known yet).
+        # Number of the stream; samples given to it; when the last of them will have been heard (0.0: not known yet).
         self.clock = (0, 0, 0.0)
         self._queued = asyncio.Event()
-        self._cushion = Cushion()
+        self._prebuffer = Prebuffer()
         self._heard_at = 0.0  # time.monotonic() at which the last sample of an answer will have been heard
-        self._open = False  # may the callback take what is queued?
-        self._dry = False  # it found too little
+        self._open = False  # the callback may take what is queued
+        self._dry = False  # the callback found too little
+        self._underflows = 0  # that the sound system reported: its buffer was empty
+        self._underflows_seen = 0  # that were logged
         self._finished = True
         self._came_at = 0.0
-        self._paused_ms: float | None = None
+        self._paused_ms: float | None = None  # while paused: what the sound system had and had not played
         self._overfull = False
         super().__init__(card, wanted)
 
     def _prepare(self, rate: int, channels: int) -> None:
         if rate != self.rate:
             self.rate = rate
-            self._ring = Ring(_QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
+            self._ring = Ring(QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
             self._history = History(round(_HISTORY_S * rate))
             self._converter = RateConverter(rate)
         self._history.silence(0)
@@ -61,8 +66,9 @@ class Speaker(Stream):
         self._channels = channels
         self._block: Samples = np.zeros(rate * FRAME_MS // 1000, np.int16)
 
-    def _callback(self, data: Any, frames: int, clock: Any, status: Any) -> None:  # noqa: ARG002
+    def _callback(self, data: Any, frames: int, clock: Any, status: Any) -> None:
         self._calls += 1
+        self._underflows += bool(status.output_underflow)
         block = self._block[:frames]
         taken = 0
         if self._on and self._open and not self.lost:  # a suspended device would swallow a buffer at each attempt
@@ -79,24 +85,27 @@ class Speaker(Stream):
             self._heard_at = heard_from + taken / self.rate
         self._history.add(block)
         self._began = self._began or clock.currentTime
-        if clock.currentTime - self._began > _STEP_S / 2:  # what it tells while it fills its buffer is a guess
+        if clock.currentTime - self._began > _STEP_S / 2:  # while it fills its buffer, its times are a guess
             stream, _, known = self.clock
             self.clock = (stream if known else stream + 1, self._history.count, heard_from + frames / self.rate)
 
     def end(self) -> None:
-        """Stop at once and close the stream; what it was given and had not played was never heard."""
+        """Stop at once and close the stream. What it was given and had not played counts as never heard."""
         super().end()
+        if self._underflows != self._underflows_seen:
+            _log.info("the sound system ran out of sound %d times", self._underflows - self._underflows_seen)
+            self._underflows_seen = self._underflows
         self._history.silence(round(self.place(time.monotonic())))
 
-    # ------------------------------------------------------------------------- what was heard when, for an echo
+    # ------------------------------------------------------------ what was heard when: the canceller's reference
 
     def place(self, at: float) -> float:
-        """Which sample of the stream is heard at `at` of time.monotonic(), by the sound system's own clock."""
+        """Which sample of the stream is heard when time.monotonic() is `at`, by the sound system's own clock."""
         _, given, heard_at = self.clock
         return given + (at - heard_at) * self.rate
 
     def played(self, place: int, count: int) -> Samples:
-        """`count` samples of the stream as they were heard, zeros where nothing was."""
+        """`count` samples of the stream as they were heard, with zeros where nothing was."""
         return self._history.look(place, count)
 
     # ------------------------------------------------------------------------------------ on the event loop
@@ -120,25 +129,26 @@ class Speaker(Stream):
                 self._stop()
 
     def _ready(self) -> bool:
-        """Is there enough to begin, or reason to think that no more will come for now?"""
+        """Is enough queued to start playing, or will no more come for now?"""
         if self._paused_ms is not None or not self._ring.pending:
             return False
-        seconds = self._cushion.seconds
+        seconds = self._prebuffer.seconds
         waited = time.monotonic() - self._came_at
         return self._finished or self._ring.pending >= seconds * self.rate or waited > seconds
 
     def play(self, pcm: bytes, rate: int) -> None:
         """Queue s16le mono. See Sink.play."""
         if self._dry and not self._finished:
-            self._cushion.ran_dry()
+            self._prebuffer.ran_dry()
+            _log.info("playback ran dry; the prebuffer is %.2f s now", self._prebuffer.seconds)
         self._dry = self._finished = False
         self._came_at = time.monotonic()
         samples = np.frombuffer(self._converter.feed(pcm, rate), np.int16)
         if self._ring.write(samples) < len(samples) and not self._overfull:
             self._overfull = True
-            self._card.notice(
+            self._card.notify(
                 Notice(
-                    f"the model is more than {_QUEUE_S // 60} minutes ahead of the speaker",
+                    f"the model is more than {QUEUE_S // 60} minutes ahead of the speaker",
                     "what it says beyond that is shown, not heard",
                 )
             )
@@ -148,10 +158,10 @@ class Speaker(Stream):
         """The answer is complete. See Sink.finish."""
         if not self._finished:
             self._finished = True
-            self._cushion.answer_over()
+            self._prebuffer.answer_over()
 
     def pause(self) -> None:
-        """Silent within a few ms; resume() goes on with the first sample that was not heard."""
+        """Become silent within a few ms. resume() goes on with the first sample that was not heard."""
         if self._paused_ms is None and self.busy():
             handed = self._handed()
             self._paused_ms = handed * 1000
@@ -169,7 +179,7 @@ class Speaker(Stream):
         self._queued.set()
 
     def flush(self) -> float:
-        """Silent within a few ms. Returns how many ms were queued and not yet heard."""
+        """Become silent within a few ms. Returns how many ms were queued and not yet heard."""
         unheard = self.pending_ms()
         self._ring.flush()
         self._paused_ms = None
@@ -184,7 +194,7 @@ class Speaker(Stream):
         self._open = False
 
     def _handed(self) -> float:
-        """Seconds of an answer that the sound system has and has not played."""
+        """Seconds of an answer that the sound system has got and not yet played."""
         return max(0.0, self._heard_at - time.monotonic()) if self.running else 0.0
 
     def pending_ms(self) -> float:

@@ -1,4 +1,4 @@
-"""Blocking calls on a thread that nobody ever has to wait for."""
+"""Blocking calls on a thread that nobody has to wait for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ T = TypeVar("T")
 class Worker:
     """Runs calls one after the other on one daemon thread.
 
-    A ThreadPoolExecutor would do, but Python joins its threads at exit: a read of a pipe that stays silent,
-    or a PortAudio call that hangs with the sound server, would keep the process from ending.
+    Python waits for the threads of a ThreadPoolExecutor at exit. So a read from a silent pipe, or a PortAudio call
+    that hangs with the sound server, would keep the process from ending. Nobody waits for a daemon thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,14 +25,14 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Call `function` after all that was submitted before. Its result or exception is the future's."""
+        """Call `function` after everything submitted before. The future gets its result or exception."""
         future: Future[T] = Future()
 
         def job() -> None:
             if future.set_running_or_notify_cancel():
                 try:
                     result = function(*args, **kwargs)
-                except Exception as error:  # noqa: BLE001 - handed on to whoever waits for the result
+                except Exception as error:  # noqa: BLE001 - whoever waits for the result gets it
                     future.set_exception(error)
                 else:
                     future.set_result(result)

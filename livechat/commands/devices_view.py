@@ -1,6 +1,6 @@
-"""I/O. Microphones and speakers as a table, as lines, or as JSON; and a level that moves.
+"""Shows microphones and speakers as tables, as lines or as JSON, and a level meter.
 
-Import this only for `livechat devices`: it loads Rich, and for the meter prompt_toolkit.
+Only `livechat devices` imports this: it loads Rich, and for the meter prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _FLOOR_DB = -60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One device in one direction. `rate` in Hz is its own; `takes` what livechat would use it at, None for not."""
+class DeviceRow:
+    """One device in one direction. `rate`: its own, in Hz. `takes`: the rate it opens at, None if it does not."""
 
     kind: str  # "microphone" or "speaker"
     number: int
@@ -38,8 +38,8 @@ class Row:
     default: bool
     chosen: bool  # `livechat talk` would use it
 
-    def words(self) -> list[str]:
-        """All of it but the kind, each fit to be shown."""
+    def cells(self) -> list[str]:
+        """Everything but the kind as text that is safe to show."""
         takes = "no" if self.takes is None else f"{self.takes} Hz"
         marks = [word for word, true in (("default", self.default), ("used", self.chosen)) if true]
         return [
@@ -52,22 +52,22 @@ _HEADS = ("name", "by", "channels", "its rate", "opens at", "")
 
 
 def as_json(out: TextIO, kind: str, what: Any) -> None:
-    """One dataclass as one line: its `type`, and its fields."""
+    """Print one dataclass as one line: its `type`, and its fields."""
     print(json.dumps({"type": kind} | dataclasses.asdict(what)), file=out, flush=True)
 
 
-def as_lines(out: TextIO, rows: Sequence[Row]) -> None:
-    """One device a line."""
+def as_lines(out: TextIO, rows: Sequence[DeviceRow]) -> None:
+    """Print one line for each device."""
     tolerant(out)
     for row in rows:
-        number, name, host, channels, rate, takes, marks = row.words()
+        number, name, host, channels, rate, takes, marks = row.cells()
         opens = "does not open" if row.takes is None else f"opens at {takes}"
         line = f"{row.kind} {number}: {name} · {host} · channels {channels} · {rate} · {opens}"
         print(f"{line} · {marks}" if marks else line, file=out, flush=True)
 
 
-def as_tables(out: TextIO, rows: Sequence[Row]) -> None:
-    """A table of microphones and one of speakers."""
+def as_tables(out: TextIO, rows: Sequence[DeviceRow]) -> None:
+    """Print a table of microphones and one of speakers."""
     tolerant(out)
     console = Console(file=out, highlight=False)
     for kind in ("microphone", "speaker"):
@@ -78,7 +78,7 @@ def as_tables(out: TextIO, rows: Sequence[Row]) -> None:
             table.add_column(head, justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             if row.kind == kind:
-                table.add_row(*map(Text, row.words()), style="bold" if row.chosen else None)
+                table.add_row(*map(Text, row.cells()), style="bold" if row.chosen else None)
         if not table.row_count:
             table.add_row("", "there is none")
         console.print(table)
@@ -86,13 +86,13 @@ def as_tables(out: TextIO, rows: Sequence[Row]) -> None:
 
 
 def say_test(out: TextIO, verdict: str, hint: str) -> None:
-    """What the test found, and what to do."""
+    """Print what the test found, and what to do."""
     tolerant(out)
     print(f"{clean(verdict)}\n{clean(hint)}", file=out, flush=True)
 
 
 async def meter(out: TextIO, name: str, levels: AsyncIterator[float], seconds: float) -> None:
-    """Show the levels of a microphone, in dBFS, until a key is pressed or the time is over."""
+    """Show the levels of a microphone, in dBFS, until a key is pressed or `seconds` are over."""
     from prompt_toolkit.input import create_input
 
     pressed = asyncio.Event()

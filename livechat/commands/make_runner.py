@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, which ends with `stack`."""
     from livechat.server import serve, session_memory
-    from livechat.server.agent import make_agent
+    from livechat.server.agent_choice import make_agent
 
     agent, lacking = (parts.agent, "") if parts.agent else make_agent()
     if lacking:
@@ -34,7 +34,7 @@ async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Ser
         parts.notices(Notice(lacking, speech_models()))
     memory = None
     if parts.memory:
-        memory = stack.enter_context(contextlib.closing(session_memory.Memory(parts.memory, time.time)))
+        memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # without a disk the store has said so
             parts.notices(Notice(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
@@ -49,8 +49,9 @@ async def make_runner(
     opened: asyncio.Event,
 ) -> Runner:
     """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open."""
-    from livechat.audio import dsp
+    from livechat.audio.dsp import level
     from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
     from livechat.models import family
     from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
@@ -72,9 +73,9 @@ async def make_runner(
             parts.source,
             SilenceSource(),
             gate=Gate(push_to_talk=settings.ptt),
-            detector=dsp.SpeechDetector() if parts.source else None,
+            detector=SpeechDetector() if parts.source else None,
             barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-            level=dsp.level,
+            level=level,
             fast=settings.fast,
         ),
         lines=_after(opened, parts.lines) if stranger and parts.lines else parts.lines,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livechat.errors import Notice, Tell
+from livechat.errors import Notice, Notify
 
 
 class Notices:
@@ -10,19 +10,19 @@ class Notices:
 
     def __init__(self) -> None:
         self._waiting: list[Notice] = []
-        self._tell: Tell = self._waiting.append
+        self._notify: Notify = self._waiting.append
 
     def __call__(self, notice: Notice) -> None:
         """Tell it, now or later."""
-        self._tell(notice)
+        self._notify(notice)
 
-    def show_on(self, tell: Tell) -> None:
+    def show_on(self, notify: Notify) -> None:
         """Tell what has waited, and whatever comes from now on."""
-        self._tell = tell
+        self._notify = notify
         for notice in self._waiting:
-            tell(notice)
+            notify(notice)
         self._waiting.clear()
 
     def wait(self) -> None:
         """Let what comes wait for the next `show_on`."""
-        self._tell = self._waiting.append
+        self._notify = self._waiting.append

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -12,13 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from livechat.audio.interfaces import Sink, Source
 from livechat.commands.remember_devices import Choices, open_preferred
 from livechat.conversations.store import Store
-from livechat.errors import DeviceError, Notice, Tell, UsageError
+from livechat.errors import DeviceError, Notice, Notify, UsageError
 from livechat.settings import Settings
 from livechat.ui.display import Display, choose, colored
 
 if TYPE_CHECKING:
     from livechat.audio.microphone import Microphone
     from livechat.audio.speaker import Speaker
+
+_log = logging.getLogger(__name__)
 
 _FAST = 10.0  # times the pace of speech. The embedded server takes several times that
 
@@ -60,59 +63,61 @@ def open_display(settings: Settings, store: Store) -> Display:
 
 
 def open_sound(
-    settings: Settings, display: Display, choices: Choices, tell: Tell
+    settings: Settings, display: Display, choices: Choices, notify: Notify
 ) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
     """(voice, typed lines, where answers go): what was asked for, or the best that this machine has.
 
-    A device that was not named by a flag may be missing: `tell` is told, and the conversation does without it.
+    A device that was not named by a flag may be missing: `notify` is told, and the conversation does without it.
     Raises UsageError or DeviceError for a file or a device that was named and cannot be used.
     """
-    from livechat.audio.sources import NullSink, WavSink, source_of
+    from livechat.audio.sinks import FileSink, NullSink
+    from livechat.audio.sources import source_of
 
-    sink: Sink | None = WavSink(settings.output, compact=settings.compact) if settings.output else None
+    sink: Sink | None = FileSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input:
         source = source_of(settings.input, _FAST if settings.fast else 1.0)
         if sink is None and settings.input != "-":
-            _, sink = _open_devices(settings, choices, tell, listen=False, speak=True)
+            _, sink = _open_devices(settings, choices, notify, listen=False, speak=True)
         return source, None, sink or NullSink()
     if settings.text or (not sys.stdin.isatty() and not settings.mic):
         return None, display.lines(), sink or NullSink()
-    microphone, speaker = _open_devices(settings, choices, tell, listen=True, speak=sink is None)
+    microphone, speaker = _open_devices(settings, choices, notify, listen=True, speak=sink is None)
     return microphone, display.lines(), sink or speaker or NullSink()
 
 
 def _open_devices(
-    settings: Settings, choices: Choices, tell: Tell, *, listen: bool, speak: bool
+    settings: Settings, choices: Choices, notify: Notify, *, listen: bool, speak: bool
 ) -> tuple[Microphone | None, Speaker | None]:
     """The microphone and the speaker on one card; neither, and a notice, if one of them cannot be opened."""
     microphone = speaker = None
     try:
+        from livechat.audio.card import Card
         from livechat.audio.echo import cleaner
         from livechat.audio.microphone import Microphone
-        from livechat.audio.portaudio import Card
         from livechat.audio.speaker import Speaker
 
-        card = Card(tell)
+        card = Card(notify)
         if listen:
-            microphone = open_preferred(partial(Microphone, card), "input", settings.mic, choices, tell)
+            microphone = open_preferred(partial(Microphone, card), "input", settings.mic, choices, notify)
         if speak:
-            speaker = open_preferred(partial(Speaker, card), "output", settings.speaker, choices, tell)
+            speaker = open_preferred(partial(Speaker, card), "output", settings.speaker, choices, notify)
         if microphone and speaker:
-            microphone.clean = cleaner(settings.echo, speaker, tell)
+            _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
+            microphone.clean = cleaner(settings.echo, speaker, notify)
     except DeviceError as error:
         if settings.speaker or (listen and settings.mic):
             raise
         instead = "type instead, and read the answers" if listen else "the answers are shown only"
-        tell(Notice(f"{error.message}: {instead}", error.hint))
+        notify(Notice(f"{error.message}: {instead}", error.hint))
         return None, None
     return microphone, speaker
 
 
-def recorded(path: str, source: Source | None, sink: Sink, tell: Tell) -> tuple[Source | None, Sink]:
+def recorded(path: str, source: Source | None, sink: Sink, notify: Notify) -> tuple[Source | None, Sink]:
     """The same, both recorded. Answers that nobody hears are recorded at the pace at which they would be heard."""
     from livechat.audio.recording import Recording
-    from livechat.audio.sources import NullSink, PacedSink
+    from livechat.audio.sinks import NullSink, PacedSink
 
-    recording = Recording(path, tell)
+    recording = Recording(path, notify)
     heard = PacedSink() if isinstance(sink, NullSink) else sink
     return source and recording.source(source), recording.sink(heard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -9,7 +10,9 @@ from typing import Protocol, TypeVar
 from livechat.audio.device_choice import FLAG, WORD, Kind
 from livechat.config_file import Config
 from livechat.conversations.store import Store, state_folder
-from livechat.errors import DeviceError, LivechatError, Notice, Tell, UsageError
+from livechat.errors import DeviceError, LivechatError, Notice, Notify, UsageError
+
+_log = logging.getLogger(__name__)
 
 _SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
 
@@ -51,39 +54,41 @@ class Choices:
         self._store.prefer(self._profile, kind, name)
 
 
-def open_store(tell: Tell, *, needed: bool = False) -> Store:
+def open_store(notify: Notify, *, needed: bool = False) -> Store:
     """The store of this computer, which also remembers devices. Where it cannot be used, one in memory, and a notice.
 
     Raises UsageError instead if it is `needed`.
     """
     try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=tell)
+        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notify)
     except LivechatError as error:
         if needed:
             raise UsageError(error.message, error.hint) from None
-        tell(error.notice)
-        return Store(None, on_trouble=tell)
+        notify(error.notice)
+        return Store(None, on_trouble=notify)
 
 
 def open_preferred(
-    make: Callable[[str | None], Opened], kind: Kind, wanted: str | None, choices: Choices, tell: Tell
+    make: Callable[[str | None], Opened], kind: Kind, wanted: str | None, choices: Choices, notify: Notify
 ) -> Opened:
     """Open the device that is `wanted`, and remember it. For None the usual one if it is there, or else the default.
 
     Raises DeviceError or UsageError if the device that is wanted, or the default, cannot be opened.
     """
     if wanted is not None:
+        _log.info("the %s asked for is %s", WORD[kind], wanted)
         system = _is_default(wanted)
         opened = make(None if system else wanted)
         choices.remember(kind, None if system else opened.name)
         return opened
     name, remedy = choices.usual(kind)
+    _log.info("no %s is asked for; the usual one is %s", WORD[kind], name or "the default")
     if name:
         try:
             return make(name)
         except (UsageError, DeviceError) as error:
             why = error.message if isinstance(error, DeviceError) else f"the {WORD[kind]} {name} is not there"
-            tell(Notice(f"{why}: the default is used", remedy))
+            notify(Notice(f"{why}: the default is used", remedy))
     return make(None)
 
 

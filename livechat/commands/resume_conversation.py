@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livechat.conversations.store import Kept, Store
-from livechat.errors import KEY_PAGE, ConfigError, Notice, Tell, UsageError
+from livechat.errors import KEY_PAGE, ConfigError, Notice, Notify, UsageError
 from livechat.flags import FLAGS
 from livechat.models import can_be_handle
 from livechat.session.events import Resumption
@@ -18,7 +18,7 @@ from livechat.settings import Settings
 _UNKNOWN_HANDLE_S = 24 * 3600.0  # how long a handle that was not seen here is tried: no server's lives longer
 
 
-def find(store: Store, wanted: str | None, tell: Tell) -> Kept:
+def find(store: Store, wanted: str | None, notify: Notify) -> Kept:
     """The conversation that `wanted` names, or the newest for None. Raises UsageError if there is none.
 
     A handle that this store does not know makes a conversation without an id, which nothing is kept of.
@@ -26,8 +26,8 @@ def find(store: Store, wanted: str | None, tell: Tell) -> Kept:
     kept = store.find(wanted and wanted.strip())
     if kept is not None:
         for conversation, what in store.flaws(wanted and kept.id):
-            tell(Notice(f"conversation {conversation}: {what} cannot be read (skipped)"))
-        return replace(kept, options=known_options(kept.options, tell))
+            notify(Notice(f"conversation {conversation}: {what} cannot be read (skipped)"))
+        return replace(kept, options=known_options(kept.options, notify))
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
     if not can_be_handle(wanted.strip()):
@@ -35,7 +35,7 @@ def find(store: Store, wanted: str | None, tell: Tell) -> Kept:
     return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + _UNKNOWN_HANDLE_S)])
 
 
-def fitting(kept: Kept, settings: Settings, tell: Tell) -> Kept:
+def fitting(kept: Kept, settings: Settings, notify: Notify) -> Kept:
     """`kept` without what this server cannot use: a handle belongs to one backend and one model.
 
     Raises ConfigError where the conversation was held with a server that needs a key, and there is none now.
@@ -48,7 +48,7 @@ def fitting(kept: Kept, settings: Settings, tell: Tell) -> Kept:
             f"set GEMINI_API_KEY (a key: {KEY_PAGE}), or begin another with `livechat talk`",
         )
     if kept.handles:
-        tell(Notice("the model or the server is not the one of before", "the new one is told the transcript"))
+        notify(Notice("the model or the server is not the one of before", "the new one is told the transcript"))
     return replace(kept, handles=[])
 
 
@@ -73,11 +73,11 @@ def options_to_keep(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def known_options(options: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def known_options(options: dict[str, Any], notify: Notify) -> dict[str, Any]:
     """The kept options that this livechat knows. The others are named: a later livechat may have written them."""
     known = {name: value for name, value in options.items() if _is_flag(name, value)}
     if unknown := sorted(options.keys() - known.keys()):
-        tell(Notice(f"the conversation was made with options this livechat does not know: {', '.join(unknown)}"))
+        notify(Notice(f"the conversation was made with options this livechat does not know: {', '.join(unknown)}"))
     return known
 
 

@@ -16,7 +16,7 @@ from livechat.errors import UsageError, reason
 from livechat.installed import speech_models
 from livechat.process import Outlet
 from livechat.server import fault_plan
-from livechat.server.agent import make_agent
+from livechat.server.agent_choice import make_agent
 from livechat.server.serve import Server
 
 _LAST_WORDS_S = 1.0  # for a slow reader of the events, after the server has ended

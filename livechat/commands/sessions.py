@@ -133,9 +133,9 @@ def _forget(archive: Archive, identity: str) -> None:
     """The words, but first what the embedded server remembers: it is found by the handles beside them."""
     memory = state_folder(os.environ) / "offline-server.sqlite3"
     if archive.backend(identity) in ("offline", "") and memory.exists():
-        from livechat.server.session_memory import Memory
+        from livechat.server.session_memory import SessionMemory
 
-        with contextlib.closing(Memory(memory, time.time)) as server:
+        with contextlib.closing(SessionMemory(memory, time.time)) as server:
             for handle in archive.handles(identity):
                 server.forget(handle)
             if server.warning:

@@ -20,7 +20,7 @@ from livechat.commands.remember_devices import Choices, open_store
 from livechat.commands.resume_conversation import find, fitting
 from livechat.config_file import Config, layered
 from livechat.conversations.store import Kept, Store, state_folder
-from livechat.errors import Notice, Tell, UsageError
+from livechat.errors import Notice, Notify, UsageError
 from livechat.flags import SERVER
 from livechat.models import can_be_handle
 from livechat.process import Journal
@@ -39,14 +39,16 @@ def talk(flags: dict[str, Any], config: Config, log: Journal | None = None) -> i
 def resume(wanted: str | None, flags: dict[str, Any], config: Config, log: Journal | None = None) -> int:
     """Go on with the conversation that `wanted` names, or the newest for None. Otherwise like `talk`."""
     a_handle_will_do = wanted is not None and can_be_handle(wanted.strip())
-    return _run(flags, config, log, lambda store, tell: find(store, wanted, tell), needs_store=not a_handle_will_do)
+    return _run(
+        flags, config, log, lambda store, notify: find(store, wanted, notify), needs_store=not a_handle_will_do
+    )
 
 
 def _run(
     flags: dict[str, Any],
     config: Config,
     log: Journal | None,
-    find_kept: Callable[[Store, Tell], Kept] | None,
+    find_kept: Callable[[Store, Notify], Kept] | None,
     *,
     needs_store: bool,
 ) -> int:
@@ -54,40 +56,40 @@ def _run(
     typed_ahead.hold()
     if sys.stdin.isatty():  # for every display, and before there is one
         typed_ahead.last(partial(typed_ahead.discard, sys.stdin.fileno()))
-    tell = Notices()
+    notify = Notices()
 
     async def main() -> int:
-        with contextlib.closing(open_store(tell, needed=needs_store)) as store:
-            kept = find_kept(store, tell) if find_kept else None
+        with contextlib.closing(open_store(notify, needed=needs_store)) as store:
+            kept = find_kept(store, notify) if find_kept else None
             settings = settings_for(config, kept, flags)
             if kept is not None:
                 store.claim(kept.id)
-                kept = fitting(kept, settings, tell)
-            return await _talk(settings, kept, store, Choices(store, config), log, tell)
+                kept = fitting(kept, settings, notify)
+            return await _talk(settings, kept, store, Choices(store, config), log, notify)
 
     return leaving.run(main())
 
 
 async def _talk(
-    settings: Settings, kept: Kept | None, store: Store, choices: Choices, log: Journal | None, tell: Notices
+    settings: Settings, kept: Kept | None, store: Store, choices: Choices, log: Journal | None, notify: Notices
 ) -> int:
     """Open the parts of the conversation, and hold it."""
     from livechat.server import fault_plan
 
     faults = fault_plan.parse(settings.faults or "")
     for notice in settings.warnings:
-        tell(notice)
+        notify(notice)
     # PortAudio and ALSA print to descriptor 2 whatever happens to a device: not into the conversation.
     with (
-        _trace(settings.trace, tell) as trace,
+        _trace(settings.trace, notify) as trace,
         quiet_stderr(),
         contextlib.closing(open_display(settings, store)) as display,
     ):
         if log is not None:
-            log.on_trouble = _on_loop(tell)
-        source, lines, sink = open_sound(settings, display, choices, tell)
+            log.on_trouble = _on_loop(notify)
+        source, lines, sink = open_sound(settings, display, choices, notify)
         if settings.record:
-            source, sink = recorded(settings.record, source, sink, tell)
+            source, sink = recorded(settings.record, source, sink, notify)
         parts = Parts(
             settings=settings,
             display=display,
@@ -99,7 +101,7 @@ async def _talk(
             resumed=kept,
             faults=faults,
             memory=state_folder(os.environ) / "offline-server.sqlite3",
-            notices=tell,
+            notices=notify,
             trace=trace,
         )
         return await converse(parts)
@@ -130,23 +132,23 @@ def settings_for(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Se
 
 
 @contextlib.contextmanager
-def _trace(path: str | None, tell: Tell) -> Iterator[Callable[[str], object]]:
+def _trace(path: str | None, notify: Notify) -> Iterator[Callable[[str], object]]:
     """What takes the lines of --trace."""
     if path is None:
         yield len  # it forgets the line
         return
     journal = Journal(path, "--trace", "trace", append=False)
-    journal.on_trouble = _on_loop(tell)
+    journal.on_trouble = _on_loop(notify)
     with contextlib.closing(journal):
         yield journal.write
 
 
-def _on_loop(tell: Tell) -> Tell:
+def _on_loop(notify: Notify) -> Notify:
     """The same for any thread, in a later step of the loop: a log is written to in the middle of anything."""
     loop = asyncio.get_running_loop()
 
     def later(notice: Notice) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed, and the screen with it
-            loop.call_soon_threadsafe(tell, notice)
+            loop.call_soon_threadsafe(notify, notice)
 
     return later

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from livechat.conversations import rows
 from livechat.database import Database, reason, remedy
-from livechat.errors import LivechatError, Notice, Tell, UsageError
+from livechat.errors import LivechatError, Notice, Notify, UsageError
 from livechat.events import Summary
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Resumption
@@ -78,7 +78,7 @@ class Store:
 
     _writing_s = _WRITING_S
 
-    def __init__(self, path: Path | None, *, on_trouble: Tell) -> None:
+    def __init__(self, path: Path | None, *, on_trouble: Notify) -> None:
         """`path` may lie in a folder that does not exist yet; None keeps everything in memory alone.
 
         Raises LivechatError if the path cannot be used.
@@ -316,12 +316,8 @@ class Store:
     def _give_up(self, error: sqlite3.Error) -> None:
         self.close()
         self.on_disk = False
-        self._on_trouble(
-            Notice(
-                f"this conversation is no longer being kept: {error}",
-                f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written",
-            )
-        )
+        hint = f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written"
+        self._on_trouble(Notice(f"this conversation is no longer being kept: {error}", hint))
 
     def _read(self, sql: str, *values: object, patience_s: float = READING_S) -> list[tuple[Any, ...]]:
         if self._db is None:

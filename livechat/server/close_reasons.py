@@ -1,10 +1,12 @@
-"""The ways the real service ends a link, each by a short name: its close code and words (docs/wire.md 6.1). Pure."""
+"""How the real service ends a link: every close code and reason of this server, by a short name.
+
+The codes and texts are those of docs/wire.md 6.1. docs/faults.md lists the names.
+"""
 
 from __future__ import annotations
 
-from livechat.server import wire
-
-CLOSES: dict[str, tuple[int, str]] = {
+# Values in braces differ from case to case: _EXAMPLE has those of a fault plan.
+_TEXTS: dict[str, tuple[int, str]] = {
     # key, project, region
     "bad-key": (1007, "API key not valid. Please pass a valid API key."),
     "expired-key": (1007, "API key expired. Please renew the API key."),
@@ -22,14 +24,16 @@ CLOSES: dict[str, tuple[int, str]] = {
     # setup
     "no-model": (
         1008,
-        "models/gemini-0 is not found for API version v1beta, or is not supported for bidiGenerateContent. Call "
+        "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. Call "
         "ModelService.ListModels to see the list of available models.",
     ),
-    "unknown-field": (
+    "unknown-field": (1007, 'Invalid JSON payload received. Unknown name "{field}"{where}: Cannot find field.'),
+    "not-json": (1007, "Invalid JSON payload received. Unexpected token."),
+    "not-base64": (
         1007,
-        "Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field.",
+        "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed",
     ),
-    "invalid": (1007, wire.INVALID),
+    "invalid": (1007, "Request contains an invalid argument."),
     "precondition": (1007, "Precondition check failed."),
     "activity": (
         1007,
@@ -38,10 +42,13 @@ CLOSES: dict[str, tuple[int, str]] = {
     "thinking": (1007, "Thinking level is not supported for this model."),
     "no-thinking": (1007, "Thinking level must be specified for this model."),
     "blocking": (1007, "BLOCKING function calls are not supported for this model."),
-    "modality": (1007, "The requested combination of response modalities (TEXT) is not supported by the model."),
+    "modality": (
+        1007,
+        "The requested combination of response modalities ({modalities}) is not supported by the model.",
+    ),
     "no-voices": (1007, "Cannot extract voices from a non-audio request."),
     "no-voice": (1007, "No matching speaker voice found."),
-    "language": (1007, "Unsupported language code 'es' for model models/gemini-3.8-live"),
+    "language": (1007, "Unsupported language code '{language}' for model {model}"),
     "code-execution": (1007, "Code Execution tool is not supported for this model."),
     # handle
     "bad-handle": (1007, "Invalid session handle"),
@@ -80,6 +87,27 @@ CLOSES: dict[str, tuple[int, str]] = {
 }
 
 
-def closed(name: str) -> wire.Rejected:
-    """The end of a link by its name."""
-    return wire.Rejected(*CLOSES[name])
+_EXAMPLE = {
+    "model": "models/gemini-0",
+    "version": "v1beta",
+    "field": "proactivity",
+    "where": " at 'setup'",
+    "modalities": "TEXT",
+    "language": "es",
+}
+CLOSES = {name: (code, text.format(**_EXAMPLE)) for name, (code, text) in _TEXTS.items()}
+
+
+class Rejected(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
+    """The server ends the link with close `code` and `reason`."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def closed(name: str, **values: str) -> Rejected:
+    """The end of a link by its name in CLOSES. `values` fill what is in braces in its text."""
+    code, text = _TEXTS[name]
+    return Rejected(code, text.format(**{**_EXAMPLE, **values}))

@@ -1,9 +1,9 @@
-"""A fault plan: which link suffers what, and when. Pure.
+"""A fault plan: which fault strikes which link, and when.
 
-Plans are data, so that a test, a command line and a bug report can hold the same one. The grammar is in
-`parse`, every kind in KINDS, and what each does in docs/faults.md. Times count from the opening of the link.
+A plan is data, so that a test, a command line and a bug report can hold the same one. `parse` has the grammar, KINDS
+every kind, and docs/faults.md what each does. Times count from the opening of the link.
 
-Numbers in parentheses are sections of docs/wire.md.
+Labels such as F1 are those of docs/wire.md 9.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from random import Random
 from typing import Literal
 
 from livechat.durations import seconds
@@ -19,16 +20,15 @@ from livechat.errors import UsageError
 from livechat.server.close_reasons import CLOSES
 
 EXAMPLE = "goaway@20s:5s; drop@12s; close:quota@0.8s; #2: stall@15s; refuse-handle"
-STATUSES = ("root", "alone", "no-idle", "stuck")  # what may become of an interactionStatus
-UNTOLD_S = 5.0  # a GoAway that does not say how much time is left leaves this much
+STATUSES = ("root", "alone", "no-idle", "stuck")  # what can go wrong with an interactionStatus
+UNTOLD_S = 5.0  # the time left after a GoAway that does not say how much is left
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One misfortune. Seconds: `at` since the opening of the link; `value` is what the kind takes.
+    """One fault. `at`: seconds since the opening of the link. `value`: the number that the kind takes.
 
-    `reason`: of a close, or of a turn with nothing in it; where a kind takes a word, that word; of a GoAway, what
-    it says of the time left where that is no time.
+    `reason`: that of a close or of an empty turn; the word that the kind takes; what a GoAway says instead of a time.
     """
 
     kind: str
@@ -36,15 +36,15 @@ class Fault:
     value: float = 0.0
     code: int = 0
     reason: str = ""
-    link: int | None = None  # None: every link
+    link: int | None = None  # the link's number; None: every link
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How a kind is written. `at`: whether a time stands behind @; `value`: what stands behind a colon.
+class FaultForm:
+    """How a kind is written. `at`: whether it takes @TIME. `value`: what it takes after a colon.
 
-    A kind that takes no time holds as its link is opened. One that must have a time strikes then, once. One that
-    may have a time holds from then on, or from the beginning.
+    A kind without a time is in force while the link is being opened. A kind that must have a time strikes then, once.
+    A kind that may have a time is in force from then on, or from the beginning.
     """
 
     at: Literal["must", "may", "no"]
@@ -53,89 +53,89 @@ class Form:
     ] = ""
 
 
-KINDS: dict[str, Form] = {
+KINDS: dict[str, FaultForm] = {
     # closes (F1)
-    "close": Form("may", "CLOSE"),
-    "setup-close": Form("no", "NAME"),
+    "close": FaultForm("may", "CLOSE"),
+    "setup-close": FaultForm("no", "NAME"),
     # the network (F2)
-    "drop": Form("must"),
-    "half-open": Form("must"),
-    "stall": Form("must"),
-    "pong-delay": Form("may", "DELAY"),
-    "no-pong": Form("may"),
+    "drop": FaultForm("must"),
+    "half-open": FaultForm("must"),
+    "stall": FaultForm("must"),
+    "pong-delay": FaultForm("may", "DELAY"),
+    "no-pong": FaultForm("may"),
     # GoAway (F3)
-    "goaway": Form("must", "LEFT"),
-    "goaway-silent": Form("must", "LEFT"),
-    "no-goaway": Form("may"),
+    "goaway": FaultForm("must", "LEFT"),
+    "goaway-silent": FaultForm("must", "LEFT"),
+    "no-goaway": FaultForm("may"),
     # setup (F4)
-    "no-setup": Form("no"),
-    "slow-setup": Form("no", "DELAY"),
-    "setup-noise": Form("may"),
+    "no-setup": FaultForm("no"),
+    "slow-setup": FaultForm("no", "DELAY"),
+    "setup-noise": FaultForm("may"),
     # resumption (F5)
-    "no-handles": Form("may"),
-    "empty-updates": Form("may"),
-    "late-handles": Form("may"),
-    "refuse-handle": Form("no", "[N]"),
-    "expire-handles": Form("must"),
-    "poison": Form("may"),
-    "poison-dies": Form("may"),
+    "no-handles": FaultForm("may"),
+    "empty-updates": FaultForm("may"),
+    "late-handles": FaultForm("may"),
+    "refuse-handle": FaultForm("no", "[N]"),
+    "expire-handles": FaultForm("must"),
+    "poison": FaultForm("may"),
+    "poison-dies": FaultForm("may"),
     # the grammar of turns (F6)
-    "no-turn-complete": Form("may"),
-    "no-generation-complete": Form("may"),
-    "early-turn-complete": Form("may"),
-    "double-turn-complete": Form("may"),
-    "stray-interrupted": Form("may"),
-    "late-audio": Form("may"),
-    "interrupted-late": Form("may"),
-    "root-idle": Form("may"),
-    "status": Form("may", "WHERE"),
-    "reason": Form("may", "REASON[,N]"),
-    "empty-turn": Form("may", "[N]"),
-    "text-answer": Form("may", "[N]"),
-    "think": Form("may", "DELAY"),
+    "no-turn-complete": FaultForm("may"),
+    "no-generation-complete": FaultForm("may"),
+    "early-turn-complete": FaultForm("may"),
+    "double-turn-complete": FaultForm("may"),
+    "stray-interrupted": FaultForm("may"),
+    "late-audio": FaultForm("may"),
+    "interrupted-late": FaultForm("may"),
+    "root-idle": FaultForm("may"),
+    "status": FaultForm("may", "WHERE"),
+    "reason": FaultForm("may", "REASON[,N]"),
+    "empty-turn": FaultForm("may", "[N]"),
+    "text-answer": FaultForm("may", "[N]"),
+    "think": FaultForm("may", "DELAY"),
     # frames (F7)
-    "bundle": Form("may"),
-    "noise": Form("may"),
-    "huge-frame": Form("may"),
-    "text-frames": Form("may"),
-    "fragments": Form("may"),
-    "compact": Form("may"),
+    "bundle": FaultForm("may"),
+    "noise": FaultForm("may"),
+    "huge-frame": FaultForm("may"),
+    "text-frames": FaultForm("may"),
+    "fragments": FaultForm("may"),
+    "compact": FaultForm("may"),
     # delivery (F8)
-    "burst": Form("may"),
-    "trickle": Form("may", "SPEED"),
-    "odd-pcm": Form("may"),
-    "no-rate": Form("may"),
-    "rate": Form("may", "RATE"),
+    "burst": FaultForm("may"),
+    "trickle": FaultForm("may", "SPEED"),
+    "odd-pcm": FaultForm("may"),
+    "no-rate": FaultForm("may"),
+    "rate": FaultForm("may", "RATE"),
     # a session that does not react (F9)
-    "deaf": Form("may"),
-    "silence": Form("may", "[N]"),
-    "unheard": Form("may"),
+    "deaf": FaultForm("may"),
+    "silence": FaultForm("may", "[N]"),
+    "unheard": FaultForm("may"),
     # before there is a link (F10)
-    "http": Form("no", "STATUS"),
-    "hang-up": Form("no"),
-    "bad-certificate": Form("no"),
+    "http": FaultForm("no", "STATUS"),
+    "hang-up": FaultForm("no"),
+    "bad-certificate": FaultForm("no"),
     # tokens (F11)
-    "no-usage": Form("may"),
-    "empty-usage": Form("may"),
-    "usage-per-chunk": Form("may"),
-    "candidates-usage": Form("may"),
-    "falling-usage": Form("may"),
-    "compression-dies": Form("may"),
+    "no-usage": FaultForm("may"),
+    "empty-usage": FaultForm("may"),
+    "usage-per-chunk": FaultForm("may"),
+    "candidates-usage": FaultForm("may"),
+    "falling-usage": FaultForm("may"),
+    "compression-dies": FaultForm("may"),
     # limits (F12)
-    "concurrent-limit": Form("no", "N"),
-    "spent-token": Form("no"),
+    "concurrent-limit": FaultForm("no", "N"),
+    "spent-token": FaultForm("no"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes wrong on which link. `seed`: random faults on most links, too."""
+    """The faults of all links. `seed`: of random faults, which most links then get as well."""
 
     faults: tuple[Fault, ...] = ()
     seed: int | None = None
 
     def of_link(self, n: int) -> tuple[Fault, ...]:
-        """The faults of the `n`th link of the server, counting from 1, in the order of their times."""
+        """The faults of the server's link number `n`, the first being 1, in the order of their times."""
         chosen = [fault for fault in self.faults if fault.link in (None, n)]
         if self.seed is not None:
             chosen += _random(self.seed, n)
@@ -143,10 +143,10 @@ class Plan:
 
 
 def parse(text: str) -> Plan:
-    """The plan written in `text`: items separated by `;`, each of them perhaps after `#LINK:`.
+    """The plan in `text`: items separated by `;`. `#LINK:` may stand before an item.
 
     An item is `KIND`, `KIND@TIME`, `KIND:VALUE`, `KIND:VALUE@TIME` or `KIND@TIME:VALUE`, as KINDS says, or
-    `random:SEED`. Raises UsageError naming the item that is wrong.
+    `random:SEED`. Raises UsageError that names the wrong item.
     """
     plan = Plan()
     for item in filter(None, map(str.strip, text.split(";"))):
@@ -172,7 +172,7 @@ def _with(plan: Plan, item: str) -> Plan:
 
 
 def _fault(kind: str, rest: str) -> Fault:
-    """A fault of `kind` from what is written behind its name."""
+    """A fault of `kind`. `rest`: what is written after its name."""
     form = KINDS[kind]
     at, value = _split(rest)
     if (at is None and form.at == "must") or (at is not None and form.at == "no"):
@@ -183,12 +183,12 @@ def _fault(kind: str, rest: str) -> Fault:
     if value is None or not form.value:
         raise ValueError(rest)
     if at is None and form.value == "CLOSE" and value not in CLOSES:
-        raise ValueError(rest)  # where the reason ends is not known without a time
+        raise ValueError(rest)  # without a time it is not known where the reason ends
     return _READERS[form.value](fault, value)
 
 
 def _split(rest: str) -> tuple[str | None, str | None]:
-    """Time and value in what stands behind a kind's name; a value may hold what separates them."""
+    """The time and the value in what is written after a kind. A value may hold @ and colons itself."""
     if not rest:
         return None, None
     if rest[0] == "@":
@@ -223,7 +223,7 @@ def _close(fault: Fault, text: str) -> Fault:
 
 
 def _status(fault: Fault, text: str) -> Fault:
-    status = HTTPStatus(int(text))  # ValueError for what is none
+    status = HTTPStatus(int(text))  # it raises ValueError if there is no such status
     if status < HTTPStatus.BAD_REQUEST:
         raise ValueError(text)
     return replace(fault, value=status)
@@ -266,14 +266,14 @@ _READERS: dict[str, Callable[[Fault, str], Fault]] = {
     "REASON[,N]": _reason,
 }
 
-# ------------------------------------------------------------------------------------------------ by lot
+# ------------------------------------------------------------------------------------------ random faults
 
-# What `random` draws from: whatever a good client survives with nothing lost.
+# What random plans choose from: only what a good client survives without a loss.
 _ENDS = (
     "drop", "goaway", "goaway", "goaway-silent", "stall", "half-open", "internal", "idle", "unavailable", "deadline",
     "overstayed", "normal", "going-away", "restart",
 )  # fmt: skip
-_MANNERS = (
+_LASTING = (
     "no-pong", "setup-noise", "empty-updates", "late-handles", "no-turn-complete", "double-turn-complete",
     "stray-interrupted", "root-idle", "bundle", "noise", "text-frames", "fragments", "compact", "burst", "odd-pcm",
     "no-rate", "no-usage", "empty-usage", "usage-per-chunk",
@@ -281,38 +281,19 @@ _MANNERS = (
 
 
 def _random(seed: int, n: int) -> Iterator[Fault]:
-    """At most one end, one trouble at the opening and one manner for link `n`: the same for the same seed."""
-    draw = _draws(seed * 1_000_003 + n)
-    at, left = round(3 + 40 * next(draw), 2), round(2 + 8 * next(draw), 2)
-    pick = int(next(draw) * len(_ENDS) * 1.25)  # one of five links is left to live its life
-    if pick < len(_ENDS):
-        end = _ENDS[pick]
+    """For link `n` at most one end, one fault at the opening and one that lasts. The same seed gives the same."""
+    dice = Random(f"{seed}:{n}")
+    at, left = round(dice.uniform(3, 43), 2), round(dice.uniform(2, 10), 2)
+    if dice.random() < 0.8:
+        end = dice.choice(_ENDS)
         if end in CLOSES:
-            yield replace(_name(Fault("close", at), end))
+            yield _name(Fault("close", at), end)
         else:
             yield Fault(end, at, left if end.startswith("goaway") else 0.0)
-    openings = (
-        Fault("refuse-handle"),
-        Fault("refuse-handle"),
-        Fault("slow-setup", value=round(3 * next(draw), 2)),
-        Fault("slow-setup", value=round(3 * next(draw), 2)),
-        Fault("http", value=HTTPStatus.SERVICE_UNAVAILABLE),
-        Fault("hang-up"),
-        _name(Fault("setup-close"), "unavailable"),
-    )
-    pick = int(next(draw) * len(openings) * 4)
-    if pick < len(openings):
-        yield openings[pick]
-    pick = int(next(draw) * len(_MANNERS) * 3)
-    if pick < len(_MANNERS):
-        yield Fault(_MANNERS[pick])
-
-
-def _draws(seed: int) -> Iterator[float]:
-    """Numbers in [0, 1) by splitmix64 (Steele, Lea and Flood 2014): the same everywhere, for ever."""
-    mask = (1 << 64) - 1
-    while True:
-        seed = (seed + 0x9E3779B97F4A7C15) & mask
-        z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-        yield (z ^ (z >> 31)) / (1 << 64)
+    if dice.random() < 0.25:
+        slow = Fault("slow-setup", value=round(dice.uniform(0, 3), 2))
+        http, hang_up = Fault("http", value=HTTPStatus.SERVICE_UNAVAILABLE), Fault("hang-up")
+        refused = Fault("refuse-handle")
+        yield dice.choice((refused, refused, slow, slow, http, hang_up, _name(Fault("setup-close"), "unavailable")))
+    if dice.random() < 1 / 3:
+        yield Fault(dice.choice(_LASTING))

@@ -1,8 +1,8 @@
-"""A server that says it wrong: what one link sends, changed as its faults demand. Pure.
+"""Changes the frames of one link as its faults demand.
 
-The model speaks as the real service does on a good day; everything between that and the line that a fault
-plan can change is here: one rule a kind, a frame in, frames out. The rules are applied in the order of RULES,
-each to all that the one before made of a frame. What each imitates: docs/faults.md.
+The session makes every frame as the real service does on a good day. Each fault that changes frames has one rule
+here: one frame in, any number of frames out. The rules are applied in the order of RULES, each to all frames that the
+one before returned. docs/faults.md says what each imitates.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ NOISE: tuple[Json | bytes, ...] = (
 )
 
 
-class Tamper:
-    """What one link sends. `manners`: the faults in force by their kinds, which may change between frames."""
+class FrameFaults:
+    """The frames of one link. `active`: the faults in force, by kind. They may change between frames."""
 
-    def __init__(self, manners: Mapping[str, Fault]) -> None:
-        self._manners = manners
-        self.ready = False  # setupComplete has passed
-        self.turns = 0  # complete
-        self.working = False  # the last of them belongs to an answer that goes on
-        self.pieces = 0  # of sound in the answer going on
-        self.piece: Json = {}  # the last one of them
-        self.held: Json = {}
+    def __init__(self, active: Mapping[str, Fault]) -> None:
+        self._active = active
+        self.ready = False  # setupComplete was sent
+        self.turns = 0  # complete ones
+        self.working = False  # the last complete turn belongs to an answer that goes on
+        self.pieces = 0  # of sound in the answer under way
+        self.piece: Json = {}  # the last of these pieces
+        self.held: Json = {}  # a bundle that is not full yet
         self.cut = False  # an `interrupted` was held back
         self.noises = 0
-        self.prompt = 0  # tokens, as last said
+        self.prompt = 0  # tokens of the context, as the client was last told
 
     def frames(self, frame: Json) -> list[Json | bytes]:
-        """What is sent in the place of `frame`."""
+        """What is sent instead of `frame`."""
         content = _content(frame)
         self.ready = self.ready or "setupComplete" in frame
         if "modelTurn" in content:
@@ -65,33 +65,33 @@ class Tamper:
             self.piece = {"serverContent": {"modelTurn": content["modelTurn"]}}
         changed: list[Json] = [frame]
         for kind, rule in RULES.items():
-            if kind in self._manners:
+            if kind in self._active:
                 changed = [after for before in changed for after in rule(self, before)]
         if content.get("turnComplete"):
             self.turns += 1
             self.working = content.get("interactionStatus") == "IN_PROGRESS"
             self.pieces = 0
-        if "noise" in self._manners and self.ready and "setupComplete" not in frame:
+        if "noise" in self._active and self.ready and "setupComplete" not in frame:
             self.noises += 1
             return [NOISE[self.noises % len(NOISE)], *changed]
         return list(changed)
 
     def data(self, frame: Json | bytes) -> Data:
-        """`frame` as it goes to the line."""
-        raw = frame if isinstance(frame, bytes) else wire.encode(frame, compact="compact" in self._manners)
-        if "fragments" in self._manners:
+        """`frame` as it goes to the transport."""
+        raw = frame if isinstance(frame, bytes) else wire.encode(frame, compact="compact" in self._active)
+        if "fragments" in self._active:
             third = len(raw) // 3 + 1
             return [raw[at : at + third] for at in range(0, len(raw), third)]
-        if "text-frames" in self._manners and isinstance(frame, dict):
+        if "text-frames" in self._active and isinstance(frame, dict):
             return raw.decode()
         return raw
 
     def fault(self, kind: str) -> Fault:
-        """The one of this kind that is in force."""
-        return self._manners[kind]
+        """The fault of this kind that is in force."""
+        return self._active[kind]
 
 
-Rule = Callable[[Tamper, Json], list[Json]]
+Rule = Callable[[FrameFaults, Json], list[Json]]
 
 
 def _content(frame: Json) -> Json:
@@ -100,21 +100,21 @@ def _content(frame: Json) -> Json:
 
 
 def _without(frame: Json, *names: str) -> Json:
-    """`frame` with these fields of its serverContent left out; {} when nothing remains."""
+    """`frame` without these fields of its serverContent; {} if nothing remains."""
     content = {name: value for name, value in _content(frame).items() if name not in names}
     rest = {name: value for name, value in frame.items() if name != "serverContent"}
     return {**rest, "serverContent": content} if content or rest else {}
 
 
 def _drop(field: str) -> Rule:
-    """Frames with this top-level field are never sent."""
+    """Leave out frames that have this top-level field."""
     return lambda _, frame: [] if field in frame else [frame]
 
 
 def _leave_out(*names: str) -> Rule:
-    """These fields of serverContent are never sent."""
+    """Leave out these fields of serverContent."""
 
-    def rule(_: Tamper, frame: Json) -> list[Json]:
+    def rule(_: FrameFaults, frame: Json) -> list[Json]:
         if not any(name in _content(frame) for name in names):
             return [frame]
         rest = _without(frame, *names)
@@ -123,63 +123,63 @@ def _leave_out(*names: str) -> Rule:
     return rule
 
 
-def _setup_noise(_: Tamper, frame: Json) -> list[Json]:
+def _setup_noise(_: FrameFaults, frame: Json) -> list[Json]:
     return [{"sessionResumptionUpdate": {}}, frame] if "setupComplete" in frame else [frame]
 
 
-def _empty_updates(_: Tamper, frame: Json) -> list[Json]:
+def _empty_updates(_: FrameFaults, frame: Json) -> list[Json]:
     return [{"sessionResumptionUpdate": {}}] if "sessionResumptionUpdate" in frame else [frame]
 
 
-def _late_handles(tamper: Tamper, frame: Json) -> list[Json]:
-    return [] if "sessionResumptionUpdate" in frame and not tamper.turns else [frame]
+def _late_handles(link: FrameFaults, frame: Json) -> list[Json]:
+    return [] if "sessionResumptionUpdate" in frame and not link.turns else [frame]
 
 
-def _early_turn_complete(tamper: Tamper, frame: Json) -> list[Json]:
-    early = "modelTurn" in _content(frame) and tamper.pieces == EARLY
+def _early_turn_complete(link: FrameFaults, frame: Json) -> list[Json]:
+    early = "modelTurn" in _content(frame) and link.pieces == EARLY
     return [frame, {"serverContent": {"turnComplete": True}}] if early else [frame]
 
 
-def _double_turn_complete(_: Tamper, frame: Json) -> list[Json]:
+def _double_turn_complete(_: FrameFaults, frame: Json) -> list[Json]:
     return [frame, frame] if "turnComplete" in _content(frame) else [frame]
 
 
-def _stray_interrupted(tamper: Tamper, frame: Json) -> list[Json]:
+def _stray_interrupted(link: FrameFaults, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
-    first = "modelTurn" in _content(frame) and tamper.pieces == 1 and not tamper.working
+    first = "modelTurn" in _content(frame) and link.pieces == 1 and not link.working
     return [INTERRUPTED, frame] if first else [frame]
 
 
-def _late_audio(tamper: Tamper, frame: Json) -> list[Json]:
-    return [frame, tamper.piece, tamper.piece] if "interrupted" in _content(frame) and tamper.piece else [frame]
+def _late_audio(link: FrameFaults, frame: Json) -> list[Json]:
+    return [frame, link.piece, link.piece] if "interrupted" in _content(frame) and link.piece else [frame]
 
 
-def _interrupted_late(tamper: Tamper, frame: Json) -> list[Json]:
+def _interrupted_late(link: FrameFaults, frame: Json) -> list[Json]:
     if "interrupted" in _content(frame):
-        tamper.cut = True
+        link.cut = True
         rest = _without(frame, "interrupted")
         return [rest] if rest else []
-    if tamper.cut and "turnComplete" in _content(frame):
-        tamper.cut = False
+    if link.cut and "turnComplete" in _content(frame):
+        link.cut = False
         return [frame, INTERRUPTED]
     return [frame]
 
 
-def _root_idle(tamper: Tamper, frame: Json) -> list[Json]:
+def _root_idle(link: FrameFaults, frame: Json) -> list[Json]:
     if "turnComplete" in _content(frame):
         status = _content(frame).get("interactionStatus", "IDLE")
         return [_without(frame, "interactionStatus"), {"interactionStatus": status}]
-    first = "modelTurn" in _content(frame) and tamper.pieces == 1
+    first = "modelTurn" in _content(frame) and link.pieces == 1
     return [{"interactionStatus": "IN_PROGRESS"}, frame] if first else [frame]
 
 
-def _status(tamper: Tamper, frame: Json) -> list[Json]:
+def _status(link: FrameFaults, frame: Json) -> list[Json]:
     status = _content(frame).get("interactionStatus")
     if not status:
         return [frame]
     rest = _without(frame, "interactionStatus")
-    match tamper.fault("status").reason:
+    match link.fault("status").reason:
         case "root":
             return [{**rest, "interactionStatus": status}]
         case "alone":
@@ -190,87 +190,87 @@ def _status(tamper: Tamper, frame: Json) -> list[Json]:
             return [{**frame, "serverContent": {**_content(frame), "interactionStatus": "IN_PROGRESS"}}]
 
 
-def _unheard(_: Tamper, frame: Json) -> list[Json]:
+def _unheard(_: FrameFaults, frame: Json) -> list[Json]:
     rest = _without(frame, "inputTranscription") if "inputTranscription" in _content(frame) else frame
     return [] if not rest or "voiceActivity" in rest else [rest]
 
 
-def _sounds(change: Callable[[Tamper, bytes, str], tuple[bytes, str]]) -> Rule:
+def _sounds(change: Callable[[FrameFaults, bytes, str], tuple[bytes, str]]) -> Rule:
     """Every piece of sound goes through `change`, which takes and gives its bytes and its MIME type."""
 
-    def part(tamper: Tamper, part: Json) -> Json:
+    def part(link: FrameFaults, part: Json) -> Json:
         blob = part.get("inlineData")
         if not blob:
             return part
-        pcm, mime = change(tamper, base64.b64decode(blob["data"]), blob["mimeType"])
+        pcm, mime = change(link, base64.b64decode(blob["data"]), blob["mimeType"])
         return {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
 
-    def rule(tamper: Tamper, frame: Json) -> list[Json]:
+    def rule(link: FrameFaults, frame: Json) -> list[Json]:
         turn = _content(frame).get("modelTurn")
         if not turn:
             return [frame]
-        changed = {**turn, "parts": [part(tamper, each) for each in turn["parts"]]}
+        changed = {**turn, "parts": [part(link, each) for each in turn["parts"]]}
         return [{**frame, "serverContent": {**_content(frame), "modelTurn": changed}}]
 
     return rule
 
 
-def _at_rate(tamper: Tamper, pcm: bytes, _: str) -> tuple[bytes, str]:
-    rate = int(tamper.fault("rate").value)
+def _at_rate(link: FrameFaults, pcm: bytes, _: str) -> tuple[bytes, str]:
+    rate = int(link.fault("rate").value)
     return resampled(pcm, OUTPUT_RATE, rate), f"audio/pcm;rate={rate}"
 
 
-def _huge_frame(tamper: Tamper, frame: Json) -> list[Json]:
+def _huge_frame(link: FrameFaults, frame: Json) -> list[Json]:
     turn = _content(frame).get("modelTurn")
-    if not turn or tamper.pieces != 1:
+    if not turn or link.pieces != 1:
         return [frame]
     parts = [{"text": "x" * HUGE, "thought": True}, *turn["parts"]]
     return [{**frame, "serverContent": {**_content(frame), "modelTurn": {**turn, "parts": parts}}}]
 
 
-def _empty_usage(_: Tamper, frame: Json) -> list[Json]:
+def _empty_usage(_: FrameFaults, frame: Json) -> list[Json]:
     return [{**frame, "usageMetadata": {}}] if "usageMetadata" in frame else [frame]
 
 
-def _no_usage(_: Tamper, frame: Json) -> list[Json]:
+def _no_usage(_: FrameFaults, frame: Json) -> list[Json]:
     return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
 
 
-def _candidates_usage(_: Tamper, frame: Json) -> list[Json]:
+def _candidates_usage(_: FrameFaults, frame: Json) -> list[Json]:
     if "usageMetadata" not in frame:
         return [frame]
     counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
     return [{**frame, "usageMetadata": counts}]
 
 
-def _falling_usage(tamper: Tamper, frame: Json) -> list[Json]:
+def _falling_usage(link: FrameFaults, frame: Json) -> list[Json]:
     usage = frame.get("usageMetadata")
     if not usage:
         return [frame]
-    tamper.prompt = int(tamper.prompt * FALL) if tamper.prompt else usage["promptTokenCount"] + 1_000
+    link.prompt = int(link.prompt * FALL) if link.prompt else usage["promptTokenCount"] + 1_000
     answer = usage["totalTokenCount"] - usage["promptTokenCount"]
-    counts = {"promptTokenCount": tamper.prompt, "totalTokenCount": tamper.prompt + answer}
+    counts = {"promptTokenCount": link.prompt, "totalTokenCount": link.prompt + answer}
     return [{**frame, "usageMetadata": {**usage, **counts}}]
 
 
-def _usage_per_chunk(tamper: Tamper, frame: Json) -> list[Json]:
+def _usage_per_chunk(link: FrameFaults, frame: Json) -> list[Json]:
     if usage := frame.get("usageMetadata"):
-        tamper.prompt = usage.get("totalTokenCount", 0)
+        link.prompt = usage.get("totalTokenCount", 0)
     if "modelTurn" not in _content(frame):
         return [frame]
-    prompt, answer = max(1, tamper.prompt), TOKENS * tamper.pieces
+    prompt, answer = max(1, link.prompt), TOKENS * link.pieces
     counts = {"promptTokenCount": prompt, "responseTokenCount": answer, "totalTokenCount": prompt + answer}
     return [{**frame, "usageMetadata": counts}]
 
 
-def _bundle(tamper: Tamper, frame: Json) -> list[Json]:
-    whole = _merged(tamper.held, frame)
+def _bundle(link: FrameFaults, frame: Json) -> list[Json]:
+    whole = _merged(link.held, frame)
     content = _content(whole)
-    tamper.held = {}
+    link.held = {}
     begun = "modelTurn" in content or "inputTranscription" in content
     if not begun or whole.keys() != {"serverContent"} or content.keys() & _ENDINGS or _parts(content) >= BUNDLED:
         return [whole]
-    tamper.held = whole
+    link.held = whole
     return []
 
 

@@ -1,36 +1,37 @@
-"""What a session remembers: its turns, how many tokens they weigh, and how old ones are dropped. Pure.
+"""What a session remembers: its turns, how many tokens they have, and which are dropped when the context is full.
 
-Weights: 25 tokens a second of sound (Live API token counting), about four characters of text a token.
-Dropping: the sliding window cuts always at the start of a user's turn (docs/wire.md 4).
+Both the weights and the rule that the context is cut at the start of a user's turn are those of docs/wire.md 4.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-TOKENS_PER_SECOND = 25
-CHARACTERS_PER_TOKEN = 4
+TOKENS_PER_SECOND = 25  # of sound (docs/wire.md 4)
 
 Role = Literal["user", "model"]
 
 
 def text_tokens(text: str) -> int:
-    """How many tokens `text` weighs; 0 only for no text."""
-    return -(-len(text) // CHARACTERS_PER_TOKEN)
+    """About how many tokens `text` has (docs/wire.md 4); 0 only for no text."""
+    ascii_ = sum(c.isascii() for c in text)
+    ideograms = sum(c >= "\u2e80" for c in text)
+    return math.ceil(ascii_ / 4 + (len(text) - ascii_ - ideograms) / 2 + ideograms)
 
 
 def sound_tokens(seconds: float) -> int:
-    """How many tokens `seconds` of sound weigh."""
+    """How many tokens `seconds` of sound have."""
     return round(seconds * TOKENS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One side's say. Spoken when `seconds` of sound is above 0, else typed. `cut`: it was interrupted."""
+class HistoryTurn:
+    """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted."""
 
     role: Role
     text: str
@@ -39,29 +40,29 @@ class Turn:
 
     @property
     def tokens(self) -> int:
-        """Its weight in the context: of the sound if spoken, else of the text."""
+        """Its tokens in the context: those of the sound if it was spoken, else of the text."""
         return sound_tokens(self.seconds) if self.seconds > 0 else text_tokens(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true while a question is answered: local time, seconds, tokens, tokens."""
+    """What is true while a question is answered: local time, seconds, and twice tokens."""
 
     now: datetime
     session_age: float
     context_tokens: int
-    window: int  # where old turns begin to be dropped
+    window: int  # old turns are dropped when the context is larger
 
 
-def weight(turns: Sequence[Turn]) -> int:
+def weight(turns: Sequence[HistoryTurn]) -> int:
     """Tokens of all `turns` together."""
     return sum(turn.tokens for turn in turns)
 
 
-def trimmed(turns: Sequence[Turn], budget: int) -> list[Turn]:
-    """The newest turns that weigh at most `budget` tokens and begin with a user's turn.
+def trimmed(turns: Sequence[HistoryTurn], budget: int) -> list[HistoryTurn]:
+    """The newest turns that have at most `budget` tokens together and begin with a user's turn.
 
-    The last user's turn stays whatever it weighs, with what follows it: there is nothing to answer without it.
+    The user's last turn and what follows it always stay: without them there is nothing to answer.
     """
     starts = [i for i, turn in enumerate(turns) if turn.role == "user"]
     if not starts:
@@ -73,7 +74,7 @@ def trimmed(turns: Sequence[Turn], budget: int) -> list[Turn]:
 
 
 def said_by(pieces: Sequence[tuple[str, float]], seconds: float) -> str:
-    """What of `pieces`, each a text and its seconds of sound, had been said after `seconds`, to the word."""
+    """The words of `pieces` that were said after `seconds`. A piece is a text and its length in seconds."""
     said = ""
     for text, length in pieces:
         if length <= seconds:

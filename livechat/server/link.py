@@ -1,11 +1,9 @@
-"""One connection to the server, from its first frame to its last: feeds the model, performs what it asks."""
+"""One connection to the server, from its first frame to its last. It feeds the session and performs its actions."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -13,80 +11,82 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from livechat.server import live_session, wire
-from livechat.server.agent import Question, Said, pieces
-from livechat.server.close_reasons import CLOSES, closed
+from livechat.server.agent import Question
+from livechat.server.answers import Answers
+from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
-from livechat.server.frame_faults import Tamper
+from livechat.server.frame_faults import FrameFaults
 from livechat.server.history import Facts
-from livechat.server.link_faults import Fate
-from livechat.server.link_record import Host
+from livechat.server.link_faults import LinkFaults
+from livechat.server.link_record import LinkHost
 from livechat.server.models import WINDOW
-from livechat.server.session_memory import OtherModelError, Session, fingerprint
-from livechat.server.terms import Route, agree
-from livechat.server.transport import Line
-from livechat.server.utterances import BEFORE_MS, LONGEST_S, RATE, Began, Ended, Heard, resampled
+from livechat.server.session_memory import OtherModelError, StoredSession, fingerprint
+from livechat.server.terms import Endpoint, agree
+from livechat.server.transport import LinkTransport
+from livechat.server.utterances import (
+    BEFORE_MS,
+    LONGEST_S,
+    RATE,
+    UtteranceBegan,
+    UtteranceEnded,
+    UtteranceEvent,
+    resampled,
+)
 
 log = logging.getLogger(__name__)
 
 SETUP_S = 0.13  # from setup to setupComplete, the median measured (docs/wire.md 1.1)
-FASTER = 4.0  # an answer is sent so much faster than it sounds (docs/wire.md 1.6)
-
-GAP_S = 4.0  # between the bursts of an answer that trickles (docs/wire.md 1.6)
-FIRST_WORDS = "Let me check that for you."  # of a model that answers in several utterances
-THINK_S = 3.0  # from the end of one of them to the next
-MUTE_S = 0.5  # from a question to a turn that is complete with nothing said
 DIES_S = 0.4  # from an utterance to the end of a session that dies of it (docs/wire.md 2.6)
 
 
-class Link:
-    """Serves one client until either side closes. `key`: what it showed as an API key."""
+class ServerLink:
+    """Serves one client until either side closes. `key`: what the client showed as its API key."""
 
     def __init__(
         self,
         ws: ServerConnection,
-        host: Host,
-        fate: Fate,
+        host: LinkHost,
+        faults: LinkFaults,
         *,
-        route: Route,
+        endpoint: Endpoint,
         key: str,
     ) -> None:
         self._ws = ws
         self._host = host
-        self._route = route
+        self._endpoint = endpoint
         self._key = key
-        self._fate = fate
-        self._manners = fate.manners
-        self._record = fate.record
+        self._faults = faults
+        self._active = faults.active
+        self._record = faults.record
+        self._opened = faults.opened
         self._loop = asyncio.get_running_loop()
-        self._opened = fate.opened
-        self._line = Line(ws)
-        self._tamper = Tamper(self._manners)
-        self._reply: asyncio.Task[None] | None = None
+        self._transport = LinkTransport(ws)
+        self._frame_faults = FrameFaults(self._active)
+        self._answers: Answers | None = None  # from the setup on
         self._timers: list[asyncio.TimerHandle] = []
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None  # of the session's next deadline
         self._heard_s = 0.0
-        self._asked = 0  # questions of this link
         self._speech = b""  # the sound of the question to be answered
-        self._marked: bytearray | None = None  # sound between activityStart and activityEnd
+        self._marked: bytearray | None = None  # the sound since activityStart; None outside an activity
         self._taken = 0  # the number of the client's last message; its setup is 0
-        self._held = 0, b""  # what the newest handle holds: up to which of them, and of the utterance under way
+        self._held = 0, b""  # the last message that the newest handle holds, and the sound of the utterance under way
         self._speaking = False  # an utterance is under way
-        self._going_on = bytearray()  # its sound so far, or that of the moment before one
+        self._recent = bytearray()  # the sound of that utterance; between utterances that of the last moment
 
     async def run(self) -> None:
-        """Serve. Never raises for what a client or an agent does."""
-        writer = asyncio.create_task(self._line.run())
-        session: Session | None = None
+        """Serve. Whatever a client or an agent does, it raises no error."""
+        writer = asyncio.create_task(self._transport.run())
+        session: StoredSession | None = None
         try:
-            self._timers += self._fate.schedule(self._strike)
+            self._timers += self._faults.schedule(self._strike)
             try:
                 async with asyncio.timeout(self._host.times.lifetime):
                     session = await self._set_up()
             except TimeoutError:
                 raise closed("idle") from None
             await self._serve()
-        except wire.Rejected as rejected:
-            self._do([live_session.Close(rejected.code, rejected.reason)])
+        except Rejected as rejected:
+            self._close(rejected.code, rejected.reason)
             await writer
         except ConnectionClosed:
             pass
@@ -94,35 +94,35 @@ class Link:
             self._failed()
             await writer
         finally:
-            if session and not self._line.dark:  # else it was let go of then, and another link may be on it
+            if session and not self._transport.dark:  # a dark link has ended its session, and another may be on it
                 self._host.memory.end(session.id)
-                self._host.remembers(session.id, self._live)
+                self._host.remember(session.id, self._live)
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
                 timer.cancel()
-            self._line.stop()
-            tasks = [writer, *([self._reply] if self._reply else [])]
+            self._transport.stop()
+            tasks = [writer, *([self._answers.task] if self._answers and self._answers.task else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     # ------------------------------------------------------------------------------------------ setup
 
-    async def _set_up(self) -> Session:
+    async def _set_up(self) -> StoredSession:
         if not self._key:
             raise closed("no-key")
         if self._key == "invalid":
             raise closed("bad-key")
         first = wire.parse(await self._ws.recv())
-        if len(first) != 1 or not isinstance(first[0], wire.Setup):
-            raise wire.Rejected(1007, wire.INVALID)
-        terms = agree(first[0].body, self._route, self._host.as_model)
-        slow = self._fate.suffers("slow-setup")
+        if len(first) != 1 or not isinstance(first[0], wire.ClientSetup):
+            raise closed("invalid")
+        terms = agree(first[0].body, self._endpoint, self._host.as_model)
+        slow = self._faults.strikes("slow-setup")
         await asyncio.sleep(max(SETUP_S, slow.value if slow else 0.0))
-        never = self._fate.suffers("no-setup")
-        while never or self._line.dark:  # nothing of this setup reaches anyone
+        never = self._faults.strikes("no-setup")
+        while never or self._transport.dark:  # the client gets no answer to its setup
             await self._ws.recv()
-        self._fate.admit(resumes=terms.handle is not None)
-        self._ear = self._host.agent.ear(terms.silence_ms)
+        self._faults.admit(resumes=terms.handle is not None)
+        self._detector = self._host.agent.detector(terms.silence_ms)
         try:
             memory = self._host.memory
             session = memory.resume(terms.handle, terms.model) if terms.handle else memory.begin(terms.model)
@@ -130,7 +130,15 @@ class Link:
             self._send({"setupComplete": {}})
             raise
         self._terms, self._session = terms, session
-        self._live = live_session.Live(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._live = live_session.LiveSession(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._answers = Answers(
+            self._host.agent,
+            self._live,
+            self._active,
+            perform=self._perform,
+            failed=self._failed,
+            empty=lambda reason: self._event("nothing", session=session.id, reason=reason),
+        )
         record = self._record
         record.session, record.model, record.resumed = session.id, terms.model, terms.handle is not None
         self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))
@@ -140,52 +148,52 @@ class Link:
     # ------------------------------------------------------------------------------------------ input
 
     async def _serve(self) -> None:
-        if self._session.sound and self._terms.transparent:  # before the first handle, which must hold it too
+        if self._session.sound and self._terms.transparent:  # heard before the first handle, which must hold it too
             await self._hear(self._session.sound)
         self._wake()
         async for frame in self._ws:
-            if self._line.closing:
+            if self._transport.closing:
                 continue
             for message in wire.parse(frame):
                 await self._take(message)
             self._taken += 1
 
-    async def _take(self, message: wire.Message) -> None:
+    async def _take(self, message: wire.ClientMessage) -> None:
         live, now = self._live, self._loop.time()
-        if "deaf" in self._manners and not isinstance(message, wire.Audio):
+        if "deaf" in self._active and not isinstance(message, wire.ClientAudio):
             return
         match message:
-            case wire.Audio():
+            case wire.ClientAudio():
                 await self._take_audio(message)
-            case wire.Text(text):
+            case wire.ClientText(text):
                 self._speech = b""
-                self._do(live.typed(text, now))
-            case wire.Content(turns, complete):
+                self._perform(live.typed(text, now))
+            case wire.ClientContent(turns, complete):
                 self._speech = b""
-                self._do(live.content(turns, complete, now))
-            case wire.Activity(began):
+                self._perform(live.content(turns, complete, now))
+            case wire.ClientActivity(began):
                 await self._take_activity(began)
-            case wire.StreamEnd():
+            case wire.ClientStreamEnd():
                 if not self._terms.manual:
-                    await self._take_heard(await self._ear.flush())
-            case wire.ContextUpdate(system):
+                    await self._take_events(await self._detector.flush())
+            case wire.ClientContextUpdate(system):
                 live.system = live.system if system is None else system
-            case wire.Setup():
-                raise wire.Rejected(1007, wire.INVALID)
-            case wire.Video() | wire.ToolResponse():
+            case wire.ClientSetup():
+                raise closed("invalid")
+            case wire.ClientVideo() | wire.ClientToolResponse():
                 pass
 
-    async def _take_audio(self, audio: wire.Audio) -> None:
-        if audio.legacy and self._terms.family.chunks != "taken":
-            if self._terms.family.chunks == "refused":
-                raise wire.Rejected(1007, wire.INVALID)
+    async def _take_audio(self, audio: wire.ClientAudio) -> None:
+        if audio.legacy and self._terms.traits.chunks != "taken":
+            if self._terms.traits.chunks == "refused":
+                raise closed("invalid")
             return
         self._record.audio_bytes += len(audio.pcm)
         self._host.audio(self._record.n, audio.pcm)
         self._live.audio(self._loop.time())
         pcm = resampled(audio.pcm, audio.rate, RATE)
         self._heard_s += len(pcm) / 2 / RATE
-        if "deaf" in self._manners:
+        if "deaf" in self._active:
             pass
         elif not self._terms.manual:
             await self._hear(pcm)
@@ -194,81 +202,80 @@ class Link:
         self._wake()
 
     async def _hear(self, pcm: bytes) -> None:
-        heard = await self._ear.hear(pcm)
+        events = await self._detector.hear(pcm)
         if self._terms.transparent:
-            self._going_on += pcm
-        await self._take_heard(heard)
+            self._recent += pcm
+        await self._take_events(events)
         keep_s = LONGEST_S if self._speaking else BEFORE_MS / 1000
-        del self._going_on[: -int(2 * RATE * keep_s)]
+        del self._recent[: -int(2 * RATE * keep_s)]
 
     async def _take_activity(self, began: bool) -> None:
         if not self._terms.manual:
-            text = "Explicit activity control is not supported when automatic activity detection is enabled."
-            raise wire.Rejected(1007, text)
+            raise closed("activity")
         if began and self._marked is None:
             self._marked = bytearray()
-            await self._take_heard([Began(self._heard_s)])
+            await self._take_events([UtteranceBegan(self._heard_s)])
         elif not began and self._marked is not None:
             pcm, self._marked = bytes(self._marked), None
             if not pcm:
                 self._send({"serverContent": {"turnComplete": True}, "usageMetadata": {}})
-                raise wire.Rejected(1007, "Precondition check failed.")
-            await self._take_heard([Ended(self._heard_s, pcm)])
+                raise closed("precondition")
+            await self._take_events([UtteranceEnded(self._heard_s, pcm)])
 
-    async def _take_heard(self, heard: list[Heard]) -> None:
-        for event in heard:
-            self._speaking = not isinstance(event, Ended)
-            if isinstance(event, Began):
-                self._do(self._live.speech_began(event.at, self._loop.time()))
-            elif isinstance(event, Ended):
+    async def _take_events(self, events: list[UtteranceEvent]) -> None:
+        for event in events:
+            self._speaking = not isinstance(event, UtteranceEnded)
+            if isinstance(event, UtteranceBegan):
+                self._perform(self._live.speech_began(event.at, self._loop.time()))
+            elif isinstance(event, UtteranceEnded):
                 text = await self._host.agent.transcribe(event.pcm)
                 self._speech = event.pcm if text else self._speech
-                self._do(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))
+                self._perform(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))
 
     # ----------------------------------------------------------------------------------------- actions
 
-    def _do(self, actions: list[live_session.Action]) -> None:
+    def _perform(self, actions: list[live_session.Action]) -> None:
         for action in actions:
             match action:
-                case live_session.Send(frame):
+                case live_session.SendFrame(frame):
                     self._send(frame)
-                case live_session.Ask():
+                case live_session.AskAgent():
                     self._ask()
-                case live_session.Stop():
-                    if self._reply:
-                        self._reply.cancel()
-                    self._host.remembers(self._session.id, self._live)
-                case live_session.Offer(resumable):
+                case live_session.StopAgent():
+                    if self._answers:
+                        self._answers.stop()
+                    self._host.remember(self._session.id, self._live)
+                case live_session.OfferHandle(resumable):
                     self._offer(resumable)
-                case live_session.Kept(turn):
+                case live_session.TurnKept(turn):
                     self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
-                    self._host.remembers(self._session.id, self._live)
-                case live_session.Trimmed(before, after):
+                    self._host.remember(self._session.id, self._live)
+                case live_session.HistoryTrimmed(before, after):
                     self._event("compression", session=self._session.id, before=before, after=after)
-                    self._host.remembers(self._session.id, self._live)
-                    if "compression-dies" in self._manners:
-                        self._close(live_session.Close(*CLOSES["invalid"]))
-                case live_session.Close():
-                    self._close(action)
+                    self._host.remember(self._session.id, self._live)
+                    if "compression-dies" in self._active:
+                        self._close(*CLOSES["invalid"])
+                case live_session.CloseLink(code, reason):
+                    self._close(code, reason)
         self._wake()
 
     def _wake(self) -> None:
-        """Have `tick` called when the model wants it."""
+        """Have `tick` called at the session's next deadline."""
         if self._alarm:
             self._alarm.cancel()
-        if not self._line.closing and self._record.session:
+        if not self._transport.closing and self._record.session:
             self._alarm = self._loop.call_at(self._live.deadline(), self._tick)
 
     def _tick(self) -> None:
-        self._do(self._live.tick(self._loop.time()))
+        self._perform(self._live.tick(self._loop.time()))
 
     def _offer(self, resumable: bool) -> None:
         update: wire.Json = {}
-        if self._line.silent:
+        if self._transport.silent:
             return
         if resumable:
-            if self._live.whole() and "deaf" not in self._manners:  # what is not heard is not held
-                self._held = self._taken, bytes(self._going_on) if self._speaking else b""
+            if self._live.whole() and "deaf" not in self._active:  # a handle holds only what was heard
+                self._held = self._taken, bytes(self._recent) if self._speaking else b""
             held, sound = self._held
             handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered], sound)
             update = {"newHandle": handle, "resumable": True}
@@ -278,68 +285,23 @@ class Link:
         self._send({"sessionResumptionUpdate": update})
 
     def _ask(self) -> None:
-        self._event("question", session=self._session.id, text=self._live.history[-1].text)
-        if self._reply:
-            self._reply.cancel()
-        if "poison-dies" in self._manners:
-            self._timers.append(self._loop.call_later(DIES_S, self._close, live_session.Close(*CLOSES["internal"])))
-        if self._manners.keys() & {"poison", "poison-dies"} or self._line.closing:
+        """Have the session's last turn answered, unless a fault forbids it."""
+        live, answers = self._live, self._answers
+        assert answers is not None  # noqa: S101 - made in the setup, with the session
+        self._event("question", session=self._session.id, text=live.history[-1].text)
+        answers.stop()
+        if "poison-dies" in self._active:
+            self._timers.append(self._loop.call_later(DIES_S, self._close, *CLOSES["internal"]))
+        if self._active.keys() & {"poison", "poison-dies"} or self._transport.closing:
             return
-        self._asked += 1
-        if self._strikes("silence"):
-            self._live.keeps_silent()
-            return
-        question = Question(tuple(self._live.history), self._facts(), self._speech)
-        mute = self._strikes("reason") or self._strikes("empty-turn")
-        self._reply = self._loop.create_task(self._say_nothing(mute) if mute else self._answer(question))
-
-    def _strikes(self, kind: str) -> Fault | None:
-        """The fault of this kind, if it strikes the question that has just been asked."""
-        fault = self._manners.get(kind)
-        return fault if fault and fault.value in (0, self._asked) else None
-
-    async def _say_nothing(self, fault: Fault) -> None:
-        await asyncio.sleep(MUTE_S)
-        self._event("nothing", session=self._session.id, reason=fault.reason)
-        self._do(self._live.says_nothing(self._loop.time(), fault.reason))
-
-    def _facts(self) -> Facts:
-        age = self._host.memory.clock() - self._session.born
-        return Facts(datetime.now().astimezone(), age, self._live.tokens(), self._terms.trigger or WINDOW)
-
-    async def _answer(self, question: Question) -> None:
-        agent, live = self._host.agent, self._live
-        written = self._strikes("text-answer") is not None
-        try:
-            if self._terms.family.utterances:
-                await self._utter(agent.say(FIRST_WORDS), written)
-                self._do(live.said_all(self._loop.time(), more=True))
-                slow = self._manners.get("think")
-                await asyncio.sleep(live.unplayed(self._loop.time()) + (slow.value if slow else THINK_S))
-            await self._utter(agent.reply(question), written)
-            self._do(live.said_all(self._loop.time()))
-        except Exception:  # noqa: BLE001 - see _failed
-            self._failed()
-
-    async def _utter(self, utterance: AsyncIterator[Said], written: bool) -> None:
-        """Send it as fast as this link may; `written`: without its sound."""
-        slow = self._manners.get("trickle")
-        faster = math.inf if "burst" in self._manners else slow.value if slow else FASTER
-        gap = GAP_S if slow else 0.0
-        ahead = 0.0  # of the pace, in seconds
-        async for said in utterance:
-            for text, pcm in pieces(Said(said.text, b"") if written else said):
-                self._do(self._live.said(text, pcm, self._loop.time(), written=written))
-                ahead += len(pcm) / live_session.OUTPUT_BYTES_PER_SECOND / faster
-                if ahead >= gap:
-                    await asyncio.sleep(ahead)
-                    ahead = 0.0
-        await asyncio.sleep(ahead)
+        now, age = datetime.now().astimezone(), self._host.memory.clock() - self._session.born
+        facts = Facts(now, age, live.tokens(), self._terms.trigger or WINDOW)
+        answers.begin(Question(tuple(live.history), facts, self._speech))
 
     def _failed(self) -> None:
-        """An agent is anybody's code: its failure ends this link, not the server."""
+        """An agent is anybody's code: an error in it ends this link, not the server."""
         log.exception("link %d failed", self._record.n)
-        self._do([live_session.Close(*CLOSES["internal"])])
+        self._close(*CLOSES["internal"])
 
     # ------------------------------------------------------------------------------------------ output
 
@@ -347,47 +309,49 @@ class Link:
         self._host.event(type=kind, n=self._record.n, t=round(self._loop.time() - self._opened, 3), **event)
 
     def _send(self, frame: wire.Json) -> None:
-        for sent in self._tamper.frames(frame):
-            self._line.send(self._tamper.data(sent))
+        for sent in self._frame_faults.frames(frame):
+            self._transport.send(self._frame_faults.data(sent))
         if "goAway" in frame:
             self._event("goaway", time_left=frame["goAway"].get("timeLeft", ""))
 
-    def _close(self, close: live_session.Close) -> None:
-        if self._line.closing:
+    def _close(self, code: int, reason: str) -> None:
+        if self._transport.closing:
             return
-        if self._reply and self._reply is not asyncio.current_task():
-            self._reply.cancel()
-        self._record.code, self._record.reason = close.code, wire.cut_reason(close.reason)
-        self._line.close(close.code, self._record.reason)
+        if self._answers:
+            self._answers.stop()
+        self._record.code, self._record.reason = code, wire.cut_reason(reason)
+        self._transport.close(code, self._record.reason)
+        self._wake()
 
     # ------------------------------------------------------------------------------------------ faults
 
     def _strike(self, fault: Fault) -> None:
-        self._fate.note(fault)
+        """`fault`, which has a time, strikes now."""
+        self._faults.note(fault)
+        session = self._session.id if self._record.session else ""
         match fault.kind:
             case "drop":
-                self._line.drop()
+                self._transport.drop()
             case "close":
-                self._do([live_session.Close(fault.code, fault.reason)])
+                self._close(fault.code, fault.reason)
             case "stall":
-                self._line.silent = True
+                self._transport.silent = True
             case "pong-delay":
-                self._line.delay_pongs(fault.value)
+                self._transport.delay_pongs(fault.value)
             case "no-pong":
-                self._line.delay_pongs(None)
+                self._transport.delay_pongs(None)
             case "half-open":
-                self._line.go_dark()
-                if self._record.session:
-                    # The real service lets go of a session whose line is gone: it can be resumed.
-                    self._host.memory.end(self._session.id)
+                self._transport.go_dark()
+                if session:
+                    self._host.memory.end(session)  # as the real service does: the session can be resumed
             case "goaway" | "goaway-silent":
-                if self._record.session:
+                if session:
                     told = fault.reason.strip('"') if fault.reason else None
-                    self._do(self._live.go_away(fault.value, self._loop.time(), told))
+                    self._perform(self._live.go_away(fault.value, self._loop.time(), told))
                 if fault.kind == "goaway-silent":
-                    self._line.silent = True
+                    self._transport.silent = True
             case "expire-handles":
-                if self._record.session:
-                    self._host.memory.expire(self._session.id)
-            case manner:
-                self._manners[manner] = fault
+                if session:
+                    self._host.memory.expire(session)
+            case kind:
+                self._active[kind] = fault

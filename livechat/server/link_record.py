@@ -6,32 +6,32 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from livechat.server import live_session
 from livechat.server.agent import Agent
-from livechat.server.session_memory import Memory
+from livechat.server.live_session import LiveSession, ServerTimes
+from livechat.server.session_memory import SessionMemory
 
 
 @dataclass(slots=True)
 class LinkRecord:
-    """What became of one link. `code` and `reason`: how the server closed it, if it did."""
+    """What happened on one link. `code` and `reason`: how the server closed it, if it did."""
 
     n: int
     session: str = ""
     model: str = ""
     resumed: bool = False
-    audio_bytes: int = 0  # of sound received, as sent
+    audio_bytes: int = 0  # of sound received, as it was sent
     code: int | None = None
     reason: str = ""
     faults: list[str] = field(default_factory=list)  # those that struck
     open: bool = False
 
 
-class Host(Protocol):
+class LinkHost(Protocol):
     """What a link needs of its server."""
 
     agent: Agent
-    memory: Memory
-    times: live_session.Times
+    memory: SessionMemory
+    times: ServerTimes
     as_model: str | None
 
     @property
@@ -40,13 +40,13 @@ class Host(Protocol):
         ...
 
     def event(self, **event: Any) -> None:
-        """Tell whoever watches."""
+        """Tell whoever watches the server."""
         ...
 
     def audio(self, n: int, pcm: bytes) -> None:
-        """Sound as received on link `n`."""
+        """Sound as it was received on link `n`."""
         ...
 
-    def remembers(self, session: str, live: live_session.Live) -> None:
+    def remember(self, session: str, live: LiveSession) -> None:
         """The history of `session` has changed."""
         ...

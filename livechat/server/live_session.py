@@ -1,14 +1,14 @@
-"""One live session on the server's side: what is heard, thought, said, forgotten, and when it ends. Pure.
+"""The server's side of one session: what it hears, answers and forgets, and when it ends.
 
-It is told what happens and what time it is, and returns what to do. States:
+It is told what happens and what time it is, and returns the actions to perform. Its states:
 
     listening -> hearing -> thinking -> generating -> playing -> listening
 
-Playing lasts until the answer, sent faster than it sounds, must have been heard: only then is the turn
-complete (docs/wire.md 1.5). Speech or a question that comes before that interrupts.
+An answer is sent faster than it sounds. Playing lasts until the client must have played all of it; only then is the
+turn complete (docs/wire.md 1.5). Speech or a question before that interrupts the answer.
 
-A model that answers in several utterances goes from playing back to thinking until it has said the last one.
-Each of them is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
+A model that answers in several utterances goes from playing back to thinking until it has said the last one. Each
+utterance is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 
 from livechat.server import wire
 from livechat.server.close_reasons import CLOSES
-from livechat.server.history import Turn, said_by, text_tokens, trimmed, weight
+from livechat.server.history import HistoryTurn, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
 from livechat.server.terms import Terms
 
@@ -27,87 +27,89 @@ OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds. The defaults are what was measured of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
+class ServerTimes:
+    """Limits and intervals in seconds. The defaults are those of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
 
-    lifetime: float = 590.0  # a link still open then is closed
-    notice: float = 50.0  # how long before that it is told
-    idle: float = 150.0
+    lifetime: float = 590.0  # a link that is open so long is closed
+    notice: float = 50.0  # how long before that GoAway is sent
+    idle: float = 150.0  # a link without sound for so long is closed
     handle_every: float = 1.0
     handle_after_turn: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Send this frame."""
+class SendFrame:
+    """Send `frame`."""
 
     frame: wire.Json
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Have the agent answer the history's last turn; what it says comes back through `said`."""
+class AskAgent:
+    """Have the agent answer the last turn of the history. Its answer comes back through `said`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """The agent shall say no more."""
+class StopAgent:
+    """Stop the answer under way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """Send a handle for what is covered now, or say that there is none at the moment."""
+class OfferHandle:
+    """Send a handle for the turns that are covered now; if not `resumable`, an update without a handle."""
 
     resumable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The history has gained this turn; with `cut`, in place of the whole answer if that was there already."""
+class TurnKept:
+    """`turn` is in the history now. If it is `cut`, it replaces the whole answer that was there."""
 
-    turn: Turn
+    turn: HistoryTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Trimmed:
-    """Old turns were dropped: tokens before and after."""
+class HistoryTrimmed:
+    """Old turns were dropped. `before` and `after`: the tokens of the context."""
 
     before: int
     after: int
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """Close the link."""
+class CloseLink:
+    """Close the link with `code` and `reason`."""
 
     code: int
     reason: str
 
 
-Action = Send | Ask | Stop | Offer | Kept | Trimmed | Close
+Action = SendFrame | AskAgent | StopAgent | OfferHandle | TurnKept | HistoryTrimmed | CloseLink
 State = Literal["listening", "hearing", "thinking", "generating", "playing"]
 
 
-class Live:
-    """A session while one link, opened at `opened`, serves it. `history` is what it remembered before.
+class LiveSession:
+    """A session on the link that was opened at `opened`. `history`: what it remembered before.
 
-    Every method that takes `now` (seconds on any steady clock) returns the actions to perform in order.
+    `now` is in seconds on any steady clock. A method that takes it returns the actions to perform, in order.
     """
 
-    def __init__(self, terms: Terms, history: Sequence[Turn], opened: float, now: float, times: Times) -> None:
+    def __init__(
+        self, terms: Terms, history: Sequence[HistoryTurn], opened: float, now: float, times: ServerTimes
+    ) -> None:
         self.times = times
         self.terms = terms
         self.system = terms.system
         self.history = list(history)
         self.state: State = "listening"
-        # How many turns a handle issued now covers: all, but for those still waiting for their answer.
+        # How many turns a handle covers that is issued now: not those that wait for their answer.
         self.covered = len(self.history)
-        self._seeding = terms.seeded
-        self._waiting: list[Turn] = []  # asked while an answer may not be interrupted
-        self._more = False  # an utterance has been said, and another one belongs to the same answer
+        self._seeding = terms.seeded  # the next complete clientContent is history
+        self._waiting: list[HistoryTurn] = []  # questions that came while an answer may not be interrupted
+        self._more = False  # another utterance of the same answer will follow
         self._pieces: list[tuple[str, float]] = []  # of the utterance under way: text, seconds
-        self._answer: Turn | None = None  # in the history, being played
-        self._asked_tokens = (0, 0)  # text and sound in the context of the utterance under way
+        self._answer: HistoryTurn | None = None  # the one being played, which is in the history
+        self._asked_tokens = (0, 0)  # of text and of sound in the context when the utterance began
         self._play_end = now
         self._goaway_at: float | None = opened + times.lifetime - times.notice
         self._close_at = opened + times.lifetime
@@ -121,7 +123,7 @@ class Live:
         self._idle_at = now + self.times.idle
 
     def speech_began(self, offset: float, now: float) -> list[Action]:
-        """The person began to speak, `offset` seconds into the sound of this link."""
+        """The person began to speak `offset` seconds into the sound of this link."""
         actions = self._voice("ACTIVITY_START", offset)
         if not self.terms.interrupts and self.state in ("thinking", "generating", "playing"):
             return actions
@@ -130,25 +132,25 @@ class Live:
         return actions
 
     def heard(self, text: str, seconds: float, offset: float, now: float) -> list[Action]:
-        """What the person said until `offset`; "" when it was no speech after all."""
+        """The person stopped to speak at `offset`. `text`: what they said; "" if it was no speech after all."""
         actions: list[Action] = []
         if text and self.terms.input_text:
-            words = [word + " " for word in text.split()] if self.terms.family.native_2_5 else [text]
-            actions += [Send({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
+            words = [word + " " for word in text.split()] if self.terms.traits.native_2_5 else [text]
+            actions += [SendFrame({"serverContent": {"inputTranscription": {"text": word}}}) for word in words]
         actions += self._voice("ACTIVITY_END", offset)
         if not text:
             if self.state == "hearing":
                 self.state = "listening"
             return actions
-        return actions + self._question(Turn("user", text, seconds), now)
+        return actions + self._question(HistoryTurn("user", text, seconds), now)
 
     def typed(self, text: str, now: float) -> list[Action]:
-        """A realtimeInput.text."""
+        """A realtimeInput.text came."""
         self._idle_at = now + self.times.idle
-        return self._question(Turn("user", text), now)
+        return self._question(HistoryTurn("user", text), now)
 
     def content(self, turns: Sequence[tuple[str, str]], complete: bool, now: float) -> list[Action]:
-        """A clientContent: turns for the history, and, when `complete`, the wish for an answer."""
+        """A clientContent came: turns for the history, and if it is `complete`, a question."""
         self._idle_at = now + self.times.idle
         answer = complete and not self._seeding
         actions = self._interrupt(now) if answer else []
@@ -157,9 +159,9 @@ class Live:
             if role == "system":
                 self.system = f"{self.system} {text}".strip()
                 continue
-            turn = Turn("model" if role == "model" else "user", text)
+            turn = HistoryTurn("model" if role == "model" else "user", text)
             self.history.append(turn)
-            actions.append(Kept(turn))
+            actions.append(TurnKept(turn))
         if whole and not answer:
             self.covered = len(self.history)
         if complete:
@@ -167,29 +169,29 @@ class Live:
         if answer and self.history and self.history[-1].role == "user":
             actions += self._ask(now)
         elif answer:
-            actions += [Send({"serverContent": {"turnComplete": True}})]
+            actions += [SendFrame({"serverContent": {"turnComplete": True}})]
         return actions
 
     def whole(self) -> bool:
-        """Whether a handle issued now would hold all that was asked."""
+        """Whether a handle that is issued now covers all questions."""
         return self.covered == len(self.history) and not self._waiting
 
     def unplayed(self, now: float) -> float:
-        """Seconds of what was said that have not been heard yet."""
+        """How many seconds of what was said the client has still to play."""
         return max(0.0, self._play_end - now)
 
     # ----------------------------------------------------------------------------------------- output
 
     def said(self, text: str, pcm: bytes, now: float, *, written: bool = False) -> list[Action]:
-        """The agent's next piece: text (may be ""), and the sound that goes with it, s16le at 24 kHz.
+        """The agent's next piece: its text, which may be "", and its sound, s16le mono at 24 kHz.
 
-        `written`: the text is the answer itself, not the transcript of its sound.
+        `written`: the text is the answer itself, and no transcript of sound.
         """
         self.state = "generating"
         length = len(pcm) / OUTPUT_BYTES_PER_SECOND
         if text or not self._pieces:
             self._pieces.append((text, length))
-        else:  # more of the sound of the same words
+        else:  # more sound of the same words
             words, before = self._pieces[-1]
             self._pieces[-1] = (words, before + length)
         self._play_end = max(self._play_end, now) + length
@@ -200,18 +202,18 @@ class Live:
             content["modelTurn"] = wire.words(text, self.terms.vertex)
         elif text and self.terms.output_text:
             content["outputTranscription"] = {"text": text}
-        empty: list[Action] = [Send({})] if self.terms.family.empties else []
-        return [*empty, Send({"serverContent": content})] if content else []
+        empty: list[Action] = [SendFrame({})] if self.terms.traits.empties else []
+        return [*empty, SendFrame({"serverContent": content})] if content else []
 
     def said_all(self, now: float, *, more: bool = False) -> list[Action]:
-        """The answer is generated to its end; with `more`, one of its utterances."""
+        """The answer is complete, or with `more` one of its utterances."""
         self._more = more
-        actions: list[Action] = [Send({"serverContent": {"generationComplete": True}})]
+        actions: list[Action] = [SendFrame({"serverContent": {"generationComplete": True}})]
         if self._pieces:
             text = "".join(piece for piece, _ in self._pieces).strip()
-            self._answer = Turn("model", text, sum(length for _, length in self._pieces))
+            self._answer = HistoryTurn("model", text, sum(length for _, length in self._pieces))
             self.history.append(self._answer)
-            actions.append(Kept(self._answer))
+            actions.append(TurnKept(self._answer))
         if not more:
             self.covered = len(self.history)
         self.state = "playing"
@@ -219,36 +221,36 @@ class Live:
         return actions
 
     def says_nothing(self, now: float, reason: str = "") -> list[Action]:
-        """The question gets no answer, and its turn is complete: for this `reason`, if one is told."""
+        """The question gets no answer. Its turn is complete, with this `reason` if there is one."""
         self.covered = len(self.history)
         return self._turn_complete(now, reason)
 
     def keeps_silent(self) -> None:
-        """The question gets no answer, and nobody is told: the model took it for none."""
+        """The question gets no answer, and the client is not told: the model chose silence (docs/wire.md 12)."""
         self.covered = len(self.history)
         self.state = "listening"
 
     def go_away(self, left: float, now: float, told: str | None = None) -> list[Action]:
-        """The link shall end in `left` seconds. `told`: what is said of that in place of the truth, or "none"."""
+        """The link ends in `left` seconds. `told`: what GoAway says instead of that; "none" for nothing."""
         self._goaway_at = None
         self._close_at = min(self._close_at, now + left)
         said = wire.seconds(left) if told is None else told
-        return [Send({"goAway": {} if said == "none" else {"timeLeft": said}})]
+        return [SendFrame({"goAway": {} if said == "none" else {"timeLeft": said}})]
 
     # ------------------------------------------------------------------------------------------- time
 
     def deadline(self) -> float:
-        """When `tick` must be called, at the latest."""
+        """When `tick` must be called at the latest."""
         times = [self._close_at, self._idle_at]
         times += [at for at in (self._goaway_at, self._offer_at) if at is not None]
         return min([*times, self._play_end] if self.state == "playing" else times)
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due."""
+        """Do what is due by `now`."""
         if now >= self._close_at:
-            return [Close(*CLOSES["overstayed"])]
+            return [CloseLink(*CLOSES["overstayed"])]
         if now >= self._idle_at:
-            return [Close(*CLOSES["idle"])]
+            return [CloseLink(*CLOSES["idle"])]
         actions: list[Action] = []
         if self._goaway_at is not None and now >= self._goaway_at:
             actions += self.go_away(round(self._close_at - now, 3), now)
@@ -261,28 +263,28 @@ class Live:
         if self._offer_at is not None and now >= self._offer_at:
             again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
-            actions.append(Offer(self.state not in ("thinking", "generating") and not self._more))
+            actions.append(OfferHandle(self.state not in ("thinking", "generating") and not self._more))
         return actions
 
     # ------------------------------------------------------------------------------------------ turns
 
     def tokens(self) -> int:
-        """The size of the context now."""
+        """The size of the context, in tokens."""
         return text_tokens(self.system) + weight(self.history)
 
     def _voice(self, kind: str, offset: float) -> list[Action]:
-        if not self.terms.family.activity:
+        if not self.terms.traits.activity:
             return []
-        return [Send({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
+        return [SendFrame({"voiceActivity": {"type": kind, "audioOffset": wire.seconds(offset)}})]
 
-    def _question(self, turn: Turn, now: float) -> list[Action]:
+    def _question(self, turn: HistoryTurn, now: float) -> list[Action]:
         if not self.terms.interrupts and (self.state in ("generating", "playing") or self._more):
             self._waiting.append(turn)
             return []
         actions = self._interrupt(now)
         self.history.append(turn)
-        actions.append(Kept(turn))
-        if self.terms.family.answers:
+        actions.append(TurnKept(turn))
+        if self.terms.traits.answers:
             return actions + self._ask(now)
         self.covered = len(self.history)
         self.state = "listening"
@@ -295,15 +297,15 @@ class Live:
             kept = trimmed(self.history, self.terms.target - text_tokens(self.system))
             self.covered = max(0, self.covered - len(self.history) + len(kept))
             self.history = kept
-            actions.append(Trimmed(before, self.tokens()))
+            actions.append(HistoryTrimmed(before, self.tokens()))
         elif self.tokens() > WINDOW:
-            return [Close(*CLOSES["invalid"])]
+            return [CloseLink(*CLOSES["invalid"])]
         self._more = False
         self._utter(now)
-        return [*actions, Ask()]
+        return [*actions, AskAgent()]
 
     def _utter(self, now: float) -> None:
-        """Think of the next utterance, of which nothing is there yet."""
+        """Begin the next utterance."""
         sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
         self._asked_tokens = (self.tokens() - sound, sound)
         self._pieces = []
@@ -312,24 +314,24 @@ class Live:
         self.state = "thinking"
 
     def _interrupt(self, now: float) -> list[Action]:
-        """End the answer under way, keeping of it what must have been heard by `now`."""
+        """End the answer under way. The history keeps what the client must have played by `now`."""
         state, self.state = self.state, "listening"
         more, self._more = self._more, False
         if state == "thinking" and not more:
-            return [Stop()]
+            return [StopAgent()]
         if state in ("listening", "hearing"):
             return []
         length = sum(seconds for _, seconds in self._pieces)
         played = max(0.0, length - max(0.0, self._play_end - now))
         self.history = [turn for turn in self.history if turn is not self._answer]
-        actions: list[Action] = [Stop(), Send({"serverContent": {"interrupted": True}})]
+        actions: list[Action] = [StopAgent(), SendFrame({"serverContent": {"interrupted": True}})]
         text = said_by(self._pieces, played)
         if text:
-            self.history.append(Turn("model", text, played, cut=True))
-            actions.append(Kept(self.history[-1]))
+            self.history.append(HistoryTurn("model", text, played, cut=True))
+            actions.append(TurnKept(self.history[-1]))
         self.covered = len(self.history)
         actions += self._turn_complete(now)
-        # What was waiting is before what cuts in now, and one answer serves both.
+        # The questions that waited come before the one that interrupts. One answer serves all.
         return actions + self._admit()
 
     def _turn_complete(self, now: float, reason: str = "") -> list[Action]:
@@ -337,23 +339,23 @@ class Live:
         content: wire.Json = {"turnComplete": True}
         if reason:
             content["turnCompleteReason"] = reason
-        if self.terms.family.utterances:
+        if self.terms.traits.utterances:
             content["interactionStatus"] = "IN_PROGRESS" if self._more else "IDLE"
         if self.terms.vertex:
             content["groundingMetadata"] = {}
         if self.terms.handles == "after turns":
             self._offer_at = now + self.times.handle_after_turn
-        return [Send({"serverContent": content, "usageMetadata": self._usage()})]
+        return [SendFrame({"serverContent": content, "usageMetadata": self._usage()})]
 
     def _admit(self) -> list[Action]:
-        """Take the questions that were waiting into the history."""
+        """Put the questions that waited into the history."""
         waiting, self._waiting = self._waiting, []
         self.history += waiting
-        return [Kept(turn) for turn in waiting]
+        return [TurnKept(turn) for turn in waiting]
 
     def _usage(self) -> wire.Json:
         text, sound = self._asked_tokens
-        answer = Turn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
+        answer = HistoryTurn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
         responded = "candidates" if self.terms.vertex else "response"
         details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
         response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}

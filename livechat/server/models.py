@@ -1,4 +1,4 @@
-"""The models this server can be, and how each generation behaves (docs/wire.md 0.3, 1.4, 2.2). Pure."""
+"""The models that this server can behave as (docs/wire.md 0.3, 1.4, 2.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-WINDOW = 131_072  # tokens, every family
+WINDOW = 131_072  # tokens, of every model
 
 VOICES = frozenset(
     re.findall(
@@ -23,24 +23,24 @@ Cadence = Literal["every second", "after turns", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Traits:
     """How one generation of models behaves."""
 
-    thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may or must hold
+    thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may hold, or must
     chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
     handles: Cadence
     native_2_5: bool = False  # proactivity and affective dialog exist; words are transcribed one by one
-    activity: bool = True  # voiceActivity is sent
-    empties: bool = False  # an empty message comes before nearly every piece of sound
-    utterances: bool = False  # each question gets several, and turnComplete carries interactionStatus
+    activity: bool = True  # it sends voiceActivity
+    empties: bool = False  # it sends an empty message before nearly every piece of sound
+    utterances: bool = False  # it answers in several utterances, and turnComplete has an interactionStatus
     answers: bool = True
 
 
-NATIVE_2_5 = Family(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
-FLASH_3_1 = Family(thinking="level", chunks="refused", handles="every second")
-LIVE_3_8 = Family(thinking="none", chunks="ignored", handles="every second", empties=True)
-THINKING_3_8 = Family(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
-TRANSCRIBE = Family(thinking="none", chunks="refused", handles="never", answers=False)
+NATIVE_2_5 = Traits(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
+FLASH_3_1 = Traits(thinking="level", chunks="refused", handles="every second")
+LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", empties=True)
+THINKING_3_8 = Traits(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
+TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
 
 MODELS = {
     "gemini-3.8-live": LIVE_3_8,

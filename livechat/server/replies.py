@@ -1,7 +1,7 @@
-"""What the offline agent answers: small, and honest. Everything it says is true of here and now. Pure.
+"""What the offline agent answers. It knows little, and all that it says is true.
 
-It knows the clock, the session and its history, some arithmetic, spelling and counting, and one story. Anything
-else it gives back as heard, so that the person sees how well they are understood.
+It knows the time, the session and its history, some arithmetic, spelling and counting, and one story. Everything else
+it repeats as it was heard, so that a person sees how well they are understood.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from livechat.server.history import Facts, Turn
+from livechat.server.history import Facts, HistoryTurn
 
 STORY = (
     "Here is a story. An old lighthouse keeper had one job, and that was to keep the lamp alight. Every evening "
@@ -21,7 +21,7 @@ STORY = (
     "but I heard you all the way home. She keeps the matches in her pocket now, and still rings the bell at "
     "night, in case somebody is listening."
 )
-ABOUT = "I only repeat: I am the offline agent."  # short, so that it seldom gets in anybody's way
+ABOUT = "I only repeat: I am the offline agent."  # short, as it is said in the middle of other things
 HELP = (
     "I am a small offline agent. I run on this computer, without a network. Ask me for the time, the date, how old "
     "this session is, how much context is used, some arithmetic, to spell a word, to count, or for a story. I can "
@@ -48,7 +48,7 @@ _SUM = re.compile(rf"(?<![\w.])({_NUMBER}(?:\s*(?:{_OPERATOR})\s*{_NUMBER})+)(?!
 _NAME = re.compile(r"\b(?i:my name is|my name's|i am called|call me)\s+([^\W\d_][\w'-]*(?: [A-Z][\w'-]*)*)")
 
 
-def reply(history: Sequence[Turn], facts: Facts) -> str:
+def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
     """The answer to the last turn of `history`, which is the user's."""
     text = history[-1].text.strip().replace("’", "'")
     plain = re.sub(r"\s+", " ", re.sub(r"[^\w\s.+*/'-]|\.(?!\d)", " ", text.lower())).strip()
@@ -67,9 +67,11 @@ def reply(history: Sequence[Turn], facts: Facts) -> str:
 
 
 class _Asked:
-    """A question, and all that an answer may draw on. `numbers`: the words, spoken numbers as digits."""
+    """A question, and what an answer may use. `numbers`: the question with spoken numbers as digits."""
 
-    def __init__(self, text: str, numbers: str, match: re.Match[str], history: Sequence[Turn], facts: Facts) -> None:
+    def __init__(
+        self, text: str, numbers: str, match: re.Match[str], history: Sequence[HistoryTurn], facts: Facts
+    ) -> None:
         self.text = text
         self.numbers = numbers
         self.match = match
@@ -78,7 +80,7 @@ class _Asked:
 
 
 def _digits(plain: str) -> str:
-    """`plain` with spoken numbers as digits: "twenty-five" and "two thousand three hundred and six" too."""
+    """`plain` with spoken numbers as digits, such as "twenty-five" or "two thousand three hundred and six"."""
     plain = re.sub(r"\b(" + "|".join(_TENS) + r")-(?=[a-z])", r"\1 ", plain)
     words = re.sub(r"\ban? (?=(?:hundred|thousand)\b)", "one ", plain).split()
     out: list[str] = []
@@ -108,14 +110,14 @@ def _digits(plain: str) -> str:
 
 
 def _continues(rest: int, number: int) -> bool:
-    """Whether `number`, said after `rest`, is part of it: five of twenty-five, but not of eleven five."""
+    """Whether `number`, said after `rest`, belongs to it: five in "twenty five", but not in "eleven five"."""
     if rest and rest % 100 == 0:
         return number > 0
     return rest % 100 >= 20 and rest % 10 == 0 and 0 < number < 10
 
 
 def _arithmetic(expression: str) -> str:
-    """`expression`, numbers with operators between, worked out exactly: products first."""
+    """The exact value of `expression`, numbers with operators between, as a sentence. Products come first."""
     parts = [part.strip() for part in re.split(rf"\s*({_OPERATOR})\s*", expression)]
     numbers = [Fraction(part) for part in parts[::2]]
     operators = [_OPERATORS[part] for part in parts[1::2]]
@@ -193,7 +195,7 @@ def _mine(asked: _Asked) -> str:
         return f"The first thing I remember you saying is: {said[0]}"
     if re.search(r"\blast\b", asked.match.string):
         return f"The last thing you said is: {said[-1]}"
-    # Each on its own, so that a listener can tell where one ends.
+    # Pauses, so that a listener can tell where one ends.
     return "You said: " + " ... ".join(said)
 
 

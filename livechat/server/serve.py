@@ -1,4 +1,4 @@
-"""The server: listens, sorts addresses, and keeps the links. Only it, link.py and line.py import websockets."""
+"""The server: it listens, tells the addresses apart, and keeps a record of the links."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from livechat.errors import UsageError
 from livechat.server import live_session, tls
 from livechat.server.agent import Agent
 from livechat.server.fault_plan import Plan
-from livechat.server.history import Turn
-from livechat.server.link import Link
-from livechat.server.link_faults import Fate
+from livechat.server.history import HistoryTurn
+from livechat.server.link import ServerLink
+from livechat.server.link_faults import LinkFaults
 from livechat.server.link_record import LinkRecord
 from livechat.server.models import MODELS, VERTEX_MODELS
-from livechat.server.session_memory import Memory
-from livechat.server.terms import Route
+from livechat.server.session_memory import SessionMemory
+from livechat.server.terms import Endpoint
 from livechat.server.transport import CLOSE_S
 
 HOST = "127.0.0.1"
-END_S = 0.2  # for links to end by themselves when the server does
-FRAME_BYTES = 16 << 20  # the largest frame taken; a client's largest seen was 129 kB
-RECORDS = 1_000  # links and sessions remembered for `links` and `sessions`
+END_S = 0.2  # how long links have to end by themselves when the server ends
+FRAME_BYTES = 16 << 20  # the largest frame taken; the largest that was seen has 129 kB (docs/wire.md 7)
+RECORDS = 1_000  # how many links and sessions `links` and `sessions` hold
 
 _GEMINI = re.compile(
     r"/+ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService[./]"
@@ -44,23 +44,23 @@ _GEMINI = re.compile(
 )
 _VERTEX = re.compile(r"/+ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent/?")
 
-# What goes wrong in strangers' handshakes is not for our log.
+# A handshake of a stranger that fails is not for our log.
 _quiet = logging.getLogger("livechat.server.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
 
 
-def route(path: str) -> Route | None:
-    """What `path`, without its query, leads to; None for nothing."""
+def endpoint(path: str) -> Endpoint | None:
+    """The endpoint at `path`, without its query; None if there is none."""
     if match := _GEMINI.fullmatch(path):
-        return Route(match[1], vertex=False)
+        return Endpoint(match[1], vertex=False)
     if match := _VERTEX.fullmatch(path):
-        return Route(match[1], vertex=True)
+        return Endpoint(match[1], vertex=True)
     return None
 
 
 def key_of(request: Request) -> str:
-    """What `request` shows as an API key or token, "" for nothing."""
+    """The API key or token in `request`; "" if there is none."""
     query = parse_qs(urlsplit(request.path).query)
     shown = query.get("key", []) + query.get("access_token", [])
     shown += request.headers.get_all("x-goog-api-key") + request.headers.get_all("Authorization")
@@ -68,14 +68,15 @@ def key_of(request: Request) -> str:
 
 
 class Server:
-    """A Live API server on 127.0.0.1, as an async context manager. All seconds are the loop's.
+    """A Live API server on 127.0.0.1, as an async context manager. All times are seconds of the loop's clock.
 
-    `port` 0 takes a free one. `as_model`: take any model's name and behave as this one. `memory` None: RAM
-    for the life of this object. `lifetime`, `notice`: a link is told `notice` seconds before it is closed
-    at `lifetime`. `on_event` gets one dict for everything that happens, `on_audio` each link's number and
-    sound as received. Raises UsageError for a model it does not know, and when the port is taken.
+    `port` 0 takes a free port. `as_model`: accept any model's name and behave as this model. `memory`: None keeps the
+    sessions in RAM for the life of this object. A link is closed at `lifetime`, and told so `notice` seconds before.
+    A link without sound is closed after `idle`. A session is forgotten `handle_ttl` after its last link. `on_event`
+    gets one dict for everything that happens, `on_audio` the number of a link and the sound as it was received.
+    Raises UsageError for a model that it does not know, and for a port that is taken.
 
-    `links` are the records of the newest links, `sessions` the histories of the newest sessions by id.
+    `links` holds the records of the newest links, `sessions` the histories of the newest sessions by id.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Server:
         idle: float = 150.0,
         handle_ttl: float = 7200.0,
         faults: Plan | None = None,
-        memory: Memory | None = None,
+        memory: SessionMemory | None = None,
         as_model: str | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_audio: Callable[[int, bytes], None] | None = None,
@@ -97,10 +98,10 @@ class Server:
         if as_model is not None and as_model not in {**MODELS, **VERTEX_MODELS}:
             raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(MODELS)))
         self.agent = agent
-        self.times = live_session.Times(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
+        self.times = live_session.ServerTimes(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
         self.as_model = as_model
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
-        self.sessions: dict[str, tuple[Turn, ...]] = {}
+        self.sessions: dict[str, tuple[HistoryTurn, ...]] = {}
         self.port = port
         self.ca_pem = b""
         self._tls = tls
@@ -110,14 +111,13 @@ class Server:
         self._on_event = on_event
         self._on_audio = on_audio
         self._count = 0
-        # Asked for, and not upgraded yet: the upgrade may fail, and then nobody takes it from here.
-        self._begun: WeakKeyDictionary[ServerConnection, Fate] = WeakKeyDictionary()
+        # Links whose upgrade is under way. If it fails, nobody takes the link from here: so the keys are weak.
+        self._begun: WeakKeyDictionary[ServerConnection, LinkFaults] = WeakKeyDictionary()
         self._serving: set[asyncio.Task[None]] = set()  # one for each link
         self._listener: Listener | None = None
-        self._loading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Server:
-        self.memory = self._given or Memory(None, asyncio.get_running_loop().time, self._ttl)
+        self.memory = self._given or SessionMemory(None, asyncio.get_running_loop().time, self._ttl)
         context = None
         if self._tls:
             context, self.ca_pem = tls.server_context()
@@ -143,7 +143,6 @@ class Server:
             taken = f"port {self.port} cannot be used: {error.strerror}"
             raise UsageError(taken, "try another --port, or 0") from None
         self.port = self._listener.sockets[0].getsockname()[1]
-        self._loading = asyncio.create_task(self.agent.start())
         return self
 
     async def __aexit__(
@@ -154,55 +153,52 @@ class Server:
             with contextlib.suppress(NotImplementedError):  # Windows
                 for listening in self._listener.sockets:
                     loop.remove_reader(listening)
-            # A client that was accepted just now must be known before the listener is closed: asyncio would log a
-            # traceback for it, and forget its socket.
+            # A client that was accepted just now must be known before the listener is closed. Else asyncio logs a
+            # traceback for it and forgets its socket.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             self._listener.close()
             if self._serving:
                 await asyncio.wait(self._serving, timeout=END_S)
-            for link in self._serving:  # it waits for its agent, which may take long to hear, and to say
+            for link in self._serving:  # its agent may take long
                 link.cancel()
             await self._listener.wait_closed()
-        if self._loading:
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
         await self.agent.close()
         if self._given is None:
             self.memory.close()
 
     @property
     def url(self) -> str:
-        """What an SDK takes as base URL."""
+        """The base URL for an SDK."""
         return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
 
     # ------------------------------------------------------------------------------- what links need
 
     def event(self, **event: Any) -> None:
-        """Pass `event` on to whoever watches."""
+        """Tell `on_event`."""
         if self._on_event:
             self._on_event(event)
 
     def audio(self, n: int, pcm: bytes) -> None:
-        """Pass sound received on link `n` on."""
+        """Tell `on_audio` of sound received on link `n`."""
         if self._on_audio:
             self._on_audio(n, pcm)
 
-    def remembers(self, session: str, live: live_session.Live) -> None:
-        """Note the history of `session`."""
+    def remember(self, session: str, live: live_session.LiveSession) -> None:
+        """Keep the history of `session` for `sessions`."""
         self.sessions[session] = tuple(live.history)
         if len(self.sessions) > RECORDS:
             del self.sessions[next(iter(self.sessions))]
 
     # ------------------------------------------------------------------------------------ connections
 
-    def _begin(self, *, vertex: bool = False) -> Fate:
-        """The next link, and what it will suffer."""
+    def _begin(self, *, vertex: bool = False) -> LinkFaults:
+        """The faults of the next link, which begins now."""
         self._count += 1
         record = LinkRecord(self._count)
         self.links.append(record)
         self.event(type="link", n=record.n, vertex=vertex)
-        return Fate(self, record, self._faults.of_link(record.n))
+        return LinkFaults(self, record, self._faults.of_link(record.n))
 
     def _end(self, record: LinkRecord) -> None:
         record.open = False
@@ -210,40 +206,40 @@ class Server:
         self.event(type="close", n=record.n, **end)
 
     def _certify(self, connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
-        """Called by ssl in each handshake: show a certificate that nobody trusts, if that is the next link's fate."""
+        """In each TLS handshake: show a certificate that nobody trusts, if the next link has that fault."""
         if any(fault.kind == "bad-certificate" for fault in self._faults.of_link(self._count + 1)):
-            fate = self._begin()
-            fate.suffers("bad-certificate")
-            self._end(fate.record)
+            faults = self._begin()
+            faults.strikes("bad-certificate")
+            self._end(faults.record)
             connection.context = tls.server_context()[0]
 
     def _process_request(self, ws: ServerConnection, request: Request) -> Response | None:
-        to = route(urlsplit(request.path).path)
+        to = endpoint(urlsplit(request.path).path)
         if to is None:
             return ws.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
-        fate = self._begin(vertex=to.vertex)
-        if refused := fate.suffers("http"):
-            self._end(fate.record)
+        faults = self._begin(vertex=to.vertex)
+        if refused := faults.strikes("http"):
+            self._end(faults.record)
             return ws.respond(http.HTTPStatus(int(refused.value)), "\n")
-        if fate.suffers("hang-up"):
-            self._end(fate.record)
+        if faults.strikes("hang-up"):
+            self._end(faults.record)
             ws.transport.abort()
             return None
-        self._begun[ws] = fate
+        self._begun[ws] = faults
         return None
 
     async def _handle(self, ws: ServerConnection) -> None:
         request = ws.request
-        to = route(urlsplit(request.path).path) if request else None
-        if request is None or to is None or ws not in self._begun:  # _process_request turned those away
+        to = endpoint(urlsplit(request.path).path) if request else None
+        if request is None or to is None or ws not in self._begun:  # _process_request refused it
             return
-        fate = self._begun.pop(ws)
-        fate.record.open = True
+        faults = self._begun.pop(ws)
+        faults.record.open = True
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
-            await Link(ws, self, fate, route=to, key=key_of(request)).run()
+            await ServerLink(ws, self, faults, endpoint=to, key=key_of(request)).run()
         finally:
-            self._end(fate.record)
+            self._end(faults.record)

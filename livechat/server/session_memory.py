@@ -1,9 +1,11 @@
-"""What outlives a link: sessions, what they remember, and the handles that lead back to them.
+"""What outlives a link: sessions, what they remember, and the handles that resume them.
 
-Kept in SQLite, in RAM and, if wanted, in a file that another process can open after this one was killed. It is read
-from RAM alone, so that a program which has locked the file delays nothing; what it keeps from being written waits.
-A handle is bound to its model and to the memory of the moment it was given out: resuming an older one branches.
-Handles come every second and are not stored: each names its memory and proves itself by a keyed hash.
+All of it is in an SQLite database in RAM, and if wanted in a file too, which another process can open after this one
+was killed. Only RAM is read. So a program that has locked the file delays nothing; what cannot be written waits.
+
+A handle belongs to a model, and to what the session remembered when the handle was issued. A client that resumes an
+older handle goes on from there. Handles come every second and are not stored: each holds the number of its memory,
+and a keyed hash that proves it.
 """
 
 from __future__ import annotations
@@ -20,18 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livechat.database import Database, decoded
-from livechat.server.close_reasons import CLOSES, closed
-from livechat.server.history import Turn
-from livechat.server.wire import Rejected
+from livechat.server.close_reasons import CLOSES, Rejected, closed
+from livechat.server.history import HistoryTurn
 
 log = logging.getLogger(__name__)
 
-SOUNDS_PER_SESSION = 3  # a client may not have had the newest handle yet when its link breaks
-_OPENING_S = 0.5  # how long to wait for another program to let go of the file, before it is done without
-_WRITING_S = 0.05  # and while links are open
-_LEAVING_S = 0.5  # and at the end
-FORGETTING_S = 5.0  # and where a person waits for what is to be forgotten
-MEMORIES_PER_SESSION = 64  # older ones are forgotten, so that what is kept does not grow with the hours
+SOUNDS_PER_SESSION = 3  # more than one: when a link breaks, the client may not have the newest handle yet
+# How long to wait for a program that has locked the file.
+_OPENING_S = 0.5  # then the file is not used
+_WRITING_S = 0.05  # then what is to be written waits
+_LEAVING_S = 0.5
+FORGETTING_S = 5.0  # a person wants it to be gone
+MEMORIES_PER_SESSION = 64  # older ones are deleted, so that the database does not grow with the hours
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY, key BLOB);
@@ -41,43 +43,44 @@ CREATE TABLE IF NOT EXISTS sounds (memory INTEGER PRIMARY KEY, session TEXT, pcm
 CREATE INDEX IF NOT EXISTS memories_session ON memories (session);
 INSERT OR IGNORE INTO secret VALUES (1, randomblob(32));
 """
-_KINDS = {"role": (str,), "text": (str,), "seconds": (float, int), "cut": (bool,)}  # of a turn as it is written
+_KINDS = {"role": (str,), "text": (str,), "seconds": (float, int), "cut": (bool,)}  # the types in a written turn
 
 
 class OtherModelError(Rejected):
-    """The handle is another model's: the real server says so only after setupComplete."""
+    """The handle is another model's. The real server refuses it after setupComplete (docs/wire.md 2.5)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A session as one link begins with it. `born` by the memory's clock, in seconds.
+class StoredSession:
+    """A session as a link begins with it. `born`: seconds on the memory's clock.
 
-    `sound`: of an utterance that was going on, s16le 16 kHz.
+    `sound`: of the utterance that was under way, s16le mono at 16 kHz.
     """
 
     id: str
-    turns: tuple[Turn, ...]
+    turns: tuple[HistoryTurn, ...]
     born: float
     sound: bytes = b""
 
 
 def fingerprint(handle: str) -> str:
-    """What may be shown of a handle: eight hex digits of its hash."""
+    """What a log may show of a handle: eight hex digits of its SHA-256, the same as in the client's `--json`."""
     return hashlib.sha256(handle.encode()).hexdigest()[:8]
 
 
-class Memory:
-    """All sessions, in RAM or, given `path`, in that file (mode 0600). Seconds: `ttl`, and what `clock` returns.
+class SessionMemory:
+    """All sessions, in RAM and, if there is a `path`, in that file (mode 0600).
 
-    A file that cannot be used costs persistence, not service: `warning` then says so.
+    A session is forgotten `ttl` seconds after its last link; `clock` returns seconds. If the file cannot be used,
+    `warning` says so, and the sessions are in RAM only.
     """
 
     def __init__(self, path: Path | None, clock: Callable[[], float], ttl: float = 7200.0) -> None:
         self.warning = ""
         self.clock = clock
         self._ttl = ttl
-        self._open: set[str] = set()  # of this process; a killed process leaves nothing behind here
-        self._last: dict[str, tuple[tuple[Turn, ...], bytes, int]] = {}  # per open session: its newest memory
+        self._open: set[str] = set()  # sessions with a link; not in the file, since a killed process cannot clear it
+        self._last: dict[str, tuple[tuple[HistoryTurn, ...], bytes, int]] = {}  # each open session's newest memory
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.text_factory = decoded
         self._file: Database | None = None
@@ -87,18 +90,19 @@ class Memory:
         (key,) = self._db.execute("SELECT key FROM secret").fetchone()
         self._key = key[:64] if isinstance(key, bytes) else os.urandom(32)
 
-    def begin(self, model: str) -> Session:
+    def begin(self, model: str) -> StoredSession:
         """A new session of `model`, with a link open on it."""
         self._purge()
-        session = Session(str(uuid.uuid4()), (), self.clock())
+        session = StoredSession(str(uuid.uuid4()), (), self.clock())
         self._write("INSERT INTO sessions VALUES (?, ?, ?, ?)", session.id, model, session.born, session.born)
         self._open.add(session.id)
         return session
 
-    def resume(self, handle: str, model: str) -> Session:
-        """The session `handle` leads to, as it was then, with a link open on it.
+    def resume(self, handle: str, model: str) -> StoredSession:
+        """The session of `handle`, as it was when the handle was issued, with a link open on it.
 
-        Raises Rejected: 1008 unknown or expired, 1011 while its old link is open; OtherModelError.
+        Raises Rejected if the handle is unknown or expired (1008) or the old link is still open (1011), and
+        OtherModelError.
         """
         self._purge()
         memory = self._named_by(handle)
@@ -120,12 +124,12 @@ class Memory:
         self._open.add(session)
         sound = sound if isinstance(sound, bytes) else b""
         self._last[session] = (kept, sound, memory)
-        return Session(session, kept, born, sound)
+        return StoredSession(session, kept, born, sound)
 
-    def issue(self, session: str, turns: Sequence[Turn], sound: bytes = b"") -> str:
-        """A new handle that leads back to `session` with `turns`, and to the utterance going on.
+    def issue(self, session: str, turns: Sequence[HistoryTurn], sound: bytes = b"") -> str:
+        """A new handle for `session` with `turns`, and with the `sound` of the utterance under way.
 
-        Of a session only the newest handles lead to such a `sound`: it is large, and old in a second.
+        Only a session's newest handles keep such a sound: it is large, and out of date within a second.
         """
         kept = tuple(turns)
         *last, memory = self._last.get(session, ((), b"", 0))
@@ -145,18 +149,18 @@ class Memory:
         return str(uuid.UUID(bytes=named + self._proof(named)))
 
     def end(self, session: str) -> None:
-        """The link on `session` is gone: its handles now live for the time to live."""
+        """The link on `session` has ended. From now on its handles live for `ttl`."""
         self._open.discard(session)
         self._last.pop(session, None)
         self._seen(session)
 
     def expire(self, session: str) -> None:
-        """No handle given out for `session` so far leads anywhere any more."""
+        """Make all handles that were issued for `session` invalid."""
         self._last.pop(session, None)
         self._write("DELETE FROM memories WHERE session = ?", session)
 
     def forget(self, handle: str) -> None:
-        """Erase the session `handle` leads to, and those whose time is over. `close` overwrites them."""
+        """Erase the session of `handle`, and those that have expired. `close` overwrites them in the file."""
         self._write("PRAGMA secure_delete = ON")
         row = self._db.execute("SELECT session FROM memories WHERE id = ?", (self._named_by(handle),)).fetchone()
         if row is not None:
@@ -166,19 +170,19 @@ class Memory:
             self._warn("another program has it locked")
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file, when what waits is written."""
         if self._file is not None:
             self._file.close(_LEAVING_S)
             self._file = None
         self._db.close()
 
     def _next(self) -> int:
-        """The name of a new memory: higher than any before, and not what another process gives out meanwhile."""
+        """The number of a new memory. It is higher than all before, and another process will not choose the same."""
         newest = self._db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0] or 0
         return ((newest >> 16) + 1 << 16) + int.from_bytes(os.urandom(2))
 
     def _named_by(self, handle: str) -> int:
-        """The memory that `handle` names; 0, which no memory has, when it is not one of ours."""
+        """The number of the memory of `handle`; 0, which no memory has, if the handle is not one of ours."""
         try:
             parts = uuid.UUID(handle).bytes
         except ValueError:
@@ -193,7 +197,7 @@ class Memory:
         self._write("UPDATE sessions SET seen = ? WHERE id = ?", self.clock(), session)
 
     def _purge(self) -> None:
-        """Forget the sessions whose time to live is over."""
+        """Erase the sessions that have expired."""
         before = self.clock() - self._ttl
         for (session,) in self._db.execute("SELECT id FROM sessions WHERE seen < ?", (before,)).fetchall():
             if session not in self._open:
@@ -205,7 +209,7 @@ class Memory:
         self._write("DELETE FROM sessions WHERE id = ?", session)
 
     def _write(self, sql: str, *parameters: str | float | bytes) -> None:
-        """Execute `sql`, here and in the file. A file that fails is done without."""
+        """Execute `sql` in RAM and in the file. A file that fails is not used any more."""
         self._db.execute(sql, parameters)
         if self._file is None:
             return
@@ -217,7 +221,7 @@ class Memory:
             self._file = None
 
     def _load(self, path: Path) -> None:
-        """Take what the file has."""
+        """Open the file and copy it into RAM."""
         try:
             self._file = Database(path, _TABLES, patience_s=_OPENING_S)
             self._file.read("SELECT 1", patience_s=_OPENING_S)
@@ -229,14 +233,14 @@ class Memory:
                 self._file = None
 
     def _warn(self, error: Exception | str) -> None:
-        self.warning = f"the offline session cannot be kept on disk ({error}); it lasts as long as this run"
+        self.warning = f"the offline session cannot be kept on disk ({error}); it ends with this run"
         log.warning("%s", self.warning)
 
 
-def _turns(written: object) -> tuple[Turn, ...] | None:
-    """What a memory holds; None where that cannot be read."""
+def _turns(written: object) -> tuple[HistoryTurn, ...] | None:
+    """The turns of a memory; None if they cannot be read."""
     try:
-        turns = tuple(Turn(*turn) for turn in json.loads(written)) if isinstance(written, str) else None
+        turns = tuple(HistoryTurn(*turn) for turn in json.loads(written)) if isinstance(written, str) else None
     except (ValueError, TypeError, RecursionError):
         return None
     if turns is None or any(type(getattr(t, name)) not in kinds for t in turns for name, kinds in _KINDS.items()):

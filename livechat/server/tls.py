@@ -1,4 +1,4 @@
-"""A certificate for this machine, made anew at each start. The only file that imports cryptography."""
+"""Makes a certificate for this machine, a new one at each start."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def server_context() -> tuple[ssl.SSLContext, bytes]:
-    """A context that serves localhost, 127.0.0.1 and ::1, and the CA certificate (PEM) that clients trust.
+    """A context for localhost, 127.0.0.1 and ::1, and the CA certificate (PEM) that clients must trust.
 
-    Valid for ten years from yesterday, as clocks differ. The CA's key is forgotten here; the server's is on
-    disk only while the ssl module, which reads nothing but files, loads it.
+    The certificates are valid for ten years from yesterday, because clocks differ. The CA's key is not kept. The ssl
+    module reads keys from files only, so the server's key is on disk while it is loaded.
     """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "livechat local CA")])

@@ -1,4 +1,4 @@
-"""The wire under one link: frames go out in order, and things happen to it that happen to networks."""
+"""The connection under one link: it sends frames in order, and fails as networks do if a fault asks for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from websockets.frames import Frame, Opcode
 
 from livechat.server.frame_faults import Data
 
-CLOSE_S = 2.0  # for the client to answer a close, before the line is cut
+CLOSE_S = 2.0  # how long a client has to answer a close before the connection is cut
 
 
-class Line:
-    """Sends on `ws` without making the sender wait. `run` must run."""
+class LinkTransport:
+    """Sends on `ws` while `run` runs. The sender does not wait."""
 
     def __init__(self, ws: ServerConnection) -> None:
         self._ws = ws
@@ -24,19 +24,19 @@ class Line:
         self._queue: asyncio.Queue[Data | tuple[int, str]] = asyncio.Queue()
         self._timers: list[asyncio.TimerHandle] = []
         self.silent = False  # nothing more is sent
-        self.dark = False  # nor heard
+        self.dark = False  # nothing more is sent or read
         self.closing = False
 
     def send(self, frame: Data) -> None:
-        """Send `frame` after all before it."""
+        """Send `frame` after those before it."""
         if not self.closing and not self.silent:
             self._queue.put_nowait(frame)
 
     def close(self, code: int, reason: str) -> None:
-        """Close after what is queued; whatever comes in until then is too late."""
+        """Close when all frames are sent. What the client sends meanwhile is ignored."""
         self.closing = True
         self._queue.put_nowait((code, reason))
-        # The queue may be stuck behind a client that does not read, or on a line that leads nowhere.
+        # A client that does not read, or a dark connection, would hold up the close frame for ever.
         self._timers.append(self._loop.call_later(0 if self.dark else CLOSE_S, self._ws.transport.abort))
 
     async def run(self) -> None:
@@ -47,28 +47,28 @@ class Line:
                     await self._ws.send(item)
             await self._ws.close(*item)
         except ConnectionClosed:
-            pass  # the reader sees it too, and ends the link
+            pass  # the reader notices it too and ends the link
 
     def stop(self) -> None:
-        """Forget what was still to come."""
+        """Cancel what was to happen later."""
         for timer in self._timers:
             timer.cancel()
 
-    # ---------------------------------------------------------------------------------------- mishaps
+    # ----------------------------------------------------------------------------------------- faults
 
     def drop(self) -> None:
-        """Cut the line as a crash does: a reset, not a farewell."""
-        if sock := self._ws.transport.get_extra_info("socket"):  # none once the client has gone
+        """Cut the connection as a crash does: with a reset and no close frame."""
+        if sock := self._ws.transport.get_extra_info("socket"):  # None if the client has gone
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._ws.transport.abort()
 
     def go_dark(self) -> None:
-        """Neither send nor read any more, not even pings, as when a network between is gone."""
+        """Stop to send and to read, pings included, as if the network between were gone."""
         self.silent = self.dark = True
         self._ws.transport.pause_reading()
 
     def delay_pongs(self, seconds: float | None) -> None:
-        """Answer every ping so much late, or none at all."""
+        """Answer each ping so many seconds late; None: not at all."""
         protocol = self._ws.protocol
         send = protocol.send_frame
 

@@ -1,6 +1,6 @@
-"""Finding utterances in a stream of sound, in the time of the sound itself, not of the clock. Pure but for numpy.
+"""Finds utterances in a stream of sound. It counts the time of the sound, not of the clock.
 
-So a burst of ten seconds replayed in forty milliseconds is cut into the same utterances as live speech.
+So ten seconds that arrive in forty milliseconds are cut into the same utterances as live speech.
 """
 
 from __future__ import annotations
@@ -10,57 +10,60 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RATE = 16_000  # Hz, what a server hears
-OUTPUT_RATE = 24_000  # Hz, what it says
+RATE = 16_000  # Hz, of what the server hears
+OUTPUT_RATE = 24_000  # Hz, of what it says
 
 SILENCE_MS = 600  # this much silence ends an utterance
-PAUSE_MS = 200  # so much of it is kept, and is enough to begin transcribing
-BEFORE_MS = 380  # kept from before the voice was noticed
-LONGEST_S = 20.0  # longer utterances are cut here: recognisers degrade
+PAUSE_MS = 200  # after this much silence the transcription begins; the utterance is cut here
+BEFORE_MS = 380  # of the sound before the voice was noticed: the first syllable
+LONGEST_S = 20.0  # a longer utterance is cut here (docs/audio.md B1)
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class UtteranceBegan:
     """The person began to speak `at` seconds into the stream."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
-    """The person may have finished; if so, `pcm` is what `Ended` will hold."""
+class UtterancePaused:
+    """The utterance may be over. If it is, UtteranceEnded will hold this `pcm`."""
 
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The utterance ended `at` seconds into the stream. `pcm` is all of it, s16le mono at 16 kHz."""
+class UtteranceEnded:
+    """The utterance ended `at` seconds into the stream. `pcm`: all of it, s16le mono at 16 kHz."""
 
     at: float
     pcm: bytes
 
 
-Heard = Began | Paused | Ended
+UtteranceEvent = UtteranceBegan | UtterancePaused | UtteranceEnded
 
 
 class Segmenter:
-    """Frames, each voiced or not, to utterances. `frame_ms` long each; `onset` voiced ones in a row begin one."""
+    """Joins frames to utterances, told of each frame whether it is voiced.
+
+    A frame is `frame_ms` long. `onset` voiced frames in a row begin an utterance, `silence_ms` of silence end it.
+    """
 
     def __init__(self, frame_ms: float, onset: int, silence_ms: int | None = None) -> None:
         self._frame_ms = frame_ms
         self._onset = onset
-        # A pause must come before the end, or the end would hold what no pause announced.
+        # A pause must come before the end: what UtteranceEnded holds has been announced by UtterancePaused.
         self._silence = max(PAUSE_MS + frame_ms, SILENCE_MS if silence_ms is None else silence_ms)
         self._before: deque[bytes] = deque(maxlen=round(BEFORE_MS / frame_ms))
-        self._frames: list[bytes] = []  # of the utterance; empty between utterances
+        self._frames: list[bytes] = []  # of the utterance under way
         self._voiced = 0  # in a row
         self._silent = 0
-        self._paused = 0  # how many frames were announced by Paused
+        self._paused = 0  # how many frames UtterancePaused has announced
         self._count = 0
 
-    def push(self, frame: bytes, voiced: bool) -> list[Heard]:
-        """What `frame` brings about."""
+    def push(self, frame: bytes, voiced: bool) -> list[UtteranceEvent]:
+        """What begins, pauses or ends with `frame`."""
         self._count += 1
         self._voiced = self._voiced + 1 if voiced else 0
         self._silent = 0 if voiced else self._silent + 1
@@ -70,7 +73,7 @@ class Segmenter:
                 return []
             self._frames = list(self._before)
             self._before.clear()
-            return [Began((self._count - self._voiced) * self._frame_ms / 1000)]
+            return [UtteranceBegan((self._count - self._voiced) * self._frame_ms / 1000)]
         self._frames.append(frame)
         silence = self._silent * self._frame_ms
         if voiced:
@@ -83,22 +86,22 @@ class Segmenter:
             return [ended]
         if silence >= PAUSE_MS and not self._paused:
             self._paused = len(self._frames)
-            return [Paused(b"".join(self._frames))]
+            return [UtterancePaused(b"".join(self._frames))]
         return []
 
-    def flush(self) -> list[Heard]:
-        """The stream ends here, and with it the utterance under way."""
+    def flush(self) -> list[UtteranceEvent]:
+        """What ends because the stream ends here."""
         return [self._end()] if self._frames else []
 
-    def _end(self) -> Ended:
+    def _end(self) -> UtteranceEnded:
         pcm = b"".join(self._frames[: self._paused or len(self._frames)])
         self._frames = []
         self._paused = self._silent = 0
-        return Ended(self._count * self._frame_ms / 1000, pcm)
+        return UtteranceEnded(self._count * self._frame_ms / 1000, pcm)
 
 
-class Loudness:
-    """A voice detector by loudness over the noise floor, for 20 ms frames. Deterministic; no models."""
+class LoudnessVad:
+    """Detects a voice by its loudness above the noise floor, in frames of 20 ms."""
 
     FRAME_BYTES = 640
     FRAME_MS = 20
@@ -107,16 +110,16 @@ class Loudness:
         self._floor = -60.0  # dBFS
 
     def voiced(self, frame: bytes) -> bool:
-        """Whether `frame` is well above what the room sounds like."""
+        """Whether `frame` is much louder than the room."""
         samples = np.frombuffer(frame, "<i2").astype(np.float32) / 32768
         level = float(20 * np.log10(np.sqrt(np.mean(samples**2)) + 1e-5))
-        # The floor follows silence at once, and noise by three decibels a second.
+        # The floor falls at once when it gets quieter, and rises by three decibels a second.
         self._floor = min(level, self._floor + 0.06)
         return level > min(-25.0, max(-45.0, self._floor + 12.0))
 
 
 def resampled(pcm: bytes, rate: int, to: int) -> bytes:
-    """s16le mono at `rate` Hz as s16le mono at `to` Hz, by linear interpolation."""
+    """`pcm`, s16le mono, from `rate` to `to` Hz by linear interpolation."""
     samples = np.frombuffer(pcm, "<i2")
     if rate == to or not len(samples):
         return pcm

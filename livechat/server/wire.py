@@ -1,7 +1,7 @@
-"""The JSON of the wire: what clients send, read; what the server sends, built. Pure.
+"""The JSON of the wire: reads what clients send, and builds what the server sends.
 
-Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are taken at
-every level. Servers answer in binary frames of pretty JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
+Clients mix camelCase and snake_case in one message and use either base64 alphabet, so both are accepted at every
+level. The server sends binary frames of indented JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
 """
 
 from __future__ import annotations
@@ -14,31 +14,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-INVALID = "Request contains an invalid argument."
-REASON_BYTES = 123  # what a close frame holds beside its code
+from livechat.server.close_reasons import Rejected, closed
+
+REASON_BYTES = 123  # of a close frame, beside its code
 
 Json = dict[str, Any]
 
 
-class Rejected(Exception):  # noqa: N818 - what happened to the request, not a fault of ours
-    """The server ends the link with close `code` and `reason`."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """The first message. `body` has camelCase keys and is not checked yet."""
+class ClientSetup:
+    """The first message. `body` has camelCase keys and is not checked."""
 
     body: Json
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
-    """s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
+class ClientAudio:
+    """Sound, s16le mono at `rate` Hz. `legacy`: it came as mediaChunks."""
 
     pcm: bytes
     rate: int
@@ -46,52 +38,62 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
-    """An image, which this server does not look at."""
+class ClientVideo:
+    """An image, which this server ignores."""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Typed by the person, to be answered."""
+class ClientText:
+    """Text that the person typed, to be answered."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class ClientActivity:
     """The client's own voice detection: speech began or ended."""
 
     began: bool
 
 
 @dataclass(frozen=True, slots=True)
-class StreamEnd:
-    """The microphone was closed; what was said so far is all."""
+class ClientStreamEnd:
+    """The microphone was closed: nothing more is said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """Turns (role, text) for the history; `complete` asks for an answer."""
+class ClientContent:
+    """Turns for the history, each a role and a text. `complete` asks for an answer."""
 
     turns: tuple[tuple[str, str], ...]
     complete: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ContextUpdate:
-    """A new system instruction, or None to leave it."""
+class ClientContextUpdate:
+    """A new system instruction; None for no change."""
 
     system: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResponse:
-    """Answers to calls, of which this server makes none."""
+class ClientToolResponse:
+    """Results of tool calls, of which this server makes none."""
 
 
-Message = Setup | Audio | Video | Text | Activity | StreamEnd | Content | ContextUpdate | ToolResponse
+ClientMessage = (
+    ClientSetup
+    | ClientAudio
+    | ClientVideo
+    | ClientText
+    | ClientActivity
+    | ClientStreamEnd
+    | ClientContent
+    | ClientContextUpdate
+    | ClientToolResponse
+)
 
-# Below these keys the names are the client's own data.
+# Inside these fields the names are the client's own and stay as they are.
 _OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}
 
 
@@ -101,7 +103,7 @@ def camel(key: str) -> str:
 
 
 def snake(key: str) -> str:
-    """`camelCase` as `camel_case`, as Google names paths in its errors."""
+    """`camelCase` as `camel_case`, which Google's errors use for paths."""
     return re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m[1].lower(), key)
 
 
@@ -114,33 +116,32 @@ def _camel_keys(value: Any) -> Any:
 
 
 def unknown(name: str, path: str) -> Rejected:
-    """Google's answer to a field that does not exist at `path` ("" for the message itself)."""
-    where = f" at '{path}'" if path else ""
-    return Rejected(1007, f'Invalid JSON payload received. Unknown name "{name}"{where}: Cannot find field.')
+    """The end of a link for an unknown field at `path` ("" for the message itself)."""
+    return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
 
 
-def parse(frame: str | bytes) -> list[Message]:
-    """The messages in one client frame: usually one, more when a realtimeInput bundles several.
+def parse(frame: str | bytes) -> list[ClientMessage]:
+    """The messages in one frame of a client: usually one, several if a realtimeInput holds several.
 
-    Raises Rejected(1007) for anything the real server's parser would refuse.
+    Raises Rejected for what the real server's parser refuses.
     """
     try:
         raw = json.loads(frame)
         body = _camel_keys(raw)
     except (ValueError, RecursionError):
-        raise Rejected(1007, "Invalid JSON payload received. Unexpected token.") from None
+        raise closed("not-json") from None
     if not isinstance(body, dict) or len(body) != 1:
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     ((name, value),) = body.items()
     if name not in _READERS:
         raise unknown(next(iter(raw)), "")
     if not isinstance(value, dict):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     return _READERS[name](value)
 
 
 def text_of(content: Any) -> str:
-    """The text parts of a Content ({"parts": [{"text": …}]}) or of a plain string, joined by spaces."""
+    """The text of a Content ({"parts": [{"text": …}]}), its parts joined by spaces; or of a plain string."""
     if isinstance(content, str):
         return content
     parts = content.get("parts") if isinstance(content, dict) else None
@@ -149,49 +150,48 @@ def text_of(content: Any) -> str:
     return " ".join(t.strip() for t in texts if isinstance(t, str) and t.strip())
 
 
-def _audio(blob: Any, legacy: bool = False) -> Audio | Video:
+def _audio(blob: Any, legacy: bool = False) -> ClientAudio | ClientVideo:
     mime = blob.get("mimeType", "") if isinstance(blob, dict) else None
     if not isinstance(mime, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     if legacy and mime.startswith("image/"):
-        return Video()
+        return ClientVideo()
     match = re.fullmatch(r"audio/pcm(?:;\s*rate=(\d{4,5}))?", mime)
     rate = int(match[1] or 16_000) if match else 0
     data = blob.get("data", "")
     if not 8_000 <= rate <= 48_000 or not isinstance(data, str):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     standard = data.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         pcm = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        reason = "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed"
-        raise Rejected(1007, reason) from None
-    return Audio(pcm[: len(pcm) // 2 * 2], rate, legacy)
+        raise closed("not-base64") from None
+    return ClientAudio(pcm[: len(pcm) // 2 * 2], rate, legacy)
 
 
-def _realtime(value: Json) -> list[Message]:
-    messages: list[Message] = []
+def _realtime(value: Json) -> list[ClientMessage]:
+    messages: list[ClientMessage] = []
     for name, field in value.items():
         if name == "audio":
             messages.append(_audio(field))
         elif name == "mediaChunks" and isinstance(field, list):
             messages += [_audio(chunk, legacy=True) for chunk in field]
         elif name == "text" and isinstance(field, str):
-            messages += [Text(field)] if field.strip() else []
+            messages += [ClientText(field)] if field.strip() else []
         elif name in ("activityStart", "activityEnd"):
-            messages.append(Activity(name == "activityStart"))
+            messages.append(ClientActivity(name == "activityStart"))
         elif name == "audioStreamEnd":
-            messages += [StreamEnd()] if field is True else []
+            messages += [ClientStreamEnd()] if field is True else []
         elif name == "video":
-            messages.append(Video())
+            messages.append(ClientVideo())
         elif name in ("mediaChunks", "text"):
-            raise Rejected(1007, INVALID)
+            raise closed("invalid")
         else:
             raise unknown(snake(name), "realtime_input")
     return messages
 
 
-def _content(value: Json) -> list[Message]:
+def _content(value: Json) -> list[ClientMessage]:
     for name in value:
         if name not in ("turns", "turnComplete"):
             raise unknown(snake(name), "client_content")
@@ -199,31 +199,31 @@ def _content(value: Json) -> list[Message]:
     if isinstance(turns, dict):
         turns = [turns]
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     if any(turn.get("role", "user") not in ("user", "model", "system") for turn in turns):
-        raise Rejected(1007, INVALID)
+        raise closed("invalid")
     said = tuple((turn.get("role", "user"), text_of(turn)) for turn in turns)
-    return [Content(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
+    return [ClientContent(tuple(turn for turn in said if turn[1]), value.get("turnComplete") is True)]
 
 
-def _context(value: Json) -> list[Message]:
+def _context(value: Json) -> list[ClientMessage]:
     system = value.get("systemInstruction")
-    return [ContextUpdate(None if system is None else text_of(system))]
+    return [ClientContextUpdate(None if system is None else text_of(system))]
 
 
-_READERS: dict[str, Callable[[Json], list[Message]]] = {
-    "setup": lambda value: [Setup(value)],
+_READERS: dict[str, Callable[[Json], list[ClientMessage]]] = {
+    "setup": lambda value: [ClientSetup(value)],
     "realtimeInput": _realtime,
     "clientContent": _content,
     "contextUpdate": _context,
-    "toolResponse": lambda _: [ToolResponse()],
+    "toolResponse": lambda _: [ClientToolResponse()],
 }
 
 
 def encode(frame: Json, *, compact: bool = False) -> bytes:
-    """A server frame as sent: UTF-8, two-space indent, a final newline, proto3 defaults left out.
+    """`frame` as it is sent: UTF-8, an indent of two spaces, a final newline, without proto3 defaults.
 
-    `compact`: in one line without spaces, as any other server would.
+    `compact`: in one line without spaces.
     """
     if compact:
         return json.dumps(_bare(frame), separators=(",", ":"), ensure_ascii=False).encode()
@@ -239,19 +239,19 @@ def _bare(value: Any) -> Any:
 
 
 def sound(pcm: bytes, vertex: bool) -> Json:
-    """A modelTurn holding `pcm`, s16le mono at 24 kHz. Vertex names no rate, and the role."""
+    """A modelTurn with `pcm`, s16le mono at 24 kHz. Vertex AI names the role and no rate."""
     mime = "audio/pcm" if vertex else "audio/pcm;rate=24000"
     part = {"inlineData": {"mimeType": mime, "data": base64.b64encode(pcm).decode()}}
     return {"role": "model" if vertex else None, "parts": [part]}
 
 
 def words(text: str, vertex: bool) -> Json:
-    """A modelTurn holding `text` in the place of sound."""
+    """A modelTurn with `text` instead of sound."""
     return {"role": "model" if vertex else None, "parts": [{"text": text}]}
 
 
 def seconds(value: float) -> str:
-    """A protobuf Duration: "50s", "0.440s", "3.000000001s": no decimals, or three, six or nine."""
+    """A protobuf Duration, with zero, three, six or nine decimals: "50s", "0.440s", "3.000000001s"."""
     for digits in (0, 3, 6):
         if abs(value - round(value, digits)) < 5e-10:
             return f"{value:.{digits}f}s"
@@ -259,5 +259,5 @@ def seconds(value: float) -> str:
 
 
 def cut_reason(reason: str) -> str:
-    """`reason` as a close frame can hold it: at most 123 bytes of UTF-8, whole characters."""
+    """The beginning of `reason` that a close frame can hold: at most 123 bytes, whole characters."""
     return reason.encode()[:REASON_BYTES].decode(errors="ignore")

@@ -1,13 +1,12 @@
-"""What is awaited: who speaks, what is asked and has no answer, what of an answer is still to come, and what a
-handle must cover.
+"""What is awaited: an answer to what was asked, the rest of one, and the handle that covers it.
 
-Pure. The machine tells it what happens, and asks it when a link may be left. Times are seconds on the caller's
+The machine tells it what happens, and asks it when a link may be left. Times are seconds on the caller's
 clock. Numbers in parentheses are sections of docs/wire.md.
 
-A question without an answer in time has a deaf session, whatever the link says: the link is left for another, the
-next time the session too, and then it is left at that. Of a model that may choose silence, a session that is well
-(`_well`) is never given up: such a question is asked once more, on the same session, and only if nothing shows that
-it was heard.
+A session that does not answer a question in time is deaf, whatever the link says. The question is asked again on
+another link, then in a new session, and then no more. A model that may choose silence is not taken for deaf while its
+session is well (`_well`): the question is asked once more in the same session, and only if nothing shows that it was
+heard.
 """
 
 from __future__ import annotations
@@ -16,34 +15,34 @@ from typing import Literal
 
 from livechat.session.pulse import Pulse
 
-ANSWER_S = 6.0  # after the person fell silent: with no answer begun by then, none is expected
+ANSWER_S = 6.0  # after the person fell silent: an answer that has not begun by then is not expected any more
 QUESTION_S = 1.0  # of speech, voice detection's own delay included: what is shorter may be a cough
-DEAF_LINKS = 2  # in a row: then the question is taken to want no answer
+DEAF_LINKS = 2  # in a row: then the question is taken for one that needs no answer
 
 Deafness = Literal["ask on another link", "ask in a new session", "silence", "no answer"]
 
 
 class Awaited:
-    """Of one conversation, whatever its links."""
+    """One for a conversation, across its links."""
 
     def __init__(self, *, answer_s: float, silent: bool) -> None:
-        """`answer_s`: an answer begins so soon after a question; `silent`: the model may choose to give none."""
+        """`answer_s`: seconds in which an answer begins; `silent`: the model may choose to give none."""
         self._answer_s = answer_s
         self._silent = silent
         self.turns = 0  # answered, by all links
         self.speaking = False  # the person
         self.asked_until: float | None = None  # an answer may still begin until then
         self.deaf_at: float | None = None  # no answer by then: the session is deaf
-        self.deaf = 0  # links in a row that were
+        self.deaf = 0  # links in a row that were deaf
         self.owed = False  # an answer has begun and is not whole
         self._speaking_since = 0.0
-        self._question = False  # something that wants an answer has been asked, and none has begun
-        self._noticed = False  # the server showed that it heard what was asked last
+        self._question = False  # a question was asked, and no answer has begun
+        self._noticed = False  # the server showed that it heard the last question
         self._turn_open = False
         self._turn_over_at = 0.0
         self._handle_at: float | None = None  # when the newest handle of this link came
-        self._pulse = Pulse()  # of the handles, and of word that there is none
-        self._resumable = True  # by the newest of them: nothing is being generated
+        self._pulse = Pulse()  # of the resumption updates
+        self._resumable = True  # by the newest update: nothing is being generated
 
     # ------------------------------------------------------------------------------------------ what is asked
 
@@ -54,7 +53,7 @@ class Awaited:
 
     @property
     def quiet(self) -> bool:
-        """Whether nobody speaks, nothing is asked and no answer is on its way, by the server's own account."""
+        """Whether nobody speaks, nothing is asked, and the server says that no answer is on its way."""
         return not (self.speaking or self.asked_until is not None or self._turn_open)
 
     @property
@@ -98,7 +97,7 @@ class Awaited:
                 self._expect(now)
 
     def asked(self, now: float) -> None:
-        """Something that wants an answer was typed, or is sent again."""
+        """A question was typed, or is sent again."""
         self.asked_until = now + ANSWER_S
         self._noticed = False
         self._expect(now)
@@ -119,7 +118,7 @@ class Awaited:
             self._handle_at = now
 
     def tick(self, now: float) -> None:
-        """What was to begin by now is not expected any more."""
+        """An answer that should have begun by now is not expected any more."""
         if self.asked_until is not None and now >= self.asked_until:
             self.asked_until = None
 
@@ -144,7 +143,7 @@ class Awaited:
         self._turn_open = self.owed = True
 
     def turn_over(self) -> None:
-        """Its turn is over, playback and all."""
+        """Its turn is over, with its playback."""
         self._turn_open = self.owed = False
 
     def settle(self) -> None:
@@ -152,7 +151,7 @@ class Awaited:
         self._turn_open = self.owed
 
     def answered_elsewhere(self, *, live: bool) -> None:
-        """A question of the link before counts as answered, and is not owed an answer by the next."""
+        """An earlier link answered its question: the next link does not owe that answer."""
         self.turns += 1
         self.owed = self.owed and live
 
@@ -162,7 +161,7 @@ class Awaited:
         """What the missing answer means, once it is overdue; None while it is not."""
         if self.deaf_at is None or now < self.deaf_at:
             return None
-        if self.owed:  # what is asked meanwhile is answered after it, and Stuck is for an answer that stops
+        if self.owed:  # a question asked during an answer is answered after it; Stuck is for an answer that stops
             self.deaf_at = now + self._answer_s
             return None
         self.deaf_at = None
@@ -176,9 +175,8 @@ class Awaited:
         return "ask in a new session" if self.deaf == DEAF_LINKS else "ask on another link"
 
     def _well(self, now: float) -> bool:
-        """Nothing but the missing answer speaks against this session, and the model may choose to give none.
+        """The model may choose silence, and nothing else speaks against this session.
 
-        A poisoned session never ends the answer that it never gives: it says that there is no handle just now. A dead
-        link says nothing more.
+        A poisoned session says that it cannot be resumed, as during an answer. A dead link says nothing more.
         """
         return self._silent and self._resumable and not self._pulse.stopped(now)

@@ -1,7 +1,7 @@
-"""What a session that does not remember is told about the conversation so far.
+"""What a new session is told about the conversation so far.
 
-A few turns are given as turns with their roles, many as one message that sums up: both ways are Google's
-own advice for restoring a context (Firebase AI Logic, "incremental content updates").
+It gets a few turns as turns with their roles, and many turns as one message that lists them. Google advises both ways
+of restoring a context (Firebase AI Logic, "incremental content updates").
 """
 
 from __future__ import annotations
@@ -10,50 +10,51 @@ from dataclasses import dataclass
 from typing import Literal
 
 MAX_TURNS = 40
-MAX_TOKENS = 3_000  # well under the smallest trigger a person can ask for, so that it is not cut off at once
+MAX_TOKENS = 3_000  # well under the smallest trigger of compression (docs/wire.md 4), which would cut it off at once
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question and its answer, as text. Either may be empty: a greeting, or an answer cut before a word."""
+    """A question and its answer, as text. Either may be "": a greeting answers no question, and an answer may be cut
+    off before its first word."""
 
     user: str
     model: str
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """One turn of context for the server."""
+class ContextTurn:
+    """One turn that a session is told of."""
 
     role: Literal["user", "model"]
     text: str
 
 
-def seed(turns: list[Exchange]) -> list[Content]:
-    """The context that stands for `turns`, oldest first; empty for none. It asks for no answer."""
+def seed(turns: list[Exchange]) -> list[ContextTurn]:
+    """The context that stands for `turns`, oldest first. It asks for no answer."""
     if len(turns) <= MAX_TURNS and sum(tokens(t.user) + tokens(t.model) for t in turns) <= MAX_TOKENS:
-        contents: list[Content] = []
+        contents: list[ContextTurn] = []
         for turn in turns:
             if turn.user:
-                contents.append(Content("user", turn.user))
+                contents.append(ContextTurn("user", turn.user))
             if turn.model:
-                contents.append(Content("model", turn.model))
+                contents.append(ContextTurn("model", turn.model))
         return contents
     sides = [side for t in turns for side in (("User", t.user), ("You", t.model))]
     lines = [f"{who}: {text}" for who, text in sides if text]
     text = _end("\n".join(lines))
-    return [Content("user", f"For your memory, our conversation so far, oldest first:\n{text}")]
+    return [ContextTurn("user", f"For your memory, our conversation so far, oldest first:\n{text}")]
 
 
 def tokens(text: str) -> float:
-    """About how many tokens a text weighs: four letters each in ASCII, two in other alphabets, one ideogram."""
+    """An estimate: a token is four letters in ASCII, two letters in other alphabets, or one ideogram."""
     ascii_ = sum(c.isascii() for c in text)
     ideograms = sum(c >= "\u2e80" for c in text)
     return ascii_ / 4 + (len(text) - ascii_ - ideograms) / 2 + ideograms
 
 
 def _end(text: str) -> str:
-    """The newest MAX_TOKENS of a text."""
+    """The last MAX_TOKENS of a text."""
     weight = 0.0
     for at in range(len(text) - 1, -1, -1):
         weight += tokens(text[at])

@@ -1,8 +1,9 @@
-"""The token that Vertex AI wants, had with Google's credentials on this machine.
+"""Tokens for Vertex AI, from Google's credentials on this machine.
 
-google-genai asks google-auth for it in a thread, which waits two minutes for a token endpoint that says nothing, and
-reports a network that is away, a portal's page and a refused grant with the same exceptions. Here each exchange ends
-in time, so that no thread outlives the dial that wants it, and each failure is one of two: refused, or passing.
+google-genai has google-auth fetch a token in a thread. google-auth alone waits two minutes for a token endpoint that
+does not answer, and raises the same exceptions for a missing network, a portal's page and a refused grant. Here each
+fetch has a limit, so that no thread outlives the dial that wants the token, and each failure is either refused for
+good or passing. google-auth repeats what failed in passing itself, and the machine dials again later.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from urllib.parse import urlsplit
 
 from livechat.session.proxy import Blocked, proxy_for
 
-TOKEN_S = 8.0  # for all of one exchange; less than a dial takes
-CONNECT_S = 2.0  # of that for one address: urllib3 tries a name's addresses in turn, and one may swallow packets
+TOKEN_S = 8.0  # for a token, with all repetitions; shorter than a link's limit for its setup
+CONNECT_S = 2.0  # for one address: urllib3 tries a name's addresses in turn, and the first may never answer
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
@@ -29,17 +30,17 @@ _FAULTS = {
 
 
 class TokenError(Exception):
-    """There is no token; `args[0]` says why, in words that hold no secret. `refused`: and there will be none."""
+    """There is no token. `args[0]` says why, without a secret. `refused`: trying again will not help."""
 
     def __init__(self, why: str, *, refused: bool) -> None:
         super().__init__(why)
         self.refused = refused
 
 
-class Token:
-    """What google-genai takes for credentials: `token`, `expired` and `refresh` are all that it asks for.
+class VertexCredentials:
+    """What google-genai takes for google-auth's credentials: it uses only the members below.
 
-    They are looked for with the first `refresh`: that may take a while, and a network.
+    The first `refresh` looks for the real ones, since that may take a while and need the network.
     """
 
     def __init__(self) -> None:
@@ -47,48 +48,48 @@ class Token:
 
     @property
     def token(self) -> str | None:
-        """The newest, or None."""
+        """The newest token, or None."""
         return self._found.token if self._found else None
 
     @property
     def expired(self) -> bool:
-        """Whether it is time for another one."""
+        """Whether another token is needed."""
         return bool(self._found and self._found.expired)
 
     @property
     def quota_project_id(self) -> str | None:
-        """The project that pays, where the credentials name one."""
+        """The project that is billed, where the credentials name one."""
         return getattr(self._found, "quota_project_id", None)
 
     def refresh(self, _: object = None) -> None:
-        """Get another token. Blocks for TOKEN_S, and for as long as names are looked up.
+        """Fetch a token. Blocks for TOKEN_S at most, and while names are looked up.
 
-        Raises TokenError, and Blocked for what cannot be a proxy's address.
+        Raises TokenError, and Blocked where the proxy that is set has no valid address.
         """
         import google.auth
 
-        exchange: Any = _Exchange()
+        transport: Any = _TimedTransport()
         try:
-            found = self._found or google.auth.default(scopes=[_SCOPE], request=exchange)[0]
-            found.refresh(exchange)
+            found = self._found or google.auth.default(scopes=[_SCOPE], request=transport)[0]
+            found.refresh(transport)
             if not found.token:
                 raise ValueError("no token in the answer")
         except Blocked:
             raise
         except Exception as error:  # noqa: BLE001 - google-auth raises TypeError and ValueError for a portal's page
-            refusal: TokenError = exchange.judge(error)
+            refusal: TokenError = transport.judge(error)
             raise refusal from None
         self._found = found
 
 
-class _Exchange:
-    """google-auth's transport, which ends in time and remembers the last answer."""
+class _TimedTransport:
+    """google-auth's transport with a limit for all requests together. It remembers the last answer."""
 
     def __init__(self) -> None:
         from google.auth.transport.requests import Request
 
         self._request: Any = Request()
-        self.session = self._request.session  # what google-auth looks for
+        self.session = self._request.session  # google-auth looks for this name
         self._until = time.monotonic() + TOKEN_S
         self._asked = False
         self._status: int | None = None
@@ -105,11 +106,12 @@ class _Exchange:
             raise TransportError("out of time") from TimeoutError()  # type: ignore[no-untyped-call]
         wait = min(left, timeout) if isinstance(timeout, int | float) else left
         limits = min(wait, CONNECT_S), wait
-        # A redirect would take the grant, which is as good as a password, wherever it says.
+        # A redirect would send the grant, which is as good as a password, to any server that it names.
         more["allow_redirects"] = False
         place = urlsplit(url)
-        if place.scheme == "https":  # else it is the metadata server of a machine in the cloud
-            # The way the link takes: requests would look names up here for a SOCKS proxy, and knows no socks://.
+        if place.scheme == "https":  # plain http is the metadata server of a machine in the cloud
+            # The same proxy as the link's. requests itself would look names up here for a SOCKS proxy, and does not
+            # know socks://.
             proxy = proxy_for(place.hostname or "", place.port or 443)
             more["proxies"] = {"https": proxy.address} if proxy else {"no_proxy": "*"}
         response = self._request(url=url, method=method, body=body, headers=headers, timeout=limits, **more)
@@ -117,7 +119,7 @@ class _Exchange:
         return response
 
     def judge(self, error: Exception) -> TokenError:
-        """What `error` means, by what the endpoint said last: it alone can refuse, and it does so in JSON."""
+        """What `error` means. Only the token endpoint can refuse, and it does so in JSON (RFC 6749, 5.2)."""
         from google.auth.exceptions import DefaultCredentialsError
 
         if isinstance(error, DefaultCredentialsError) or not (self._asked or _retryable(error)):
@@ -137,13 +139,13 @@ def _retryable(error: Exception) -> bool:
 
 
 def _missing(error: Exception) -> str:
-    """The first sentence of google-auth's words: they name the file that is not there or cannot be read."""
+    """google-auth's first sentence, which names the file that is missing or cannot be read."""
     words = str(error.args[0] if error.args else error).partition("\n")[0]
     return f"no credentials for Vertex AI: {words.split('. ')[0].rstrip('.')[:200]}"
 
 
 def _refusal(answer: bytes) -> str:
-    """The error that an OAuth endpoint names (RFC 6749, 5.2), and its words; "" in anything else, such as a page."""
+    """The error that an OAuth endpoint names, and its description; "" for anything else, such as a page."""
     try:
         said = json.loads(answer)
         code = said["error"]
@@ -154,10 +156,10 @@ def _refusal(answer: bytes) -> str:
 
 
 def _network(error: BaseException) -> str:
-    """Why nothing came back, without the addresses that the library's words hold."""
+    """Why no answer came. The library's own words are not used, since they hold addresses."""
     cause: BaseException | None = error
     while cause is not None:
-        kinds = type(cause).__mro__  # by name: `requests` is google-auth's own affair
+        kinds = type(cause).__mro__  # compared by name, so that `requests` is not imported here
         names = [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in kinds]
         for name, words in _FAULTS.items():
             if name in names:

@@ -1,8 +1,9 @@
-"""Messages of the server that the SDK would misread, put into the form it reads (docs/wire.md 6.5, 12).
+"""Messages of the server that the SDK would misread, changed into the form that it reads (docs/wire.md 6.5, 12).
 
-Pure. Seen in google-genai 3.6.1: it drops an interactionStatus at the root of a message, cannot read a message
-that holds nothing else, or in which an enum's value is a number (as protobuf writes one that is newer than the
-writer), and reads the token count of an answer by the name of its own backend alone.
+Seen in google-genai 3.6.1:
+ - it drops an interactionStatus at the root of a message, and cannot read a message that holds nothing else
+ - it cannot read an enum whose value is a number, which is how protobuf writes a value that the writer does not know
+ - it reads the token count of an answer only by the name that its own backend uses
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ _MARKS = (b'"interactionStatus"', b'"turnCompleteReason"', b'"candidatesTokenCou
 
 
 def readable(raw: bytes) -> bytes:
-    """One message, as the SDK reads it. What is no JSON object is left as it is."""
+    """One message in the form that the SDK reads. What is no JSON object is returned unchanged."""
     if not any(mark in raw for mark in _MARKS):
-        return raw  # nearly all, and sound among them: not parsed twice
+        return raw  # nearly all messages, and all with sound: they are not parsed twice
     try:
         message = json.loads(raw)
     except ValueError:

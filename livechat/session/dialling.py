@@ -1,64 +1,70 @@
-"""How a WebSocket is opened: past a dead address, through a proxy, and nowhere but where it was asked to.
+"""How a WebSocket is opened: past dead addresses, through a proxy, and to no other server than the one asked for.
 
-The SDK opens its sockets with websockets' `connect`, and passes on to it only what it knows itself. So link.load_sdk
-puts `Connect` in its place.
+The SDK opens its sockets with websockets' `connect`, and gives it only the options that the SDK knows. So
+link.load_sdk puts `Connect` in its place.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from collections.abc import Generator
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, InvalidStatus, ProxyError
 
 from livechat.session.dialect import readable
+from livechat.session.link_end import system_words
 from livechat.session.proxy import Blocked, Proxy, number_of, plain, proxy_for
 
-# A name with several addresses: the next is tried beside the one before that does not answer so soon (RFC 8305).
+# A name may have several addresses. One that does not answer in this time has the next tried beside it (RFC 8305).
 NEXT_ADDRESS_S = 0.15
-OPEN_S = 9.0  # less than a link waits for its setup, so that a silent proxy is known from a silent server
+OPEN_S = 9.0  # shorter than a link's limit for its setup: so a silent proxy is known from a silent server
+MAX_REDIRECTS = 3  # of one dial
 
-_NOT_ALLOWED = 2  # what a SOCKS5 proxy answers by its rules (RFC 1928)
-_WRONG_USER = 0x5D  # and a SOCKS4 proxy
+_NOT_ALLOWED = 2  # a SOCKS5 proxy's answer where its rules forbid the connection (RFC 1928)
+_WRONG_USER = 0x5D  # a SOCKS4 proxy's answer where it does not accept the user
+_REDIRECTS = {300, 301, 302, 303, 307, 308}
 
 
 class Connection(ClientConnection):
     """A connection whose messages the SDK can read."""
 
-    async def recv(self, decode: bool | None = None) -> Any:  # the kind of its three overloads
+    async def recv(self, decode: bool | None = None) -> Any:  # the library has an overload for each kind of result
         raw = await super().recv(decode)
         return readable(raw) if isinstance(raw, bytes) else readable(raw.encode()).decode()
 
 
 class Connect(connect):
-    """websockets' `connect` with happy eyeballs, proxies and without redirects. Raises Blocked, too."""
+    """websockets' `connect`, with happy eyeballs and our choice of a proxy. Redirects stay within the origin.
+
+    Raises Blocked where a proxy or a redirect is in the way, besides what `connect` raises.
+    """
 
     def __init__(self, uri: str, **kwargs: Any) -> None:
         parts = urlsplit(uri)
         self._server = plain(parts.hostname or "")
         self._proxy = proxy_for(parts.hostname or "", parts.port or 443)
         self._past_proxy = self._proxy is None
+        self._redirects = 0
         if self._proxy is not None and self._proxy.scheme == "https":
-            kwargs["proxy_ssl"] = kwargs.get("ssl")  # the same certificates are trusted
+            kwargs["proxy_ssl"] = kwargs.get("ssl")  # the proxy's certificate is checked like the server's
         dialled = urlsplit(self._proxy.address if self._proxy else uri).hostname or ""
-        # Only where there is something to race: asyncio's race, when it is cancelled, forgets to close what has won.
+        # Only for a name. asyncio's race of several addresses, if cancelled, does not close the one that has won.
         if number_of(dialled) is None:
             kwargs["happy_eyeballs_delay"] = NEXT_ADDRESS_S
         super().__init__(
             uri,
             proxy=self._proxy.address if self._proxy else None,
-            create_connection=self._begin,  # type: ignore[arg-type] # any factory will do, its documentation says
+            create_connection=self._begin,  # type: ignore[arg-type] # its documentation allows any factory
             open_timeout=OPEN_S,
             **kwargs,
         )
 
     def _begin(self, *args: Any, **kwargs: Any) -> ClientConnection:
-        """It is called once there is a way to the server: what fails from now on is the server's."""
+        """Called once the way to the server is open: a fault from now on is the server's."""
         self._past_proxy = True
         return Connection(*args, **kwargs)
 
@@ -70,47 +76,62 @@ class Connect(connect):
                 raise
             if not self._past_proxy:
                 raise _fault(self._proxy, e, self._server) from e
-            if isinstance(
-                e, ConnectionError | ssl.SSLEOFError
-            ):  # as of one that says yes to what it does not let through
+            if isinstance(e, ConnectionError | ssl.SSLEOFError):  # it says yes first, and lets nothing through
                 raise self._proxy.fails(f"cut the connection to {self._server}") from e
             raise
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """No redirect is followed: the key would go with it."""
+        """The address to try next, or what to raise. The key is sent with each try, so the origin stays the same."""
         if not isinstance(exc, InvalidStatus) or not 300 <= exc.response.status_code < 400:
             return exc
         status = exc.response.status_code
-        where = _origin(self.uri, next(iter(exc.response.headers.get_all("Location")), ""))
-        why = f"the server sent the connection on{f' to {where}' if where else ''} (HTTP {status})"
+        location = next(iter(exc.response.headers.get_all("Location")), "")
+        where = ""
+        try:
+            target = urlsplit(urljoin(self.uri, location))
+            ours, theirs = _origin(urlsplit(self.uri)), _origin(target)
+        except ValueError:
+            where = " to an invalid address"
+        else:
+            if theirs != ours:
+                where = f" to {plain(theirs.host if theirs.host != ours.host else f'{theirs.host}:{theirs.port}')}"
+            elif location and status in _REDIRECTS:
+                return self._follow(target, status)
+        why = f"the server redirects the connection{where} (HTTP {status}), and the key is not sent there"
         hint = "check --endpoint; if this network asks you to sign in, open a web page first"
-        return Blocked("bad", f"{why}, and the key does not follow", hint, status)
+        return Blocked("bad", why, hint, status)
+
+    def _follow(self, target: SplitResult, status: int) -> Exception | str:
+        if self._redirects == MAX_REDIRECTS:
+            why = f"the server redirects the connection again and again (HTTP {status})"
+            return Blocked("bad", why, "check --endpoint", status)
+        self._redirects += 1
+        self._past_proxy = self._proxy is None
+        scheme, place, *_ = urlsplit(self.uri)
+        return urlunsplit((scheme, place, target.path, target.query, ""))
 
 
-def words(error: OSError) -> str:
-    """What the system says of it, without addresses; "" if nothing."""
-    return os.strerror(error.errno).lower() if error.errno else ""
+class _Origin(NamedTuple):
+    tls: bool
+    host: str
+    port: int
 
 
-def _origin(base: str, location: str) -> str:
-    """The host a redirect leads to, and the port where that alone differs; "" where neither does."""
-    try:
-        old, new = urlsplit(base), urlsplit(urljoin(base, location))
-        ports = old.port or 443, new.port or (80 if new.scheme in ("http", "ws") else 443)
-    except ValueError:
-        return "an address that is none"
-    if not new.hostname or (new.hostname == old.hostname and ports[0] == ports[1]):
-        return ""
-    return plain(new.hostname if new.hostname != old.hostname else f"{new.hostname}:{ports[1]}")
+def _origin(uri: SplitResult) -> _Origin:
+    """What a key may not leave. Raises ValueError for what is no address of a server."""
+    tls = uri.scheme in ("https", "wss")
+    if not uri.hostname or not (tls or uri.scheme in ("http", "ws")):
+        raise ValueError("no server")
+    return _Origin(tls, uri.hostname, uri.port or (443 if tls else 80))
 
 
 def _fault(proxy: Proxy, error: Exception, server: str) -> Blocked:
-    """What is said of a proxy that leads nowhere."""
+    """What a person is told of a proxy that does not lead to `server`."""
     if isinstance(error, InvalidProxyStatus):
         return proxy.answered(error.response.status_code, server)
     if isinstance(error, InvalidProxyMessage):
         cause = error.__cause__
-        if isinstance(cause, EOFError) and "CRLF" not in str(cause.__cause__):  # else it said something
+        if isinstance(cause, EOFError) and "CRLF" not in str(cause.__cause__):  # with CRLF it did say something
             return proxy.fails("closed the connection without an answer")
         return proxy.refuses(
             "does not speak HTTP", f"{proxy.source} says {proxy.scheme}://; it may be of another kind"
@@ -130,7 +151,7 @@ def _fault(proxy: Proxy, error: Exception, server: str) -> Blocked:
     if isinstance(error, socket.gaierror) or isinstance(error.__cause__, socket.gaierror):
         return proxy.fails("cannot be found: its name cannot be looked up")
     if isinstance(error, OSError):
-        said = words(error)
+        said = system_words(error)
         return proxy.fails(f"cannot be reached ({said})" if said else "cannot be reached")
     return proxy.refuses(f"cannot be used ({type(error).__name__})", f"check {proxy.source}")
 

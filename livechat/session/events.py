@@ -1,7 +1,7 @@
 """What the session speaks within itself: what the machine is told, what it asks for, and what a link hears.
 
-Three families of frozen dataclasses. Inputs and Actions are the machine's two sides. Wire is what a link hears, all
-of which the runner gets, and of which some are Inputs. Times are seconds unless the name says ms. What a person or a
+Three families of frozen dataclasses. Inputs go into the machine, and Actions come out. Wire is what a link hears: the
+runner takes all of it, and some of it is Input too. Times are seconds unless the name says ms. What a person or a
 program is shown is in events.py.
 """
 
@@ -14,12 +14,19 @@ from typing import Literal
 from livechat.errors import LivechatError
 from livechat.events import Output, Rung
 
-Replay = Literal["missing", "all", "none"]  # of what waits for an answer: what the handle does not hold, and so on
+Replay = Literal["missing", "all", "none"]  # which questions without an answer a new link is given
 
-# A server's word on a question: it is at work, and more utterances may follow; or it has finished; or neither.
+# What a server says of a question: it is at work and more utterances may follow, it has finished, or nothing.
 Interaction = Literal["working", "idle", ""]
 
-Signal = Literal["start", "end", "stream end"]  # of the person's activity, and of the microphone for now
+# An activity of the person begins or ends, or the microphone stops for a while.
+Signal = Literal["start", "end", "stream end"]
+
+
+def handle_name(handle: str) -> str:
+    """A handle's name for people and programs: eight hex digits that say nothing of it."""
+    return hashlib.sha256(handle.encode()).hexdigest()[:8]
+
 
 # ----------------------------------------------------------------------------------------------- inputs
 # What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
@@ -40,8 +47,8 @@ class Resumption:
 
     @property
     def name(self) -> str:
-        """The handle's name for people and programs: eight hex digits that say nothing of it."""
-        return hashlib.sha256(self.handle.encode()).hexdigest()[:8]
+        """See handle_name."""
+        return handle_name(self.handle)
 
     def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
         return f"Resumption(covers={self.covers}, expires={self.expires})"
@@ -69,14 +76,20 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A link is gone, or never came to be. Said exactly once for each link.
+    """A link has ended, or could not be opened. Each link says this exactly once.
 
-    `how`: "close" with the close frame's code and reason; "http" with the status of a refused upgrade in
-    `code`; "dns", "tls", "network" and "timeout" with the system's words in `reason`; "token" where Vertex AI's
-    could not be renewed for now, and "auth" where it was refused or there are no credentials; "proxy" where a proxy
-    failed, and "bad" where the configuration is wrong or something on the way refuses: `reason` says in plain words
-    what did, `hint` what to do about it, `code` is its HTTP status. `key_from`: where the key or the credentials
-    are from.
+    | how | meaning |
+    |---|---|
+    | close | a close frame, with its `code` and `reason` |
+    | http | the upgrade was refused with the HTTP status `code` |
+    | dns, tls, network, timeout | the system's words are in `reason` |
+    | token | Vertex AI's token could not be renewed for now |
+    | auth | the token was refused, or there are no credentials |
+    | proxy | a proxy failed |
+    | bad | the configuration is wrong, or something on the way refuses |
+
+    For the last two, `reason` says in plain words what failed and `code` is its HTTP status. `hint` says what to do.
+    `key_from` says where the key or the credentials come from.
     """
 
     link: int
@@ -89,7 +102,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class HandleIn:
-    """A handle came, or word that the session cannot be resumed just now: `handle` is "".
+    """A handle came. With `handle` "" the server says that the session cannot be resumed just now.
 
     `covers`: how many answered turns the server holds behind it.
     """
@@ -112,7 +125,7 @@ class GoAway:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person started or stopped speaking, by our own ears."""
+    """The person began or stopped to speak, by our own voice detection."""
 
     speaking: bool
 
@@ -124,7 +137,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Replying:
-    """The first of an answer arrived."""
+    """The first piece of an answer came."""
 
     link: int
 
@@ -145,7 +158,7 @@ class Reopened:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """The server heard the person (voiceActivity, a transcript): whatever it says next, its session is not deaf."""
+    """The server showed that it heard the person (voiceActivity, a transcript)."""
 
     link: int
 
@@ -165,14 +178,14 @@ class TurnOver:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """An answer has begun, and for long nothing of it has come: the link is dead without saying so."""
+    """An answer began, and then nothing of it came for a long time: the link is dead without saying so."""
 
     link: int
 
 
 @dataclass(frozen=True, slots=True)
 class Slept:
-    """The computer, or this process, was away; `unseen` seconds of it the loop's clock did not count."""
+    """The computer slept. The loop's clock did not count `unseen` seconds of it."""
 
     unseen: float
 
@@ -209,7 +222,7 @@ Input = (
 )
 
 # ------------------------------------------------------------------------------------------------- wire
-# What a link hears that does not concern the machine: it goes straight to ear, eye and store.
+# What a link hears that the machine need not know: it goes to the sound, the screen and the store.
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +260,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The server is at work on a question, or has finished; said apart from any turnComplete."""
+    """The server is at work on a question, or has finished. It says so apart from any turnComplete."""
 
     link: int
     status: Interaction
@@ -266,7 +279,7 @@ class Thought:
 
 @dataclass(frozen=True, slots=True)
 class CutIn:
-    """The server noticed that the person cut in: what is not played yet must not be."""
+    """The server says `interrupted`: what is not played yet must not be played."""
 
     link: int
 
@@ -309,7 +322,7 @@ Wire = Opened | Ended | HandleUpdate | GoAway | Counted | Told
 class Dial:
     """Open link `n`, with this handle or none.
 
-    `transparent`: it shall go on in the middle of what the person says, if the server can do so.
+    `transparent`: the session goes on in the middle of what the person says, if the server can do so.
     """
 
     n: int
@@ -333,9 +346,9 @@ class Hang:
 class Flow:
     """Link `n` takes input: first what the new session lacks, then the outbox, then live speech.
 
-    `covers`: how many answered turns the server knows; those after it are given to it as context. `replay`
-    "missing": of what waits for an answer, what the newest handle is not known to hold; "none": neither
-    context nor old speech, because the last link died of it.
+    `covers`: how many answered turns the server knows. The others are given to it as context.
+    `replay` "all": it is given every question that waits for an answer; "missing": only what the newest handle is
+    not known to hold; "none": neither context nor old speech, because the last link died of it.
     """
 
     n: int
@@ -348,7 +361,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Forgo:
-    """No answer will come to what was asked: it is not asked again. `heard`: the model chose to give none."""
+    """No answer will come to what was asked, and it is not asked again. `heard`: the model chose silence."""
 
     heard: bool = False
 

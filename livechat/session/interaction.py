@@ -1,6 +1,6 @@
 """Whether the server has more to say to a question, by its own word (docs/wire.md 12).
 
-Pure. Some models answer one question in several utterances, each with a turnComplete of its own. They say
+Some models answer one question in several utterances, each with a turnComplete of its own. They say
 IN_PROGRESS until the last one, and IDLE then. A server may leave IDLE out, so what is said last has a limit.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from livechat.session.events import Interaction as Word
 
-IDLE_S = 60.0  # after IN_PROGRESS, with nothing more of the answer, and no sign of work: IDLE was left out
+IDLE_S = 60.0  # without a piece of the answer or a sign of work after IN_PROGRESS: IDLE was left out
 GRACE_S = 1.0  # after a turnComplete without a status: the status may come in a message of its own
 
 
 class Interaction:
-    """One question's, from the first of its answer to the end. Times are seconds on the caller's clock."""
+    """Of one question, from the first piece of its answer. Times are seconds on the caller's clock."""
 
     def __init__(self, *, announced: bool) -> None:
         """`announced`: the model is known to say IDLE, so generationComplete is not the end of an answer."""

@@ -1,7 +1,7 @@
 """What a resume tries, in order: the newest handle, the one before it, a new session.
 
-Pure. A handle that is refused, or whose links fail twice in a row, is dropped with those that its links handed out
-since: nothing is retried for ever. Times are seconds on the caller's clock. Numbers in parentheses are sections of
+A handle that is refused, or whose links fail twice in a row, is dropped, and so are the handles that came after it.
+So nothing is retried for ever. Times are seconds on the caller's clock. Numbers in parentheses are sections of
 docs/wire.md.
 """
 
@@ -35,7 +35,7 @@ class Ladder:
         self._handles = list(handles)[:2]
 
     def expired(self, now: float) -> bool:
-        """Drop the newest handle if it is valid no more, and say whether it was."""
+        """Drop the newest handle if it is not valid any more. Returns whether it was dropped."""
         if not self._handles or (expires := self._handles[0].expires) is None or expires >= now:
             return False
         self._drop(1)
@@ -52,28 +52,28 @@ class Ladder:
         self._stepped_down = False
 
     def end_of_link(self, now: float) -> bool:
-        """Validity counts from now for what the link issued. Whether that is the newest."""
+        """The validity of the link's handles counts from now. Returns whether the newest is one of them."""
         if not self._handles or self._handles[0].expires is not None:
             return False
         self._handles = [h if h.expires is not None else replace(h, expires=now + self._ttl) for h in self._handles]
         return True
 
     def slept(self, unseen: float) -> None:
-        """So many seconds passed that the caller's clock did not count: handles age by the wall's."""
+        """`unseen` seconds passed that the caller's clock did not count. Handles age in them too."""
         self._handles = [h if h.expires is None else replace(h, expires=h.expires - unseen) for h in self._handles]
 
     def strike(self) -> bool:
-        """A link dialled with a handle failed young. Whether its session counts as dead with that."""
+        """A link that was dialled with a handle failed early. Returns whether its session counts as dead."""
         if self.dialled is not None:
             self._strikes += 1
         return self._strikes >= HANDLE_STRIKES
 
     def forgive(self) -> None:
-        """The link was a good one."""
+        """The link was a good one: its session is not dead."""
         self._strikes = 0
 
     def drop_dead_session(self) -> None:
-        """What was dialled is no good, and neither is what came since."""
+        """Drop the handle that was dialled, and those that came after it."""
         dialled = self.dialled.handle if self.dialled else None
         names = [h.handle for h in self._handles]
         self._drop(names.index(dialled) + 1 if dialled in names else len(names))
@@ -84,7 +84,7 @@ class Ladder:
         self._strikes = 0
 
     def rung(self, *, told: bool) -> Rung:
-        """Where the link that lives stands; `told`: a new session is given the transcript."""
+        """The rung of the link that lives. `told`: a new session is given the transcript."""
         if self.dialled is not None:
             return "previous" if self._stepped_down else "resumed"
         return "seeded" if told else "fresh"

@@ -1,4 +1,4 @@
-"""What the person said or typed that is not yet answered: nothing of it is lost with a link.
+"""What the person said or typed and has no answer yet: none of it is lost with a link.
 
 Everything is queued first and sent from here. An item stays after it was sent, until the question it
 belongs to is answered; a new link therefore starts by sending again what still waits for an answer
@@ -25,11 +25,11 @@ from livechat.audio.interfaces import FRAME_MS
 from livechat.session.events import Replay, Signal
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
-BACKLOG = 250  # frames unsent, 5 s: from then on a link is slow, and silence makes way for what comes after it
-COUGH_MS = 1_200  # of what voice detection takes for speech, with its delay and the LEAD: no question is shorter
-APART = 25  # frames of silence between two questions, at least, besides what is sent of it; within one it is less
-TRACKED = 6_000  # messages to this link whose place is remembered: 120 s; servers that count say so sooner
-BOUND_MS = 120_000  # of speech that waits for an answer; beyond it the oldest is given up
+BACKLOG = 250  # frames unsent, 5 s: the link is slow then, and silence is left out so that speech is not late
+COUGH_MS = 1_200  # of speech, with the delay of voice detection and the LEAD: no question is shorter
+APART = 25  # frames of silence between two questions, at least, which are not sent; within a question it is less
+TRACKED = 6_000  # messages to this link whose place is remembered, 120 s; servers that count report sooner
+BOUND_MS = 120_000  # of speech that waits for an answer; beyond that the oldest is dropped
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
-"""Which proxy leads to a server, by the environment or the system's settings, and what is said of one that fails.
+"""Which proxy leads to a server, by the environment or the system's settings, and what is said of a proxy that fails.
 
-No proxy leads to this machine itself: the embedded server and anything else on loopback is always dialled directly.
-For the rest the order is that of websockets (wss_proxy, socks_proxy, https_proxy), and then ALL_PROXY, which it does
-not read. NO_PROXY is read as curl, Go and requests do, who know more forms of it than urllib. A proxy's address may
-hold a password: nothing here shows more of it than host and port.
+The embedded server, and anything else on loopback, is always dialled directly. For other servers the order is that of
+websockets (wss_proxy, socks_proxy, https_proxy), and then ALL_PROXY, which websockets does not read. NO_PROXY is read
+as curl, Go and requests read it: they know more forms than urllib. A proxy's address may hold a password, so only its
+host and port are ever shown.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ TOKENS = "oauth2.googleapis.com"  # where google.auth fetches tokens, through th
 
 _SCHEMES = ("wss", "socks", "https", "all")
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
-_MAX_SHOWN = 100  # characters of a name that others chose
+_MAX_SHOWN = 100  # characters of a name from outside
 
 
-class Blocked(Exception):  # noqa: N818 - it is a verdict
-    """Something between us and the server. `how` and the rest as in events.Ended."""
+class Blocked(Exception):  # noqa: N818 - it says what is in the way, and is not always an error of ours
+    """Something between us and the server stops the link. `how`, `why` (its reason), `hint`, `code`: as in Ended."""
 
     def __init__(self, how: Literal["proxy", "bad"], why: str, hint: str, code: int | None = None) -> None:
         super().__init__(why)
@@ -37,9 +37,10 @@ class Blocked(Exception):  # noqa: N818 - it is a verdict
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """`address` is for websockets. `shown` is HOST:PORT, `source` the variable it comes from, or SYSTEM.
+    """A proxy that is set. Its methods make the Blocked to raise when it fails.
 
-    `scheme` is the kind that was set.
+    `address`: what websockets is given; it may hold a password. `scheme`: the kind, as it was set.
+    `shown`: HOST:PORT. `source`: the variable that it comes from, or SYSTEM.
     """
 
     address: str = field(repr=False)
@@ -49,13 +50,13 @@ class Proxy:
     login: bool  # whether the address holds a user and a password
 
     def fails(self, what: str, hint: str = "", code: int | None = None) -> Blocked:
-        """It may work the next time. `what` follows its name."""
+        """A failure that may pass. `what` follows the proxy's name in the sentence."""
         return Blocked(
             "proxy", f"the proxy {self.shown} {what}", hint or f"check the network and {self.source}", code
         )
 
     def refuses(self, what: str, hint: str, code: int | None = None) -> Blocked:
-        """It will not work before somebody changes something."""
+        """A failure that lasts until somebody changes something."""
         return Blocked("bad", f"the proxy {self.shown} {what}", hint, code)
 
     def wants_login(self, code: int | None = None) -> Blocked:
@@ -66,7 +67,7 @@ class Proxy:
         return self.refuses(f"wants a user name and password{status}", hint, code)
 
     def answered(self, status: int, server: str) -> Blocked:
-        """It said this to CONNECT."""
+        """A failure by the HTTP status that the proxy answers to CONNECT."""
         if status == 407:
             return self.wants_login(status)
         if 300 <= status < 500 and status not in (408, 429):
@@ -76,7 +77,7 @@ class Proxy:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by its name or number, without a look-up."""
+    """Whether `host` is this machine by its name or IP address, without a look-up."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -85,12 +86,12 @@ def is_loopback(host: str) -> bool:
 
 
 def number_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that `name` is, in any way of writing it; None for a name."""
+    """The IP address that `name` is, in any notation; None for a name."""
     try:
         ip = ipaddress.ip_address(name.strip("[]").partition("%")[0])
     except ValueError:
         try:
-            return ipaddress.IPv4Address(socket.inet_aton(name))  # 127.1, which resolvers take, too
+            return ipaddress.IPv4Address(socket.inet_aton(name))  # such as 127.1, which resolvers accept
         except OSError:
             return None
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
@@ -98,7 +99,7 @@ def number_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
 
 def proxy_for(host: str, port: int) -> Proxy | None:
-    """What leads to this server; None for the direct way. Raises Blocked for what cannot be a proxy's address."""
+    """The proxy for this server, or None to dial it directly. Raises Blocked for an invalid address of a proxy."""
     proxies = getproxies()
     scheme = next((scheme for scheme in _SCHEMES if proxies.get(scheme)), None)
     if (
@@ -111,13 +112,13 @@ def proxy_for(host: str, port: int) -> Proxy | None:
     value = proxies[scheme].strip()
     if scheme == "socks" and value.startswith("http://"):  # as some systems write it
         value = value.replace("http", "socks5", 1)
-    # The variable in small letters wins, as in urllib; capitals sort before them.
+    # As in urllib the name in small letters wins. Capitals sort before small letters.
     names = [name for name, text in os.environ.items() if text and name.lower() == f"{scheme}_proxy"]
     return _parse(value, max(names, default=SYSTEM))
 
 
 def blamed(error: BaseException) -> Blocked | None:
-    """The proxy's part in google.auth's failure to get a token, which it fetches with requests."""
+    """The proxy's failure behind google-auth's failure to fetch a token with requests; None if there is none."""
     chain = list(_causes(error))
     if not any(type(e).__module__.split(".")[0] in ("requests", "urllib3", "socks") for e in chain):
         return None
@@ -133,19 +134,19 @@ def blamed(error: BaseException) -> Blocked | None:
 
 
 def plain(name: str) -> str:
-    """A name that others chose, fit for a terminal and a line."""
+    """A name from outside, made safe for one line of a terminal."""
     safe = name.encode("ascii", "backslashreplace").decode()
     return "".join(c if c.isprintable() and c != " " else "?" for c in safe)[:_MAX_SHOWN]
 
 
 def _variable(source: str) -> str:
-    """What to set."""
+    """The variable to set."""
     return "HTTPS_PROXY" if source == SYSTEM else source
 
 
 def _parse(value: str, source: str) -> Proxy:
     hint = f"set {_variable(source)} to http://HOST:PORT or socks5://HOST:PORT"
-    # What a person takes for a password may hold any of @/?#: the address begins after the last @.
+    # A password may hold any of @/?#, so the host begins after the last @.
     scheme, slashes, rest = value.partition("://")
     login, at, place = rest.rpartition("@") if slashes else value.rpartition("@")
     place = re.split(r"[/?#]", place)[0]
@@ -161,11 +162,11 @@ def _parse(value: str, source: str) -> Proxy:
         raise Blocked("bad", f"{source} does not name a proxy", hint)
     port = _port(parts, PORTS[scheme])
     if not port:
-        raise Blocked("bad", f"{source} names {named} with a port that cannot be", hint)
+        raise Blocked("bad", f"{source} names {named} with an invalid port", hint)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     user, _, password = login.partition(":")
-    # The name is the proxy's to look up, as Go and httpx have it: a network with a proxy may know its own names only.
-    # GNOME writes socks:// into ALL_PROXY, and means SOCKS5, as browsers do.
+    # The proxy looks names up, as with Go and httpx: inside its network only local names may be known. GNOME writes
+    # socks:// into ALL_PROXY and means SOCKS5, as browsers do.
     dialled = "socks5h" if scheme in ("socks", "socks5") else scheme
     held = f"{_quoted(user)}:{_quoted(password)}@" if at and (user or password) else ""
     place = f"{host}:{port}"
@@ -173,19 +174,19 @@ def _parse(value: str, source: str) -> Proxy:
 
 
 def _quoted(text: str) -> str:
-    """What is a password keeps its escapes, and gets those without which its end would not be found."""
+    """A user or password for a URL: what is escaped stays so, and what would end it is escaped."""
     return quote(text, safe="%!$&'()*+,;=~")
 
 
 def _split(place: str) -> SplitResult | None:
     try:
         return urlsplit(f"//{place}")
-    except ValueError:  # brackets
+    except ValueError:  # brackets in the wrong place
         return None
 
 
 def _port(parts: SplitResult, default: int) -> int:
-    """The port, or 0 for one that cannot be."""
+    """The port, or 0 for an invalid one."""
     try:
         return default if parts.port is None else parts.port
     except ValueError:
@@ -193,12 +194,12 @@ def _port(parts: SplitResult, default: int) -> int:
 
 
 def _listed(no_proxy: str, host: str, port: int) -> bool:
-    """Whether NO_PROXY names this server: *, a name and what is below it, a number, a network; a port, too."""
+    """Whether NO_PROXY names this server: by *, a domain, an IP address or a network, each with a port or without."""
     name, number = host.lower().rstrip("."), number_of(host)
     for entry in re.split(r"[\s,]+", no_proxy.lower()):
         if entry == "*":
             return True
-        # A number of IPv6 needs its brackets before a port.
+        # An IPv6 address needs brackets where a port follows.
         found = re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", entry)
         if found and int(found[2]) != port:
             continue
@@ -220,12 +221,13 @@ def _within(number: ipaddress.IPv4Address | ipaddress.IPv6Address, place: str) -
 
 
 def _causes(error: BaseException) -> list[BaseException]:
+    """`error` and every exception that led to it."""
     found: list[BaseException] = []
     stack: list[BaseException | None] = [error]
     while stack:
         e = stack.pop()
         if e is not None and e not in found:
             found.append(e)
-            held = (*e.args, getattr(e, "reason", None))  # requests and urllib3 wrap what they met in their arguments
+            held = (*e.args, getattr(e, "reason", None))  # requests and urllib3 keep the cause in their arguments
             stack += [e.__cause__, e.__context__, *(a for a in held if isinstance(a, BaseException))]
     return found

@@ -1,6 +1,6 @@
 """Whether a link that used to say something all the time has gone quiet.
 
-Pure. Newer models send a resumption update every second (docs/wire.md 2.2): where they stop, the link or its
+Newer models send a resumption update every second (docs/wire.md 2.2): where they stop, the link or its
 session is dead. Of a server that speaks only when it has something to say, silence proves nothing.
 """
 
@@ -11,7 +11,7 @@ QUIET_S = 5.0  # without one: such a link has gone quiet
 
 
 class Pulse:
-    """One link's. Times are seconds on the caller's clock."""
+    """Of one link. Times are seconds on the caller's clock."""
 
     def __init__(self) -> None:
         self.last = float("-inf")  # when it last said anything
@@ -22,5 +22,5 @@ class Pulse:
         self._before, self.last = self.last, now
 
     def stopped(self, now: float) -> bool:
-        """It was steady, and is silent."""
+        """Whether it was steady and is silent now."""
         return self.last - self._before <= STEADY_S and now - self.last > QUIET_S

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from livechat.session.context_replay import Content, seed
+from livechat.session.context_replay import ContextTurn, seed
 from livechat.session.events import Flow, Signal
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
@@ -22,7 +22,7 @@ class Linklike(Protocol):
     async def send_audio(self, frame: bytes) -> None: ...
     async def send_text(self, text: str) -> None: ...
     async def send_signal(self, signal: Signal) -> None: ...
-    async def send_context(self, contents: list[Content]) -> None: ...
+    async def send_context(self, turns: list[ContextTurn]) -> None: ...
 
 
 class Sender:

@@ -1,17 +1,16 @@
-"""What the machine was told and what it answered, one JSON object a line; and the proof that it would again.
+"""A record of what the machine was told and what it answered, one JSON object a line, and its replay.
 
     livechat talk --trace FILE
     python -m livechat.session.trace FILE
 
-The machine is pure, so a trace is a bug report that can be run: the second command feeds the recorded
-inputs, at their recorded times and with the recorded random draws, to the machine as it is now and says
-where it answers otherwise. There is no speech in a trace, and of each handle only its hash.
+The machine is pure, so a trace is a bug report that can be run. The second command gives the recorded inputs, with
+their times and random draws, to the machine as it is now, and says where its answers differ. A trace holds no speech,
+and only the hash of each handle.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,7 @@ INPUTS = {kind.__name__: kind for kind in (*get_args(events.Input), events.Resum
 
 
 class Traced(Machine):
-    """A machine that writes down each of its steps."""
+    """A machine that records each of its steps."""
 
     def __init__(
         self,
@@ -36,7 +35,7 @@ class Traced(Machine):
         answer_s: float,
         silent: bool = False,
     ) -> None:
-        """`write` takes whole lines. The rest is Machine's."""
+        """`write` takes whole lines. The other arguments are Machine's."""
         self._write = write
         self._draw = random
         self._drawn: list[float] = []
@@ -48,7 +47,7 @@ class Traced(Machine):
         return self._drawn[-1]
 
     def handle(self, event: events.Input, now: float) -> list[events.Action]:
-        """Machine.handle, written down; also where it raises."""
+        """Machine.handle, recorded; an input that it raises an error for, too."""
         self._drawn.clear()
         step = {"at": now, "input": encode(event), "draws": self._drawn}
         try:
@@ -64,11 +63,11 @@ class Traced(Machine):
 
 
 def encode(value: Any) -> Any:
-    """Inputs, actions and all they hold as JSON. What is called a handle becomes its hash."""
+    """An input or an action as JSON. A field named `handle` becomes the hash of the handle."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        if fields.get("handle", "#")[:1] not in ("", "#"):  # in a replay it is a hash already
-            fields["handle"] = "#" + hashlib.sha256(fields["handle"].encode()).hexdigest()[:16]
+        if fields.get("handle", "#")[:1] not in ("", "#"):  # a replayed handle is a hash already
+            fields["handle"] = f"#{events.handle_name(fields['handle'])}"
         return {"is": type(value).__name__} | {name: encode(field) for name, field in fields.items()}
     if isinstance(value, LivechatError):
         return {"is": type(value).__name__, "message": value.message, "hint": value.hint}
@@ -78,7 +77,7 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """The input that `encode` gave, with hashes for handles. Raises KeyError for what is none."""
+    """The input that was encoded, with hashes for handles. Raises KeyError for anything else."""
     if isinstance(value, dict):
         fields = {name: decode(field) for name, field in value.items() if name != "is"}
         return INPUTS[value["is"]](**fields)
@@ -86,9 +85,9 @@ def decode(value: Any) -> Any:
 
 
 def replay(lines: Iterable[str]) -> Iterator[str]:
-    """Each step at which the machine answers otherwise than it did, in words; none if it still does the same.
+    """A line of text for each step at which the machine's answer differs from the recorded one.
 
-    Raises ValueError for lines that are no trace.
+    Raises ValueError for lines that are not of a trace.
     """
     draws: list[float] = []
     machine: Machine | None = None
@@ -117,7 +116,7 @@ def _answer(machine: Machine, actions: list[events.Action]) -> dict[str, Any]:
 
 
 def main(path: str) -> int:
-    """Replay a file; 0 if every answer is the same."""
+    """Replay a file. Returns the exit code: 0 if every answer is the same, 1 if not, 2 for what is no trace."""
     steps = 0
 
     def lines() -> Iterator[str]:

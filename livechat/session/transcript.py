@@ -1,9 +1,8 @@
 """Who said what: pieces of transcript as they come, put together to exchanges of a question and its answer.
 
-Pure. The wire promises no order between the transcript of the person and the answer to it (docs/wire.md
-1.4), so the rule is one of time: a piece belongs to the question being answered until that answer is over
-or cut into; what comes after belongs to the next. So does what is heard during the answer to a question that
-was only typed.
+The wire promises no order between the transcript of the person and the answer to it (docs/wire.md 1.4). So time
+decides: a piece belongs to the question being answered until that answer is over or cut into. A later piece belongs
+to the next question. So does speech that is heard during the answer to a question that was only typed.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Transcript:
         self._heard = ""
         self._typed: list[str] = []
         self._echo: list[str] = []  # typed texts that some models send back as if heard (5)
-        self._known = ""  # heard once already, on a link that was lost before the answer came
+        self._known = ""  # heard on a link that was lost before the answer came
         self._ahead = ""  # heard of the next question while this one is being answered
         self._last_model = ""  # of the last exchange, as it came
         self._spoken = self._written = ""  # of this answer: what came with its sound, and what came as text
@@ -32,7 +31,7 @@ class Transcript:
 
     @property
     def question(self) -> str:
-        """The same; what a lost link heard stands for it where the next one, which heard it again, tells no words."""
+        """The same. Where this link told no words of it, the words that a lost link heard stand for it."""
         return self.user or self._known
 
     @property
@@ -42,7 +41,7 @@ class Transcript:
 
     @property
     def pending(self) -> str:
-        """All that waits for an answer, in the words that are known of it."""
+        """All that waits for an answer, as far as its words are known."""
         return "\n".join(part for part in (*self._typed, self.heard_text or self._known) if part)
 
     def heard(self, piece: str, *, ahead: bool = False) -> bool:

@@ -1,4 +1,7 @@
-"""Whom a link trusts, and by which files: each is tried before the first dial, so that a wrong one is named."""
+"""The certificates that a link trusts, and the files of credentials: each is read before the first dial.
+
+So a file that cannot be used is named, instead of failing as a connection.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from livechat.errors import ConfigError, UsageError
 
 
 def context(ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:
-    """A context that trusts these certificates alone; None where neither is given. Raises UsageError for the file."""
+    """A context that trusts only these certificates, or None if none are given. Raises UsageError for a bad file."""
     if ca_pem is None and ca_file is None:
         return None
     try:
@@ -25,8 +28,9 @@ def context(ca_pem: str | None, ca_file: str | None) -> ssl.SSLContext | None:
 
 
 def check_environment(environ: Mapping[str, str]) -> None:
-    """The certificates that OpenSSL's variables name. Raises ConfigError for what holds none."""
-    _check_bundle(environ, "SSL_CERT_FILE")
+    """Read the certificates that OpenSSL's variables name. Raises ConfigError where there are none."""
+    if path := environ.get("SSL_CERT_FILE"):
+        _check_certificates("SSL_CERT_FILE", path)
     if paths := environ.get("SSL_CERT_DIR"):
         folders = paths.split(os.pathsep)
         if not any(_is_folder(path) for path in folders):
@@ -34,11 +38,11 @@ def check_environment(environ: Mapping[str, str]) -> None:
 
 
 def check_credentials(environ: Mapping[str, str]) -> None:
-    """The file of Vertex AI's credentials, and whom the request for a token trusts. Raises ConfigError."""
-    # `requests`, which fetches the token, takes a folder as well, and the first of these that is set.
-    variable = "REQUESTS_CA_BUNDLE" if environ.get("REQUESTS_CA_BUNDLE") else "CURL_CA_BUNDLE"
-    if not _is_folder(environ.get(variable, "")):
-        _check_bundle(environ, variable)
+    """Read the files that fetching Vertex AI's tokens needs. Raises ConfigError for one that cannot be used."""
+    # requests, which fetches them, reads the first of these that is set.
+    bundle = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if environ.get(name)), "")
+    if bundle and not _is_folder(environ[bundle]):
+        _check_certificates(bundle, environ[bundle])
     path = environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     if not path:
         return
@@ -53,12 +57,11 @@ def check_credentials(environ: Mapping[str, str]) -> None:
     raise _unfit("GOOGLE_APPLICATION_CREDENTIALS", path, reason, "a JSON file of credentials")
 
 
-def _check_bundle(environ: Mapping[str, str], variable: str) -> None:
-    if path := environ.get(variable):
-        try:
-            ssl.create_default_context(cafile=path)
-        except (OSError, ValueError) as e:
-            raise _unfit(variable, path, _reason(e), "a PEM file of certificates") from None
+def _check_certificates(variable: str, path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError) as e:
+        raise _unfit(variable, path, _reason(e), "a PEM file of certificates") from None
 
 
 def _unfit(variable: str, path: str, reason: str, wanted: str) -> ConfigError:
@@ -66,7 +69,7 @@ def _unfit(variable: str, path: str, reason: str, wanted: str) -> ConfigError:
 
 
 def _reason(error: Exception) -> str:
-    # An SSLError is an OSError, whose strerror is OpenSSL's own word and line number.
+    # An SSLError is an OSError too, but its strerror is a word of OpenSSL's and a line number.
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:
         return error.strerror
     return "it holds no certificate in PEM"

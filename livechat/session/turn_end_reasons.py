@@ -1,6 +1,6 @@
 """Why a server ended a turn, in plain words: its turnCompleteReason (google-genai, TurnCompleteReason).
 
-Pure. New reasons come with new models: one that is not known here is named as the server spells it.
+New models bring new reasons. One that is not known here is named as the server spells it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 ASK_AGAIN = "ask again, or in other words"
 
-# (middle or whole of the name, what happened). The first that fits counts.
+# (part of the reason's name, what happened). The first that fits counts.
 _WORDS: tuple[tuple[str, str], ...] = (
     ("NEED_MORE_INPUT", "the model waits for you to say more"),
     ("MALFORMED_FUNCTION_CALL", "the model made a mistake and gave no answer"),
@@ -28,7 +28,7 @@ _NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 
 def explained(reason: str) -> str:
-    """What happened, for a person, with the server's own word for it."""
+    """What happened, in words for a person, and the server's own word for it."""
     name = reason.upper()
     word = reason if _NAME.fullmatch(reason) else "a reason that cannot be read"
     what = next((words for part, words in _WORDS if part in name), "the server ended the turn")

@@ -1,8 +1,8 @@
-"""Why a link ended, in plain words, and what follows from it.
+"""What the end of a link means, in plain words, and what the next dial is.
 
-The reason's text decides, the code is only a tie-breaker: the same code means a wrong key, a dead handle
-and a passing fault (docs/wire.md 6.1, where each text below was seen). Reasons are cut at 123 bytes on the
-wire, so the texts are beginnings or middles.
+The text of the close reason decides, and the code only where the text is unknown: one code can mean a wrong key, a
+dead handle or a passing fault. Each text below was seen (docs/wire.md 6.1). The wire cuts reasons at 123 bytes, so a
+text here is never the end of a long reason.
 """
 
 from __future__ import annotations
@@ -13,29 +13,28 @@ from enum import Enum
 from livechat.errors import KEY_PAGE
 from livechat.session.events import Ended
 
-STABLE_S = 8.0  # a link that lived this long, or that brought model output, was a good one (6.1)
+STABLE_S = 8.0  # a link that was open this long, or brought output of the model, was a good one (6.1)
 SLOW_S = (65.0, 300.0)  # quota: the first wait and the longest (6.1)
 
 
 class Kind(Enum):
     """What the next dial is."""
 
-    RESUME = "resume"  # the same session, at once and then with back-off
+    RESUME = "resume"  # the same session: at once, then after growing pauses
     FRESH = "fresh"  # this handle is dead: one rung down the ladder, at once
-    SLOW = "slow"  # the server wants to be left alone for a while
-    AGAIN = (
-        "again"  # it was refused, and it was accepted before: the same with back-off, and the session is not at fault
-    )
-    FATAL = "fatal"  # no dial will help
+    SLOW = "slow"  # the server asks for patience: after a long pause
+    AGAIN = "again"  # refused, though it was accepted before: the same after growing pauses, and the handle is kept
+    FATAL = "fatal"  # none: no dial will help
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`why` completes "the line was lost: …"; `exit_code` counts where the kind is FATAL.
+    """What to do next, and what to tell the person. `why` completes "the line was lost: …".
 
-    `idle`: it ended because nobody spoke, so none is needed until somebody does.
-    `of_key`: the key or the credentials were refused, so it must be said which.
-    `vague`: the words do not say what was refused. The setup most likely; but a handle, or old speech, fits too.
+    `exit_code`: the program's, if the kind is FATAL.
+    `vague`: the reason does not say what was refused. Most likely the setup; but it may be the handle or old speech.
+    `idle`: the link ended because nobody spoke, so no other is needed until somebody does.
+    `of_key`: the key or the credentials were refused, so the person is told where they come from.
     """
 
     kind: Kind
@@ -67,7 +66,7 @@ _TEXTS: tuple[tuple[str, Verdict], ...] = (
             3,
         ),
     ),
-    ("cannot be read", Verdict(Kind.RESUME, "the server does not speak the language of the Live API")),
+    ("cannot be read", Verdict(Kind.RESUME, "the server does not speak the protocol of the Live API")),
     ("code execution", Verdict(Kind.FATAL, "this model takes no code execution tool", _REPORT, 3)),
     ("session not found", Verdict(Kind.FRESH, "the server no longer has this session")),
     ("requested entity was not found", Verdict(Kind.FRESH, "the server no longer has this session")),
@@ -136,7 +135,7 @@ _HTTP = {
 
 
 def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
-    """What a link's end means. `setting_up`: it never opened; `age_s`: for how long it was open."""
+    """What a link's end means. `setting_up`: it never opened. `age_s`: for how many seconds it was open."""
     verdict = _judge(end, setting_up=setting_up, age_s=age_s)
     if not verdict.of_key or not end.key_from:
         return verdict
@@ -152,7 +151,9 @@ def _judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     if end.how == "auth":
         return Verdict(Kind.FATAL, end.reason, _LOGIN, 3, of_key=True)
     if end.how == "token":
-        return Verdict(Kind.RESUME, f"no token for Vertex AI can be had just now ({end.reason})", "check the network")
+        return Verdict(
+            Kind.RESUME, f"no token for Vertex AI is available just now ({end.reason})", "check the network"
+        )
     if end.how == "http":
         return _http(end.code or 0)
     if end.how == "timeout":
@@ -169,10 +170,10 @@ def _judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
 
 
 def _tls(words: str) -> tuple[str, str]:
-    """(why, hint), by OpenSSL's words for a certificate that it refuses, or its NAME for what else went wrong."""
+    """(why, hint) for OpenSSL's words about a certificate, or for its NAME_IN_CAPITALS of any other failure."""
     if words.isupper():
         said = words.lower().replace("_", " ")
-        return f"the server does not speak TLS as we do ({said})", "check the address and the port"
+        return f"no TLS connection to the server is possible ({said})", "check the address and the port"
     if "expired" in words or "not yet valid" in words:
         why = f"the server's certificate is {'out of date' if 'expired' in words else 'not valid yet'}"
         return why, "look at the clock of this computer; if it is right, the server needs a new certificate"
@@ -192,7 +193,7 @@ def _http(status: int) -> Verdict:
 
 def _close(code: int | None, words: str, *, young: bool, setting_up: bool) -> Verdict:
     reason = words.lower()
-    # These texts are said of a wrong setup, and of a session that ran well until then: only the age tells.
+    # A server says these of a wrong setup, and also of a session that was fine for minutes. Only the age tells which.
     unsupported = "not implemented" in reason
     if unsupported or "invalid argument" in reason or "precondition check failed" in reason:
         if young:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livechat.audio.chirp import CHIRP_S, Samples, chirp, find
+from livechat.audio.chirp import CHIRP_S, chirp, find
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
+from livechat.audio.ring import Samples
 
 QUIET_S = 1.0
 

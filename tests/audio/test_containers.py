@@ -1,4 +1,4 @@
-"""Sound of every kind, from files that a killed recorder left and from streams that cannot be gone back in."""
+"""Sound of every kind, from files that a killed recorder left and from streams that cannot be rewound."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import struct
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,9 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from livechat.audio.containers import Stream, UnreadableError, open_stream
+from livechat.audio.containers import PeekableStream, UnreadableError, open_stream
 from livechat.audio.interfaces import FRAME_BYTES, Source
-from livechat.audio.sources import StreamSource, WavSource, source_of
+from livechat.audio.sources import FileSource, StreamSource, source_of
 from livechat.errors import DeviceError, UsageError
 from tests.support.virtual_time import run
 
@@ -30,6 +31,13 @@ async def heard(source: Source) -> npt.NDArray[np.int16]:
     source.close()
     assert {len(frame) for frame in frames} <= {FRAME_BYTES}
     return np.frombuffer(b"".join(frames), np.int16)
+
+
+def heard_from_stdin(data: bytes) -> npt.NDArray[np.int16]:
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        return run(heard(StreamSource(file.fileno())))
 
 
 def wav(subtype: str = "PCM_16", kind: str = "WAV", endian: str = "FILE") -> bytes:
@@ -67,14 +75,14 @@ KILLED: dict[str, bytes] = {
 @pytest.mark.parametrize("name", KILLED)
 def test_the_file_of_a_killed_recorder_is_heard_whole(name: str, tmp_path: Path) -> None:
     (tmp_path / "in.wav").write_bytes(KILLED[name])
-    sound = run(heard(WavSource(tmp_path / "in.wav")))
+    sound = run(heard(FileSource(tmp_path / "in.wav")))
     assert len(sound) == len(SOUND)
     assert np.abs(sound.astype(int) - SOUND).max() <= 1
 
 
 @pytest.mark.parametrize("name", [name for name in KILLED if name != "only the beginning counted"])
 def test_so_is_the_same_as_a_stream(name: str) -> None:
-    sound = run(heard(StreamSource(io.BytesIO(KILLED[name]))))
+    sound = heard_from_stdin(KILLED[name])
     assert len(sound) == len(SOUND)
     assert np.abs(sound.astype(int) - SOUND).max() <= 1
 
@@ -82,11 +90,11 @@ def test_so_is_the_same_as_a_stream(name: str) -> None:
 def test_what_follows_the_sound_is_not_heard(tmp_path: Path) -> None:
     tail = b"LIST" + struct.pack("<I", 8000) + b"\x55" * 8000
     (tmp_path / "in.wav").write_bytes(wav() + tail)
-    assert np.array_equal(run(heard(WavSource(tmp_path / "in.wav"))), SOUND)
-    assert np.array_equal(run(heard(StreamSource(io.BytesIO(wav() + tail)))), SOUND)
+    assert np.array_equal(run(heard(FileSource(tmp_path / "in.wav"))), SOUND)
+    assert np.array_equal(heard_from_stdin(wav() + tail), SOUND)
     (tmp_path / "none.wav").write_bytes(sizes(wav(), 36, 0)[:44] + tail)  # it really holds nothing
     with pytest.raises(UsageError, match="no usable sound"):
-        WavSource(tmp_path / "none.wav")
+        FileSource(tmp_path / "none.wav")
 
 
 STREAMS: dict[str, Callable[[], bytes]] = {
@@ -108,7 +116,7 @@ STREAMS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_container_on_standard_input_is_recognised_and_decoded(name: str) -> None:
     data = STREAMS[name]()
-    sound = run(heard(StreamSource(io.BytesIO(data))))
+    sound = heard_from_stdin(data)
     wanted, rate = soundfile.read(io.BytesIO(data), dtype="int16")
     assert rate == 16_000
     assert len(sound) == len(wanted) + -len(wanted) % 320
@@ -130,7 +138,7 @@ def test_a_container_on_standard_input_is_recognised_and_decoded(name: str) -> N
 )
 def test_all_else_is_raw_sound(head: bytes) -> None:
     data = head + b"\7\0" * 1000
-    sound = run(heard(StreamSource(io.BytesIO(data))))
+    sound = heard_from_stdin(data)
     assert sound.tobytes()[: len(data) // 2 * 2] == data[: len(data) // 2 * 2]
 
 
@@ -140,13 +148,13 @@ def test_all_else_is_raw_sound(head: bytes) -> None:
 )
 def test_a_container_that_cannot_be_read_is_refused_and_not_played(data: bytes) -> None:
     with pytest.raises(DeviceError, match="standard input is not a sound file"):
-        run(heard(StreamSource(io.BytesIO(data))))
+        heard_from_stdin(data)
 
 
 def test_half_a_header_is_refused() -> None:
     for length in range(12, 45):
         with pytest.raises(UnreadableError):
-            open_stream(Stream(io.BytesIO(wav()[:length]).read))
+            open_stream(PeekableStream(io.BytesIO(wav()[:length]).read))
 
 
 @pytest.mark.parametrize("name", ["raw", "WAV", "FLAC"])
@@ -173,7 +181,7 @@ def test_a_recorder_that_goes_on_is_heard_as_it_goes(header: bytes) -> None:
 
     async def main() -> None:
         with os.fdopen(reading, "rb") as stream:
-            frames = StreamSource(stream).frames()
+            frames = StreamSource(stream.fileno()).frames()
             for n in range(1, 4):
                 frame = bytes([n, 0]) * (FRAME_BYTES // 2)
                 os.write(writing, (header if n == 1 else b"") + frame)
@@ -191,7 +199,7 @@ def test_a_pipe_that_does_not_block_is_not_at_its_end_while_it_is_empty() -> Non
 
     async def main() -> None:
         with os.fdopen(reading, "rb") as stream:
-            frames = StreamSource(stream).frames()
+            frames = StreamSource(stream.fileno()).frames()
             first = asyncio.ensure_future(anext(frames))
             await asyncio.sleep(0.05)
             assert not first.done()

@@ -14,22 +14,23 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from livechat.audio.dsp import Resampler, SpeechDetector
+from livechat.audio.card import Card
+from livechat.audio.dsp import Resampler
 from livechat.audio.echo import Canceller, Ducker, Reference, cleaner
 from livechat.audio.microphone import Microphone
-from livechat.audio.portaudio import Card
 from livechat.audio.ring import Samples
 from livechat.audio.speaker import Speaker
+from livechat.audio.vad import SpeechDetector
 from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
-from livechat.server.agent import make_agent
-from livechat.server.utterances import Ended
+from livechat.server.agent_choice import make_agent
+from livechat.server.utterances import UtteranceEnded
 from livechat.session.barge_in import BargeIn
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
-from tests.audio.test_portaudio import line, until
 from tests.support.conversation import Recorder, samples, words
+from tests.support.sound_line import line, until
 from tests.support.virtual_card import VirtualCard, likeness, virtual_card  # noqa: F401 - the fixture `card`
 
 MODEL = "He might even have been made amiable himself."  # what the model says here, again and again
@@ -127,9 +128,9 @@ def understood(sound: Samples) -> list[str]:
         if lacking:
             pytest.skip(lacking)
         try:
-            ear = agent.ear(None)
-            heard = await ear.hear(sound.tobytes()) + await ear.flush()
-            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, Ended)]
+            detector = agent.detector(None)
+            heard = await detector.hear(sound.tobytes()) + await detector.flush()
+            return [await agent.transcribe(one.pcm) for one in heard if isinstance(one, UtteranceEnded)]
         finally:
             await agent.close()
 
@@ -175,7 +176,7 @@ def test_where_webrtc_does_not_run_the_model_is_not_heard_either_and_the_person_
     program = (
         "import sys\n"
         "sys.modules['pywebrtc_audio'] = None\n"
-        "from livechat.audio.dsp import SpeechDetector\n"
+        "from livechat.audio.vad import SpeechDetector\n"
         "from tests.audio.test_echo import *\n"
         "clean = cleaner('cancel', Played(MODEL_SPEECH), print)\n"
         "heard = room(MODEL_SPEECH, PERSON_SPEECH[:0])\n"

@@ -1,4 +1,4 @@
-"""Which device of the sound server a stream of ours is on, by what pactl says; with a server: test_device.py."""
+"""Which device of the sound server a stream of ours is on, by what pactl says; with a server: test_card.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from livechat.audio.pulse_routes import Place, Route, parse, routes
+from livechat.audio.pulse_routes import PulseDevice, PulseRoute, parse, routes
 
 INFO = """Server String: /run/user/1000/pulse/native
 Server Name: PulseAudio (on PipeWire 1.2.7)
@@ -64,16 +64,16 @@ Client #70
 		application.process.id = "1234"
 """
 
-HEADSET = Place("alsa_input.usb-Jabra_Evolve-00.mono-fallback", "Jabra Evolve Mono")
-BUILT_IN = Place("alsa_output.pci-0000_00_1f.3.analog-stereo", "Built-in Audio Analog Stereo")
+HEADSET = PulseDevice("alsa_input.usb-Jabra_Evolve-00.mono-fallback", "Jabra Evolve Mono")
+BUILT_IN = PulseDevice("alsa_output.pci-0000_00_1f.3.analog-stereo", "Built-in Audio Analog Stereo")
 
 
 def test_our_own_stream_is_told_from_others_and_from_the_default() -> None:
     assert parse(INFO, LISTED, 1234) == {
-        "input": Route(HEADSET, Place("bluez_input.AC_80.0", "WH-1000XM4")),
-        "output": Route(BUILT_IN, None),
+        "input": PulseRoute(HEADSET, PulseDevice("bluez_input.AC_80.0", "WH-1000XM4")),
+        "output": PulseRoute(BUILT_IN, None),
     }
-    assert parse(INFO, LISTED, 12)["input"] == Route(HEADSET, None)
+    assert parse(INFO, LISTED, 12)["input"] == PulseRoute(HEADSET, None)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_our_own_stream_is_told_from_others_and_from_the_default() -> None:
 )
 def test_what_pactl_does_not_say_is_not_known(info: str, listed: str) -> None:
     assert parse(info, listed, 1)["output"].used is None
-    assert parse(info, "", 1)["input"] == Route(None, None)
+    assert parse(info, "", 1)["input"] == PulseRoute(None, None)
 
 
 def test_without_pactl_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

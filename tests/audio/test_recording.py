@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from livechat.audio.card import Card
 from livechat.audio.dsp import Resampler
 from livechat.audio.interfaces import FRAME_BYTES, INPUT_RATE, OUTPUT_RATE, Source
-from livechat.audio.portaudio import Card
 from livechat.audio.recording import Recording
-from livechat.audio.sources import PacedSink
+from livechat.audio.sinks import PacedSink
 from livechat.audio.speaker import Speaker
 from livechat.errors import Notice, UsageError
 from livechat.events import Handover, Interrupted

@@ -8,15 +8,15 @@ import pytest
 
 from livechat.audio.interfaces import FRAME_BYTES
 from livechat.audio.remedies import (
+    MISSING,
+    SILENT,
     Platform,
     Zeros,
     hands_free,
     is_hands_free,
-    missing,
     monitor,
     platform_of,
     refused,
-    silent,
 )
 
 WSL = "Linux version 6.6.87.2-microsoft-standard-WSL2 (root@439a258ad544) (gcc 11.2.0) #1 SMP PREEMPT_DYNAMIC"
@@ -41,14 +41,14 @@ def test_the_platform_is_known_and_wsl_is_not_taken_for_linux(system: str, kerne
     ],
 )
 def test_digital_silence_is_explained_for_this_platform(where: Platform, remedies: list[str]) -> None:
-    assert [remedy for remedy in remedies if remedy not in silent(where)] == []
+    assert [remedy for remedy in remedies if remedy not in SILENT[where]] == []
 
 
 def test_a_computer_without_sound_is_told_how_to_get_some() -> None:
-    assert "libasound2-plugins" in missing("linux")
-    assert "wsl --update" in missing("wsl")
-    assert "connect one" in missing("macos")
-    assert "Settings, System, Sound" in missing("windows")
+    assert "libasound2-plugins" in MISSING["linux"]
+    assert "wsl --update" in MISSING["wsl"]
+    assert "connect one" in MISSING["macos"]
+    assert "Settings, System, Sound" in MISSING["windows"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Mic, ModelText, UserText
 from livechat.models import THINKING_MODEL
-from livechat.server.link import FIRST_WORDS
+from livechat.server.answers import FIRST_WORDS
 from livechat.session.outbox import LEAD
 from tests.chaos.dice import Run, Scenario
 from tests.support.conversation import Recorder

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from livechat.server import session_memory
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.fault_plan import parse
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.chaos.checks import World, things
 from tests.chaos.dice import Deed, Run
@@ -28,7 +29,7 @@ class Agent(Parrot):
     async def transcribe(self, pcm: bytes) -> str:
         return self._world.sayings.words(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         world, asked = self._world, question.history[-1].text
         if question.history[-1].role == "model":  # its first words
             asked = question.history[-2].text
@@ -36,8 +37,8 @@ class Agent(Parrot):
         world.answers.add(f"You said: {asked}")
         pcm = bytes(int(24_000 * world.scenario.answer_s) * 2)
         half = len(pcm) // 4 * 2
-        yield Said("You said: ", pcm[:half])
-        yield Said(asked, pcm[half:])
+        yield AnswerPiece("You said: ", pcm[:half])
+        yield AnswerPiece(asked, pcm[half:])
 
 
 class Servers:
@@ -45,7 +46,7 @@ class Servers:
 
     def __init__(self, world: World, folder: Path, clock: Callable[[], float]) -> None:
         self._world, self._clock = world, clock
-        self._memory = session_memory.Memory(folder / "server.sqlite3", clock, world.scenario.handle_ttl)
+        self._memory = session_memory.SessionMemory(folder / "server.sqlite3", clock, world.scenario.handle_ttl)
         self._one: Run | None = None
         self._number = -1
         self._begins = asyncio.Event()
@@ -83,7 +84,7 @@ class Servers:
         """Give the file back."""
         self._memory.close()
 
-    def _make(self, one: Run, number: int, memory: session_memory.Memory | None, port: int) -> Server:
+    def _make(self, one: Run, number: int, memory: session_memory.SessionMemory | None, port: int) -> Server:
         world = self._world
 
         def on_event(event: dict[str, Any]) -> None:

@@ -26,8 +26,9 @@ from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Handover, Output, Summary
 from livechat.server import session_memory
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, Question
 from livechat.server.fault_plan import Fault, Plan
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from tests.support.conversation import SENTENCES, Recorder, settings_for
@@ -114,8 +115,8 @@ class _Agent(Parrot):
     async def transcribe(self, pcm: bytes) -> str:
         return self._sayings.words(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        yield Said(f"You said: {question.history[-1].text}", bytes(48_000))
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        yield AnswerPiece(f"You said: {question.history[-1].text}", bytes(48_000))
 
 
 class _Display(Recorder):
@@ -176,7 +177,7 @@ async def _talk(result: Result, folder: Path) -> None:
         return EPOCH + loop.time()
 
     with mock.patch.object(time, "time", clock):
-        memory = session_memory.Memory(folder / "server.sqlite3", clock)
+        memory = session_memory.SessionMemory(folder / "server.sqlite3", clock)
         with closing(memory), closing(Store(folder / "store.sqlite3", on_trouble=_trouble)) as store:
             async with Server(
                 _Agent(sayings), faults=_Misfortune(outage), memory=memory, on_audio=on_audio

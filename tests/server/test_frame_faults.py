@@ -10,7 +10,7 @@ import pytest
 
 from livechat.server import wire
 from livechat.server.fault_plan import KINDS, Fault
-from livechat.server.frame_faults import HUGE, NOISE, RULES, Tamper
+from livechat.server.frame_faults import HUGE, NOISE, RULES, FrameFaults
 
 PIECE = bytes(range(240)) * 20
 
@@ -32,7 +32,7 @@ CUT_TURN = [READY, SAID, sound(), INTERRUPTED, OVER]
 
 
 def sent(kinds: str, frames: list[wire.Json]) -> list[Any]:
-    tamper = Tamper({kind: Fault(kind, value=16_000) for kind in kinds.split()})
+    tamper = FrameFaults({kind: Fault(kind, value=16_000) for kind in kinds.split()})
     return [out for frame in frames for out in tamper.frames(frame)]
 
 
@@ -110,7 +110,7 @@ WORKING: wire.Json = {"serverContent": {"turnComplete": True, "interactionStatus
     ],
 )
 def test_where_a_status_is_said(where: str, working: list[str], idle: list[str]) -> None:
-    tamper = Tamper({"status": Fault("status", reason=where)})
+    tamper = FrameFaults({"status": Fault("status", reason=where)})
     first, last = tamper.frames(WORKING), tamper.frames(OVER)
     assert (names(first), names(last)) == (working, idle)
     assert "IN_PROGRESS" in str(first)
@@ -187,25 +187,25 @@ def test_noise_begins_after_the_setup_and_changes_nothing_else() -> None:
 
 
 def test_a_huge_frame_is_one_an_answer() -> None:
-    tamper = Tamper({"huge-frame": Fault("huge-frame")})
+    tamper = FrameFaults({"huge-frame": Fault("huge-frame")})
     sizes = [len(tamper.data(out)) for frame in (SAID, sound(), OVER, SAID) for out in tamper.frames(frame)]
     assert [size > HUGE for size in sizes] == [True, False, False, True]
 
 
 def test_the_bytes_of_a_frame() -> None:
-    plain = Tamper({}).data(DONE)
+    plain = FrameFaults({}).data(DONE)
     assert plain == b'{\n  "serverContent": {\n    "generationComplete": true\n  }\n}\n'
-    assert Tamper({"compact": Fault("compact")}).data(DONE) == b'{"serverContent":{"generationComplete":true}}'
-    assert Tamper({"text-frames": Fault("text-frames")}).data(DONE) == plain.decode()
-    pieces = Tamper({"fragments": Fault("fragments")}).data(DONE)
+    assert FrameFaults({"compact": Fault("compact")}).data(DONE) == b'{"serverContent":{"generationComplete":true}}'
+    assert FrameFaults({"text-frames": Fault("text-frames")}).data(DONE) == plain.decode()
+    pieces = FrameFaults({"fragments": Fault("fragments")}).data(DONE)
     assert isinstance(pieces, list)
     assert (len(pieces), b"".join(pieces)) == (3, plain)
-    assert Tamper({"text-frames": Fault("text-frames")}).data(b"\xff") == b"\xff"
+    assert FrameFaults({"text-frames": Fault("text-frames")}).data(b"\xff") == b"\xff"
 
 
 def test_a_manner_can_begin_in_the_middle() -> None:
     manners: dict[str, Fault] = {}
-    tamper = Tamper(manners)
+    tamper = FrameFaults(manners)
     assert tamper.frames(HANDLE) == [HANDLE]
     manners["no-handles"] = Fault("no-handles")
     assert tamper.frames(HANDLE) == []

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.server.history import Turn, said_by, text_tokens, trimmed, weight
+from livechat.server.history import HistoryTurn, said_by, text_tokens, trimmed, weight
+from livechat.session.context_replay import tokens
 
 SECONDS = st.integers(0, 400).map(lambda tenths: tenths / 10)
-TURNS = st.lists(st.builds(Turn, st.sampled_from(["user", "model"]), st.text(max_size=30), SECONDS))
+TURNS = st.lists(st.builds(HistoryTurn, st.sampled_from(["user", "model"]), st.text(max_size=30), SECONDS))
 
 
 def test_weights() -> None:
-    assert Turn("user", "hello", 4.0).tokens == 100
-    assert Turn("user", "hello").tokens == 2
+    assert HistoryTurn("user", "hello", 4.0).tokens == 100
+    assert HistoryTurn("user", "hello").tokens == 2
     assert text_tokens("") == 0
 
 
+@given(st.text())
+def test_both_ends_estimate_the_same_tokens(text: str) -> None:
+    """They share no code, so each has the rule of docs/wire.md 4 for itself."""
+    assert text_tokens(text) == math.ceil(tokens(text))
+
+
 @given(TURNS, st.integers(-10, 2000))
-def test_trimming_keeps_the_newest_from_a_user_s_turn_on(turns: list[Turn], budget: int) -> None:
+def test_trimming_keeps_the_newest_from_a_user_s_turn_on(turns: list[HistoryTurn], budget: int) -> None:
     kept = trimmed(turns, budget)
     assert turns[len(turns) - len(kept) :] == kept
     assert not kept or kept[0].role == "user"

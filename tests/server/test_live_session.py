@@ -10,12 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livechat.server import live_session
-from livechat.server.history import Turn, weight
-from livechat.server.live_session import Action, Ask, Close, Live, Offer, Send, Stop, Times, Trimmed
-from livechat.server.models import LIVE_3_8, THINKING_3_8, Family
-from livechat.server.terms import Route, Terms, agree
+from livechat.server.history import HistoryTurn, weight
+from livechat.server.live_session import (
+    Action,
+    AskAgent,
+    CloseLink,
+    HistoryTrimmed,
+    LiveSession,
+    OfferHandle,
+    SendFrame,
+    ServerTimes,
+    StopAgent,
+)
+from livechat.server.models import LIVE_3_8, THINKING_3_8, Traits
+from livechat.server.terms import Endpoint, Terms, agree
 
-TIMES = Times()
+TIMES = ServerTimes()
 TERMS = agree(
     {
         "model": "gemini-3.8-live",
@@ -23,23 +33,23 @@ TERMS = agree(
         "outputAudioTranscription": {},
         "contextWindowCompression": {"triggerTokens": 5000, "slidingWindow": {"targetTokens": 1000}},
     },
-    Route("v1beta", vertex=False),
+    Endpoint("v1beta", vertex=False),
 )
 SECOND = bytes(48_000)
 
 
-def live(terms: Terms = TERMS, history: tuple[Turn, ...] = ()) -> Live:
-    return Live(terms, history, 0.0, 0.0, TIMES)
+def live(terms: Terms = TERMS, history: tuple[HistoryTurn, ...] = ()) -> LiveSession:
+    return LiveSession(terms, history, 0.0, 0.0, TIMES)
 
 
 def contents(actions: Sequence[Action]) -> list[str]:
     """What the frames in `actions` say, by their innermost names; other actions by their class."""
     found = []
     for action in actions:
-        if isinstance(action, Send):
+        if isinstance(action, SendFrame):
             content = action.frame.get("serverContent", action.frame)
             found += list(content) or ["{}"]
-        elif not isinstance(action, live_session.Kept):
+        elif not isinstance(action, live_session.TurnKept):
             found.append(type(action).__name__)
     return found
 
@@ -47,7 +57,7 @@ def contents(actions: Sequence[Action]) -> list[str]:
 def test_one_turn() -> None:
     session = live()
     assert contents(session.speech_began(0.5, 1.0)) == ["voiceActivity"]
-    assert contents(session.heard("hello", 2.0, 2.5, 3.0)) == ["inputTranscription", "voiceActivity", "Ask"]
+    assert contents(session.heard("hello", 2.0, 2.5, 3.0)) == ["inputTranscription", "voiceActivity", "AskAgent"]
     assert contents(session.said("Hi ", SECOND, 3.1)) == ["{}", "modelTurn", "outputTranscription"]
     assert contents(session.said("", SECOND, 3.2)) == ["{}", "modelTurn"]
     assert session.covered == 0
@@ -55,7 +65,7 @@ def test_one_turn() -> None:
     assert (session.state, session.covered) == ("playing", 2)
     assert session._play_end == 5.1  # two seconds after the first sound
     session.tick(1.0)  # the handles that were due
-    actions = [a for a in session.tick(5.1) if not isinstance(a, Offer)]
+    actions = [a for a in session.tick(5.1) if not isinstance(a, OfferHandle)]
     assert contents(actions) == ["turnComplete"]
     assert session.state == "listening"
     assert [(t.role, t.text, t.tokens) for t in session.history] == [("user", "hello", 50), ("model", "Hi", 50)]
@@ -70,10 +80,10 @@ def test_an_answer_with_nothing_to_say_is_complete_at_once() -> None:
     assert session.covered == 1
 
 
-THINKING = dataclasses.replace(TERMS, family=THINKING_3_8)
+THINKING = dataclasses.replace(TERMS, traits=THINKING_3_8)
 
 
-def thinking(terms: Terms = THINKING) -> Live:
+def thinking(terms: Terms = THINKING) -> LiveSession:
     """A session whose answer to "one" has begun with "Wait.", of a second, said in full at 1.5."""
     session = live(terms)
     session.typed("one", 1.0)
@@ -84,17 +94,17 @@ def thinking(terms: Terms = THINKING) -> Live:
 
 def over(actions: Sequence[Action]) -> list[tuple[str, ...]]:
     """The statuses and other flags of what ends turns in `actions`."""
-    found = [a.frame.get("serverContent", {}) for a in actions if isinstance(a, Send)]
+    found = [a.frame.get("serverContent", {}) for a in actions if isinstance(a, SendFrame)]
     return [tuple(map(str, content.values())) for content in found if "turnComplete" in content]
 
 
 def test_an_answer_in_two_utterances_is_complete_when_it_is_idle() -> None:
     session = thinking()
-    offers = [a for a in session.tick(1.6) if isinstance(a, Offer)]
-    assert offers == [Offer(False)]  # no handle leads to the middle of an answer
+    offers = [a for a in session.tick(1.6) if isinstance(a, OfferHandle)]
+    assert offers == [OfferHandle(False)]  # no handle leads to the middle of an answer
     assert over(session.tick(2.0)) == [("True", "IN_PROGRESS")]
     assert (session.state, session.whole(), session.unplayed(2.0)) == ("thinking", False, 0.0)
-    assert Offer(False) in session.tick(4.0)
+    assert OfferHandle(False) in session.tick(4.0)
     session.said("Two.", SECOND, 5.0)
     session.said_all(5.2)
     assert over(session.tick(6.0)) == [("True", "IDLE")]
@@ -107,7 +117,7 @@ def test_cutting_in_between_two_utterances_ends_the_answer(at: float, history: l
     session = thinking()
     session.tick(at)
     actions = session.speech_began(at, at)
-    assert contents(actions)[1:4] == ["Stop", "interrupted", "turnComplete"]
+    assert contents(actions)[1:4] == ["StopAgent", "interrupted", "turnComplete"]
     assert over(actions) == [("True", "IDLE")]
     assert [turn.text for turn in session.history] == history
     assert session.whole()
@@ -125,7 +135,7 @@ def test_a_question_between_two_utterances_waits_where_nothing_interrupts() -> N
     session.said_all(4.0)
     actions = session.tick(5.0)
     assert over(actions) == [("True", "IDLE")]
-    assert "Ask" in contents(actions)
+    assert "AskAgent" in contents(actions)
 
 
 def test_a_question_may_get_nothing() -> None:
@@ -137,16 +147,16 @@ def test_a_question_may_get_nothing() -> None:
     assert over(session.says_nothing(2.5)) == [("True",)]
     session.typed("three", 3.0)
     session.keeps_silent()
-    assert (session.state, session.whole(), Offer(True) in session.tick(3.0)) == ("listening", True, True)
+    assert (session.state, session.whole(), OfferHandle(True) in session.tick(3.0)) == ("listening", True, True)
 
 
 def test_a_written_answer_has_neither_sound_nor_transcript() -> None:
     session = live()
     session.typed("one", 1.0)
     (_, said) = session.said("An answer", b"", 1.0, written=True)
-    assert said == Send({"serverContent": {"modelTurn": {"role": None, "parts": [{"text": "An answer"}]}}})
+    assert said == SendFrame({"serverContent": {"modelTurn": {"role": None, "parts": [{"text": "An answer"}]}}})
     session.said_all(1.0)
-    (end,) = [a.frame for a in session.tick(1.0) if isinstance(a, Send)]
+    (end,) = [a.frame for a in session.tick(1.0) if isinstance(a, SendFrame)]
     usage = end["usageMetadata"]
     assert (usage["responseTokenCount"], usage["responseTokensDetails"][0]["modality"]) == (3, "TEXT")
 
@@ -161,7 +171,7 @@ def test_noise_that_was_no_speech_leaves_no_turn() -> None:
 def test_a_question_while_thinking_replaces_none() -> None:
     session = live()
     session.typed("one", 1.0)
-    assert contents(session.typed("two", 1.1)) == ["Stop", "Ask"]
+    assert contents(session.typed("two", 1.1)) == ["StopAgent", "AskAgent"]
     assert [turn.text for turn in session.history] == ["one", "two"]
     assert session.covered == 0
     session.said("both", SECOND, 2.0)
@@ -175,7 +185,7 @@ def test_context_that_arrives_while_the_answer_plays_is_kept_when_it_is_cut() ->
     session.said("a b c d ", SECOND * 4, 1.0)
     session.said_all(1.0)
     session.content([("user", "by the way")], complete=False, now=2.0)
-    assert contents(session.speech_began(3.0, 3.0))[1:] == ["Stop", "interrupted", "turnComplete"]
+    assert contents(session.speech_began(3.0, 3.0))[1:] == ["StopAgent", "interrupted", "turnComplete"]
     assert [turn.text for turn in session.history] == ["one", "by the way", "a b"]
     assert session.covered == 3
 
@@ -184,7 +194,7 @@ def test_seeding_is_not_answered() -> None:
     session = live(dataclasses.replace(TERMS, seeded=True))
     assert contents(session.content([("user", "a"), ("model", "b")], complete=True, now=1.0)) == []
     assert session.covered == 2
-    assert "Ask" in contents(session.content([("user", "c")], complete=True, now=1.0))
+    assert "AskAgent" in contents(session.content([("user", "c")], complete=True, now=1.0))
 
 
 def test_system_content_is_instruction() -> None:
@@ -194,21 +204,21 @@ def test_system_content_is_instruction() -> None:
 
 
 def test_a_context_that_is_full_ends_the_session() -> None:
-    session = live(dataclasses.replace(TERMS, trigger=None), (Turn("user", "x", 6000.0),))
-    assert session.typed("more", 1.0)[-1] == Close(1007, "Request contains an invalid argument.")
+    session = live(dataclasses.replace(TERMS, trigger=None), (HistoryTurn("user", "x", 6000.0),))
+    assert session.typed("more", 1.0)[-1] == CloseLink(1007, "Request contains an invalid argument.")
 
 
 def test_who_is_silent_or_stays_too_long_is_closed() -> None:
     session = live()
-    assert session.tick(150.0) == [Close(1008, "The operation was aborted.")]
+    assert session.tick(150.0) == [CloseLink(1008, "The operation was aborted.")]
     session = live()
     told = []
     for second in range(590):
         session.audio(float(second))
-        told += [(second, a.frame) for a in session.tick(float(second)) if isinstance(a, Send)]
+        told += [(second, a.frame) for a in session.tick(float(second)) if isinstance(a, SendFrame)]
     assert told == [(540, {"goAway": {"timeLeft": "50s"}})]
     (end,) = session.tick(590.0)
-    assert isinstance(end, Close)
+    assert isinstance(end, CloseLink)
     assert end.reason.startswith("Connection aborted because the client failed to close")
 
 
@@ -231,9 +241,9 @@ EVENTS = st.lists(
 @settings(max_examples=300, deadline=None)
 @given(EVENTS, st.booleans(), st.sampled_from([LIVE_3_8, THINKING_3_8]))
 def test_whatever_happens_the_turns_are_told_right(
-    events: list[tuple[object, ...]], interrupts: bool, family: Family
+    events: list[tuple[object, ...]], interrupts: bool, traits: Traits
 ) -> None:
-    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts, family=family)), 0.0
+    session, now = live(dataclasses.replace(TERMS, interrupts=interrupts, traits=traits)), 0.0
     asked = False  # an agent is at work
     generated = ended = 0
     for event in events:
@@ -253,7 +263,7 @@ def test_whatever_happens_the_turns_are_told_right(
             case ("all",) if works:
                 actions = session.said_all(now)
                 asked = False
-            case ("more",) if works and family.utterances:
+            case ("more",) if works and traits.utterances:
                 actions = session.said_all(now, more=True)
             case ("nothing",) if works and session.state == "thinking" and not session._more:  # in place of it all
                 actions = session.says_nothing(now)
@@ -264,25 +274,25 @@ def test_whatever_happens_the_turns_are_told_right(
                     now = max(now, session.deadline())
                     session.audio(now)
                     step = session.tick(now)
-                    offers = [action.resumable for action in step if isinstance(action, Offer)]
+                    offers = [action.resumable for action in step if isinstance(action, OfferHandle)]
                     actions += step  # one of them may ask, and a later one offer
-                    assert all(offer != (asked or Ask() in actions) for offer in offers)
+                    assert all(offer != (asked or AskAgent() in actions) for offer in offers)
                     assert step or session.deadline() > now, "a deadline that nothing is due at"
-                    if any(isinstance(action, Close) for action in step):
+                    if any(isinstance(action, CloseLink) for action in step):
                         return
                 now = until
         for action in actions:
-            if isinstance(action, Stop):
+            if isinstance(action, StopAgent):
                 asked = False
-            elif isinstance(action, Ask):
+            elif isinstance(action, AskAgent):
                 assert not asked or not interrupts
                 asked = True
                 assert session.history[-1].role == "user"
                 assert session.tokens() <= 5000
-            elif isinstance(action, Trimmed):
+            elif isinstance(action, HistoryTrimmed):
                 assert action.before > 5000
                 assert session.history[0].role == "user"
-            elif isinstance(action, Send):
+            elif isinstance(action, SendFrame):
                 content = action.frame.get("serverContent", {})
                 generated += "generationComplete" in content
                 ended += "turnComplete" in content

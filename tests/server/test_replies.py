@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.server.history import Facts, Turn
+from livechat.server.history import Facts, HistoryTurn
 from livechat.server.replies import ABOUT, STORY, reply
 
 FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 192, 500, 2000)
 
 
-def answer(text: str, *earlier: Turn) -> str:
-    return reply([*earlier, Turn("user", text)], FACTS)
+def answer(text: str, *earlier: HistoryTurn) -> str:
+    return reply([*earlier, HistoryTurn("user", text)], FACTS)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,11 @@ def test_counting_has_a_limit_and_says_so() -> None:
 
 
 def test_memory_is_the_history_s() -> None:
-    earlier = [Turn("user", "My name is Bo."), Turn("model", "Hi."), Turn("user", "Go forward ten meters.")]
+    earlier = [
+        HistoryTurn("user", "My name is Bo."),
+        HistoryTurn("model", "Hi."),
+        HistoryTurn("user", "Go forward ten meters."),
+    ]
     assert answer("What did I say?", *earlier) == "You said: My name is Bo. ... Go forward ten meters."
     first = answer("What was the first thing I said?", *earlier)
     assert first == "The first thing I remember you saying is: My name is Bo."
@@ -84,7 +88,7 @@ def test_memory_is_the_history_s() -> None:
 def test_it_says_what_it_is_once() -> None:
     first = answer("Why is the sky blue?")
     assert ABOUT in first
-    assert answer("But why?", Turn("user", "x"), Turn("model", first)) == "I heard: But why?"
+    assert answer("But why?", HistoryTurn("user", "x"), HistoryTurn("model", first)) == "I heard: But why?"
 
 
 def test_help_tells_the_truth_about_the_network() -> None:

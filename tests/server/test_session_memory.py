@@ -18,20 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.database import Database
-from livechat.server.history import Turn
+from livechat.server.close_reasons import Rejected
+from livechat.server.history import HistoryTurn
 from livechat.server.session_memory import (
     MEMORIES_PER_SESSION,
     SOUNDS_PER_SESSION,
-    Memory,
     OtherModelError,
-    Session,
+    SessionMemory,
+    StoredSession,
     fingerprint,
 )
-from livechat.server.wire import Rejected
 from tests import ROOT
 
-ONE = Turn("user", "one", 1.5)
-TWO = Turn("model", "two", 2.0, cut=True)
+ONE = HistoryTurn("user", "one", 1.5)
+TWO = HistoryTurn("model", "two", 2.0, cut=True)
 
 
 class Clock:
@@ -47,18 +47,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def memory(clock: Clock) -> Iterator[Memory]:
-    with contextlib.closing(Memory(None, clock, ttl=100)) as memory:
+def memory(clock: Clock) -> Iterator[SessionMemory]:
+    with contextlib.closing(SessionMemory(None, clock, ttl=100)) as memory:
         yield memory
 
 
-def refusal(memory: Memory, handle: str, model: str = "m") -> tuple[int, str]:
+def refusal(memory: SessionMemory, handle: str, model: str = "m") -> tuple[int, str]:
     with pytest.raises(Rejected) as caught:
         memory.resume(handle, model)
     return caught.value.code, caught.value.reason
 
 
-def test_the_newest_handles_lead_into_the_utterance_that_was_going_on(memory: Memory) -> None:
+def test_the_newest_handles_lead_into_the_utterance_that_was_going_on(memory: SessionMemory) -> None:
     session = memory.begin("m")
     handles = [memory.issue(session.id, [ONE], bytes([n])) for n in range(SOUNDS_PER_SESSION + 1)]
     memory.end(session.id)
@@ -73,7 +73,7 @@ def test_the_newest_handles_lead_into_the_utterance_that_was_going_on(memory: Me
     assert found == [b"", *(bytes([n + 1]) for n in range(SOUNDS_PER_SESSION))]
 
 
-def test_a_handle_leads_to_what_was_remembered_when_it_was_given(memory: Memory) -> None:
+def test_a_handle_leads_to_what_was_remembered_when_it_was_given(memory: SessionMemory) -> None:
     session = memory.begin("m")
     first = memory.issue(session.id, [])
     second = memory.issue(session.id, [ONE])
@@ -87,7 +87,7 @@ def test_a_handle_leads_to_what_was_remembered_when_it_was_given(memory: Memory)
         memory.end(session.id)
 
 
-def test_refusals(memory: Memory, clock: Clock) -> None:
+def test_refusals(memory: SessionMemory, clock: Clock) -> None:
     session = memory.begin("m")
     handle = memory.issue(session.id, [])
     assert refusal(memory, handle) == (1011, "Internal error encountered.")
@@ -102,7 +102,7 @@ def test_refusals(memory: Memory, clock: Clock) -> None:
     assert refusal(memory, handle) == (1008, "BidiGenerateContent session not found")
 
 
-def test_expired_by_force(memory: Memory) -> None:
+def test_expired_by_force(memory: SessionMemory) -> None:
     session = memory.begin("m")
     old = memory.issue(session.id, [ONE])
     memory.expire(session.id)
@@ -114,20 +114,20 @@ def test_expired_by_force(memory: Memory) -> None:
 
 @given(st.text(max_size=40) | st.uuids().map(str))
 def test_what_was_never_given_leads_nowhere(handle: str) -> None:
-    memory = Memory(None, Clock())
+    memory = SessionMemory(None, Clock())
     memory.issue(memory.begin("m").id, [ONE])
     assert refusal(memory, handle)[0] == 1008
     memory.close()
 
 
-def test_memory_stays_flat_over_hours(memory: Memory, clock: Clock) -> None:
+def test_memory_stays_flat_over_hours(memory: SessionMemory, clock: Clock) -> None:
     session = memory.begin("m")
-    history: list[Turn] = []
+    history: list[HistoryTurn] = []
     first = memory.issue(session.id, history)
     for second in range(3_600):
         clock.now = float(second)
         if second % 20 == 0:
-            history.append(Turn("user", f"number {second}", 1.0))
+            history.append(HistoryTurn("user", f"number {second}", 1.0))
         last = memory.issue(session.id, history)
     assert memory._db.execute("SELECT count(*) FROM memories").fetchone() == (MEMORIES_PER_SESSION,)
     memory.end(session.id)
@@ -144,9 +144,9 @@ def test_memory_stays_flat_over_hours(memory: Memory, clock: Clock) -> None:
 CHILD = """
 import sys, time
 from pathlib import Path
-from livechat.server.session_memory import Memory
-from livechat.server.history import Turn
-memory = Memory(Path(sys.argv[1]), time.time)
+from livechat.server.history import HistoryTurn as Turn
+from livechat.server.session_memory import SessionMemory
+memory = SessionMemory(Path(sys.argv[1]), time.time)
 session = memory.begin("m")
 print(memory.issue(session.id, [Turn("user", "one", 1.5), Turn("model", "two", 2.0, cut=True)]), flush=True)
 time.sleep(60)
@@ -160,13 +160,13 @@ def test_another_process_resumes_after_a_kill(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout is not None
         handle = child.stdout.readline().strip()
-        second = Memory(path, Clock())  # while the first still has it open
+        second = SessionMemory(path, Clock())  # while the first still has it open
         assert second.warning == ""
         child.send_signal(signal.SIGKILL)
     assert second.resume(handle, "m").turns == (ONE, TWO)
     again = second.issue(second.begin("m").id, [TWO])
     second.close()
-    third = Memory(path, Clock())
+    third = SessionMemory(path, Clock())
     assert third.resume(again, "m").turns == (TWO,)
     third.close()
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_used_costs_persistence_only(tmp_path: Path, what:
         path.mkdir()
     else:
         path.write_bytes(b"something else altogether" * 100)
-    memory = Memory(path / "x" if what == "under a file" else path, Clock())
+    memory = SessionMemory(path / "x" if what == "under a file" else path, Clock())
     assert "cannot be kept on disk" in memory.warning
     handle = memory.issue((session := memory.begin("m")).id, [ONE])
     memory.end(session.id)
@@ -194,7 +194,7 @@ def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(
     def full(*_: object, patience_s: float) -> bool:
         raise sqlite3.OperationalError("database or disk is full")
 
-    memory = Memory(tmp_path / "memory.db", Clock())
+    memory = SessionMemory(tmp_path / "memory.db", Clock())
     session = memory.begin("m")
     handle = memory.issue(session.id, [ONE])
     monkeypatch.setattr(Database, "write", full)
@@ -207,7 +207,7 @@ def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(
     memory.close()
 
 
-def test_a_fingerprint_tells_nothing(memory: Memory) -> None:
+def test_a_fingerprint_tells_nothing(memory: SessionMemory) -> None:
     handle = memory.issue(memory.begin("m").id, [])
     assert len(fingerprint(handle)) == 8
     assert fingerprint(handle) not in handle
@@ -215,16 +215,16 @@ def test_a_fingerprint_tells_nothing(memory: Memory) -> None:
 
 def test_what_is_forgotten_by_a_handle_is_overwritten_and_other_sessions_stay(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "memory"
-    with contextlib.closing(Memory(path, clock)) as memory:
+    with contextlib.closing(SessionMemory(path, clock)) as memory:
         goes, stays = memory.begin("m").id, memory.begin("m").id
-        lost = memory.issue(goes, [Turn("user", "xylophone")], b"zeppelin" * 100)
-        kept = memory.issue(stays, [Turn("user", "rose")])
+        lost = memory.issue(goes, [HistoryTurn("user", "xylophone")], b"zeppelin" * 100)
+        kept = memory.issue(stays, [HistoryTurn("user", "rose")])
         memory.end(goes)
         memory.end(stays)
         memory.forget("not a handle")
         memory.forget(lost)
         assert refusal(memory, lost)[0] == 1008
-        assert memory.resume(kept, "m").turns == (Turn("user", "rose"),)
+        assert memory.resume(kept, "m").turns == (HistoryTurn("user", "rose"),)
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"rose" in left
     assert b"xylophone" not in left
@@ -234,7 +234,7 @@ def test_what_is_forgotten_by_a_handle_is_overwritten_and_other_sessions_stay(tm
 @pytest.mark.parametrize("kind", ["EXCLUSIVE", "IMMEDIATE"])
 def test_a_lock_of_another_program_delays_nothing_and_loses_nothing(tmp_path: Path, clock: Clock, kind: str) -> None:
     path = tmp_path / "memory"
-    with contextlib.closing(Memory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
+    with contextlib.closing(SessionMemory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
         first = memory.begin("m").id
         other.isolation_level = None
         other.execute(f"BEGIN {kind}")
@@ -246,19 +246,21 @@ def test_a_lock_of_another_program_delays_nothing_and_loses_nothing(tmp_path: Pa
         other.execute("ROLLBACK")
         memory.end(second)
         assert memory.warning == ""
-        with contextlib.closing(Memory(path, clock)) as another:
-            assert another.resume(handle, "m") == Session(first, (ONE,), 0.0, b"sound")
+        with contextlib.closing(SessionMemory(path, clock)) as another:
+            assert another.resume(handle, "m") == StoredSession(first, (ONE,), 0.0, b"sound")
             assert another.resume(later, "m").turns == (TWO,)
 
 
 def test_two_processes_name_their_memories_apart(tmp_path: Path, clock: Clock) -> None:
     with (
-        contextlib.closing(Memory(tmp_path / "memory", clock)) as one,
-        contextlib.closing(Memory(tmp_path / "memory", clock)) as two,
+        contextlib.closing(SessionMemory(tmp_path / "memory", clock)) as one,
+        contextlib.closing(SessionMemory(tmp_path / "memory", clock)) as two,
     ):
         sessions = [(memory, memory.begin("m").id) for memory in (one, two)]
-        handles = [memory.issue(session, [Turn("user", f"{n}")]) for n in range(5) for memory, session in sessions]
-    with contextlib.closing(Memory(tmp_path / "memory", clock)) as after:
+        handles = [
+            memory.issue(session, [HistoryTurn("user", f"{n}")]) for n in range(5) for memory, session in sessions
+        ]
+    with contextlib.closing(SessionMemory(tmp_path / "memory", clock)) as after:
         said = []
         for handle in handles:
             session = after.resume(handle, "m")
@@ -272,7 +274,7 @@ def test_what_is_to_be_forgotten_while_the_file_is_locked_is_said_not_to_be(
 ) -> None:
     monkeypatch.setattr("livechat.server.session_memory.FORGETTING_S", 0.0)
     path = tmp_path / "memory"
-    with contextlib.closing(Memory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
+    with contextlib.closing(SessionMemory(path, clock)) as memory, contextlib.closing(sqlite3.connect(path)) as other:
         handle = memory.issue(memory.begin("m").id, [ONE])
         other.isolation_level = None
         other.execute("BEGIN IMMEDIATE")
@@ -300,14 +302,14 @@ def test_a_row_of_any_type_loses_its_own_session_at_most(
     tmp_path: Path, clock: Clock, table: str, column: str, value: Any
 ) -> None:
     path = tmp_path / "memory"
-    with contextlib.closing(Memory(path, clock)) as memory:
+    with contextlib.closing(SessionMemory(path, clock)) as memory:
         hit, good = memory.begin("m").id, memory.begin("m").id
         handles = [memory.issue(session, [ONE], b"sound") for session in (hit, good)]
     with contextlib.closing(sqlite3.connect(path)) as db:
         row = f"SELECT min(rowid) FROM {table}"  # noqa: S608
         db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ({row})", (value,))  # noqa: S608
         db.commit()
-    with contextlib.closing(Memory(path, clock)) as memory:
+    with contextlib.closing(SessionMemory(path, clock)) as memory:
         memory.begin("m")
         try:
             session = memory.resume(handles[0], "m")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import os
+import queue
 import sys
 import threading
 import wave
@@ -13,12 +14,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from livechat.server import speech_models
-from livechat.server.agent import Parrot, Question, make_agent
-from livechat.server.history import Facts, Turn
+from livechat.server import speech_agent, speech_models
+from livechat.server.agent import Question
+from livechat.server.history import Facts, HistoryTurn
 from livechat.server.serve import Server
-from livechat.server.speech_agent import Spoken
-from livechat.server.utterances import Ended, resampled
+from livechat.server.speech_agent import SpeechAgent
+from livechat.server.utterances import UtteranceEnded, resampled
 from tests import DATA
 from tests.support.server_client import dial, flags, heard, quiet, said, sound, speak, turn
 
@@ -39,9 +40,9 @@ def go_forward() -> bytes:
     return clip("go_forward.wav")
 
 
-def with_agent(job: Callable[[Spoken], Awaitable[T]]) -> T:
+def with_agent(job: Callable[[SpeechAgent], Awaitable[T]]) -> T:
     async def main() -> T:
-        agent = Spoken()
+        agent = SpeechAgent()
         try:
             return await job(agent)
         finally:
@@ -50,24 +51,17 @@ def with_agent(job: Callable[[Spoken], Awaitable[T]]) -> T:
     return asyncio.run(main())
 
 
-async def transcripts(agent: Spoken, pcm: bytes, chunk: int = 640) -> list[str]:
-    ear, found = agent.ear(None), []
+async def transcripts(agent: SpeechAgent, pcm: bytes, chunk: int = 640) -> list[str]:
+    detector, found = agent.detector(None), []
     for at in range(0, len(pcm), chunk):
-        events = await ear.hear(pcm[at : at + chunk])
-        found += [await agent.transcribe(event.pcm) for event in events if isinstance(event, Ended)]
+        events = await detector.hear(pcm[at : at + chunk])
+        found += [await agent.transcribe(event.pcm) for event in events if isinstance(event, UtteranceEnded)]
     return found
 
 
-async def answer(agent: Spoken, question: str) -> tuple[str, bytes]:
-    pieces = [piece async for piece in agent.reply(Question([Turn("user", question)], FACTS, b""))]
+async def answer(agent: SpeechAgent, question: str, speech: bytes = b"") -> tuple[str, bytes]:
+    pieces = [piece async for piece in agent.reply(Question([HistoryTurn("user", question)], FACTS, speech))]
     return " ".join(piece.text for piece in pieces), b"".join(piece.pcm for piece in pieces)
-
-
-def test_the_whole_extra_is_installed_here() -> None:
-    agent, missing = make_agent()
-    assert isinstance(agent, Spoken)
-    assert missing == ""
-    asyncio.run(agent.close())
 
 
 def test_human_speech_is_understood() -> None:
@@ -87,7 +81,7 @@ def test_silence_and_noise_are_not_speech() -> None:
 
     hiss = (np.random.default_rng(0).standard_normal(80_000) * 300).astype("<i2").tobytes()
 
-    async def job(agent: Spoken) -> list[str]:
+    async def job(agent: SpeechAgent) -> list[str]:
         return [*await transcripts(agent, quiet(2) + hiss + quiet(2)), await agent.transcribe(quiet(1))]
 
     assert with_agent(job) == [""]
@@ -103,10 +97,8 @@ def test_silence_and_noise_are_not_speech() -> None:
     ],
 )
 def test_a_spoken_question_is_answered_so_that_it_is_understood(question: str, expected: str, word: str) -> None:
-    async def job(agent: Spoken) -> None:
-        models = await agent.models()
-        assert models is not None
-        asked = resampled(models.voice.speak(question), 24_000, 16_000)
+    async def job(agent: SpeechAgent) -> None:
+        asked = resampled(b"".join([piece.pcm async for piece in agent.say(question)]), 24_000, 16_000)
         (text,) = await transcripts(agent, quiet(0.5) + asked + quiet(1))
         words, pcm = await answer(agent, text)
         assert words == expected
@@ -134,12 +126,12 @@ def test_a_whole_turn_in_real_time_and_no_model_runs_in_the_loop(monkeypatch: py
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    noted(speech_models.Silero, "__call__")
+    noted(speech_models.SileroVad, "__call__")
     noted(speech_models.Recogniser, "transcribe")
-    noted(speech_models.Voice, "speak")
+    noted(speech_models.Synthesiser, "speak")
 
     async def main() -> None:
-        async with Server(Spoken()) as server, dial(server) as session:
+        async with Server(SpeechAgent()) as server, dial(server) as session:
             talk = asyncio.create_task(speak(session, quiet(0.3) + go_forward() + quiet(30)))
             messages = await turn(session)
             talk.cancel()
@@ -149,38 +141,76 @@ def test_a_whole_turn_in_real_time_and_no_model_runs_in_the_loop(monkeypatch: py
             assert flags(messages) == ["generation_complete", "turn_complete"]
 
     asyncio.run(main())
-    assert set(threads) == {"Silero", "Recogniser", "Voice"}
+    assert set(threads) == {"SileroVad", "Recogniser", "Synthesiser"}
     assert threading.get_ident() not in set.union(*threads.values())
 
 
-def test_without_the_packages_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "hibari" else find(name))
-    agent, missing = make_agent()
-    assert isinstance(agent, Parrot)
-    assert "not installed: hibari" in missing
+def broken(*_: Any) -> Any:
+    raise ImportError("libfoo.so.1: cannot open")
 
 
-def test_models_that_do_not_load_leave_a_parrot(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
-        raise ImportError("libfoo.so.1: cannot open")
+def test_without_its_models_the_agent_does_as_a_parrot(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("SileroVad", "Recogniser", "Synthesiser"):
+        monkeypatch.setattr(speech_agent, name, broken)
 
-    monkeypatch.setattr(speech_models, "_session", broken)
-
-    async def job(agent: Spoken) -> tuple[list[str], tuple[str, bytes]]:
-        await agent.start()
-        assert "libfoo.so.1" in agent.name
+    async def job(agent: SpeechAgent) -> tuple[list[str], tuple[str, bytes]]:
         return await transcripts(agent, ill_disposed() + quiet(1)), await answer(agent, "thanks")
 
     texts, (words, pcm) = with_agent(job)
     assert texts == ["(speech, 3.0 s)"]
     assert words == "You are welcome."
     assert len(pcm) == pytest.approx(3 * 0.3 * 48_000)
+    assert "libfoo.so.1" in caplog.text
+
+
+def test_without_its_recogniser_the_agent_repeats_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech_agent, "Recogniser", broken)
+
+    async def job(agent: SpeechAgent) -> tuple[list[str], tuple[str, bytes]]:
+        heard = await transcripts(agent, quiet(0.5) + ill_disposed() + quiet(1))
+        return heard, await answer(agent, heard[0], ill_disposed())
+
+    (text,), (words, pcm) = with_agent(job)
+    assert text.startswith("(speech, ")
+    assert words.startswith("(your own words, ")
+    assert len(pcm) == len(ill_disposed()) * 3 // 2
+
+
+def test_a_model_is_loaded_when_it_is_first_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: queue.Queue[str] = queue.Queue()
+
+    def noting(name: str) -> Callable[[], Any]:
+        original = getattr(speech_models, name)
+
+        def load() -> Any:
+            loaded.put(name)
+            return original()
+
+        return load
+
+    for name in ("SileroVad", "Recogniser", "Synthesiser"):
+        monkeypatch.setattr(speech_agent, name, noting(name))
+
+    async def typed(agent: SpeechAgent) -> None:
+        await answer(agent, "thanks")
+
+    async def silent(agent: SpeechAgent) -> None:
+        await transcripts(agent, quiet(3))
+
+    async def speaking(agent: SpeechAgent) -> list[str]:
+        await agent.detector(None).hear(quiet(0.5) + go_forward()[:32_000])  # the utterance goes on
+        return sorted([await asyncio.to_thread(loaded.get) for _ in range(3)])
+
+    with_agent(typed)
+    assert (loaded.get(), loaded.qsize()) == ("Synthesiser", 0)
+    with_agent(silent)
+    assert (loaded.get(), loaded.qsize()) == ("SileroVad", 0)
+    assert with_agent(speaking) == ["Recogniser", "SileroVad", "Synthesiser"]
 
 
 def test_telemetry_is_off_and_moonshine_is_not_imported() -> None:
-    import os
-
-    with_agent(lambda agent: agent.start())
+    speech_models.SileroVad()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert "moonshine_voice" not in sys.modules

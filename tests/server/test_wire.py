@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.server import wire
+from livechat.server.close_reasons import Rejected
 
 
 def rejection(frame: str | bytes) -> str:
-    with pytest.raises(wire.Rejected) as caught:
+    with pytest.raises(Rejected) as caught:
         wire.parse(frame)
     assert caught.value.code == 1007
     return caught.value.reason
@@ -25,34 +26,36 @@ def rejection(frame: str | bytes) -> str:
     [
         # As google-genai 3.4.0 sends them (docs/wire.md 1.3), and as the JS SDK does.
         ({"realtime_input": {"audio": {"data": "-_8=", "mime_type": "audio/pcm;rate=16000"}}},
-         wire.Audio(b"\xfb\xff", 16_000)),
-        ({"realtimeInput": {"audio": {"data": "+/8", "mimeType": "audio/pcm"}}}, wire.Audio(b"\xfb\xff", 16_000)),
+         wire.ClientAudio(b"\xfb\xff", 16_000)),
+        ({"realtimeInput": {"audio": {"data": "+/8", "mimeType": "audio/pcm"}}},
+         wire.ClientAudio(b"\xfb\xff", 16_000)),
         ({"realtimeInput": {"mediaChunks": [{"data": "AAAA", "mimeType": "audio/pcm;rate=24000"}]}},
-         wire.Audio(b"\0\0", 24_000, legacy=True)),
-        ({"realtime_input": {"video": {"data": "_9g=", "mime_type": "image/jpeg"}}}, wire.Video()),
-        ({"realtime_input": {"text": "hi"}}, wire.Text("hi")),
-        ({"realtime_input": {"activityStart": {}}}, wire.Activity(began=True)),
-        ({"realtime_input": {"activity_end": {}}}, wire.Activity(began=False)),
-        ({"realtime_input": {"audioStreamEnd": True}}, wire.StreamEnd()),
+         wire.ClientAudio(b"\0\0", 24_000, legacy=True)),
+        ({"realtime_input": {"video": {"data": "_9g=", "mime_type": "image/jpeg"}}}, wire.ClientVideo()),
+        ({"realtime_input": {"text": "hi"}}, wire.ClientText("hi")),
+        ({"realtime_input": {"activityStart": {}}}, wire.ClientActivity(began=True)),
+        ({"realtime_input": {"activity_end": {}}}, wire.ClientActivity(began=False)),
+        ({"realtime_input": {"audioStreamEnd": True}}, wire.ClientStreamEnd()),
         ({"client_content": {"turns": [{"parts": [{"text": "hello"}], "role": "user"}], "turnComplete": False}},
-         wire.Content((("user", "hello"),), complete=False)),
+         wire.ClientContent((("user", "hello"),), complete=False)),
         ({"clientContent": {"turns": [{"parts": [{"text": "a"}, {"text": "b"}], "role": "model"}],
-                            "turn_complete": True}}, wire.Content((("model", "a b"),), complete=True)),
-        ({"tool_response": {"functionResponses": [{"id": "1", "response": {"any_name": 1}}]}}, wire.ToolResponse()),
-        ({"contextUpdate": {"systemInstruction": {"parts": [{"text": "new"}]}}}, wire.ContextUpdate("new")),
-        ({"contextUpdate": {"tools": {"tools": []}}}, wire.ContextUpdate(None)),
+                            "turn_complete": True}}, wire.ClientContent((("model", "a b"),), complete=True)),
+        ({"tool_response": {"functionResponses": [{"id": "1", "response": {"any_name": 1}}]}},
+         wire.ClientToolResponse()),
+        ({"contextUpdate": {"systemInstruction": {"parts": [{"text": "new"}]}}}, wire.ClientContextUpdate("new")),
+        ({"contextUpdate": {"tools": {"tools": []}}}, wire.ClientContextUpdate(None)),
         ({"setup": {"generation_config": {"response_modalities": ["AUDIO"]}}},
-         wire.Setup({"generationConfig": {"responseModalities": ["AUDIO"]}})),
+         wire.ClientSetup({"generationConfig": {"responseModalities": ["AUDIO"]}})),
     ],
 )  # fmt: skip
-def test_what_clients_send(frame: dict[str, object], message: wire.Message) -> None:
+def test_what_clients_send(frame: dict[str, object], message: wire.ClientMessage) -> None:
     assert wire.parse(json.dumps(frame)) == [message]
     assert wire.parse(json.dumps(frame).encode()) == [message]
 
 
 def test_a_frame_may_bundle_several_inputs() -> None:
     frame = {"realtimeInput": {"text": "one", "activityStart": {}, "audioStreamEnd": False}}
-    assert wire.parse(json.dumps(frame)) == [wire.Text("one"), wire.Activity(began=True)]
+    assert wire.parse(json.dumps(frame)) == [wire.ClientText("one"), wire.ClientActivity(began=True)]
 
 
 def test_unknown_names_are_refused_in_google_s_words() -> None:
@@ -77,12 +80,12 @@ def test_sound_survives_either_alphabet_with_or_without_padding(pcm: bytes, urls
     data = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(pcm).decode()
     blob = {"data": data if padded else data.rstrip("="), "mimeType": "audio/pcm;rate=16000"}
     (audio,) = wire.parse(json.dumps({"realtimeInput": {"audio": blob}}))
-    assert audio == wire.Audio(pcm[: len(pcm) // 2 * 2], 16_000)
+    assert audio == wire.ClientAudio(pcm[: len(pcm) // 2 * 2], 16_000)
 
 
 @given(st.binary(max_size=100) | st.text(max_size=100))
 def test_garbage_is_rejected_and_nothing_else(frame: str | bytes) -> None:
-    with contextlib.suppress(wire.Rejected):
+    with contextlib.suppress(Rejected):
         wire.parse(frame)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livechat.audio.sources import NullSink
+from livechat.audio.sinks import NullSink
 from livechat.session.barge_in import BargeIn
 
 

@@ -17,10 +17,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from livechat.server.agent import Parrot
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session import credentials
-from livechat.session.credentials import Token, TokenError
+from livechat.session.credentials import TokenError, VertexCredentials
 from livechat.session.events import Dial, Ended, Opened, Wire
 from livechat.session.link import Dialler
 from livechat.session.proxy import Blocked
@@ -103,12 +103,12 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_key: str) -
 
 
 @pytest.fixture
-def token(endpoint: Endpoint, account: Callable[[str], None]) -> Token:
+def token(endpoint: Endpoint, account: Callable[[str], None]) -> VertexCredentials:
     account(f"http://{endpoint.address}/token")
-    return Token()
+    return VertexCredentials()
 
 
-def failure(token: Token) -> TokenError:
+def failure(token: VertexCredentials) -> TokenError:
     with pytest.raises(TokenError) as caught:
         token.refresh()
     assert "shh" not in str(caught.value)
@@ -116,7 +116,7 @@ def failure(token: Token) -> TokenError:
     return caught.value
 
 
-def test_a_token_is_had_once_and_again_when_it_has_expired(token: Token, endpoint: Endpoint) -> None:
+def test_a_token_is_had_once_and_again_when_it_has_expired(token: VertexCredentials, endpoint: Endpoint) -> None:
     assert (token.token, token.expired) == (None, False)
     endpoint.answers = [(200, '{"access_token": "old", "expires_in": 10}'), (503, PAGE), GOOD]
     token.refresh()
@@ -134,7 +134,7 @@ def test_a_token_is_had_once_and_again_when_it_has_expired(token: Token, endpoin
     ],
 )  # fmt: skip
 def test_what_a_network_or_a_server_in_trouble_says_is_passing(
-    token: Token, endpoint: Endpoint, answer: tuple[int, str]
+    token: VertexCredentials, endpoint: Endpoint, answer: tuple[int, str]
 ) -> None:
     endpoint.answers = [answer]
     error = failure(token)
@@ -154,21 +154,25 @@ def test_what_a_network_or_a_server_in_trouble_says_is_passing(
         (400, '{"error": "invalid_grant", "error_subtype": "invalid_rapt"}', "invalid_grant"),
     ],
 )
-def test_a_refused_grant_is_refused(token: Token, endpoint: Endpoint, status: int, body: str, words: str) -> None:
+def test_a_refused_grant_is_refused(
+    token: VertexCredentials, endpoint: Endpoint, status: int, body: str, words: str
+) -> None:
     endpoint.answers = [(status, body)]
     error = failure(token)
     assert error.refused
     assert words in str(error)
 
 
-def test_a_grant_that_is_taken_back_after_an_hour_is_refused_then(token: Token, endpoint: Endpoint) -> None:
+def test_a_grant_that_is_taken_back_after_an_hour_is_refused_then(
+    token: VertexCredentials, endpoint: Endpoint
+) -> None:
     endpoint.answers = [(200, '{"access_token": "old", "expires_in": 10}'), (400, REVOKED)]
     token.refresh()
     assert failure(token).refused
 
 
 def test_a_token_endpoint_that_accepts_and_says_nothing_is_left_in_time(
-    token: Token, account: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    token: VertexCredentials, account: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "TOKEN_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -180,7 +184,7 @@ def test_a_token_endpoint_that_accepts_and_says_nothing_is_left_in_time(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_the_grant_follows_no_redirect(token: Token, endpoint: Endpoint, status: int) -> None:
+def test_the_grant_follows_no_redirect(token: VertexCredentials, endpoint: Endpoint, status: int) -> None:
     stranger = Endpoint()
     endpoint.answers, endpoint.location = [(status, "")], f"http://localhost:{stranger.server.server_port}/token"
     error = failure(token)
@@ -190,7 +194,7 @@ def test_the_grant_follows_no_redirect(token: Token, endpoint: Endpoint, status:
 
 
 def test_an_address_of_the_token_endpoint_that_swallows_packets_is_passed_by(
-    token: Token, account: Callable[[str], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+    token: VertexCredentials, account: Callable[[str], None], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "CONNECT_S", 0.05)
     tried: list[tuple[str, Any]] = []
@@ -241,7 +245,7 @@ def test_a_token_is_fetched_the_way_that_the_link_takes(
     monkeypatch.setattr("google.auth.transport.requests.Request.__call__", request)
     monkeypatch.setenv("ALL_PROXY", value)
     account(uri)
-    Token().refresh()
+    VertexCredentials().refresh()
     assert asked == [taken]
 
 
@@ -251,12 +255,12 @@ def test_a_proxy_that_cannot_be_is_named_where_a_token_is_wanted(
     monkeypatch.setenv("ALL_PROXY", "proxy:3128")
     account("https://token.test/")
     with pytest.raises(Blocked, match="ALL_PROXY names the proxy proxy:3128 without its kind"):
-        Token().refresh()
+        VertexCredentials().refresh()
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1/token", "http://token.invalid/", "https://127.0.0.1:1/token"])
 def test_a_token_endpoint_that_cannot_be_reached_is_passing(
-    token: Token, account: Callable[[str], None], uri: str
+    token: VertexCredentials, account: Callable[[str], None], uri: str
 ) -> None:
     account(uri)
     assert not failure(token).refused
@@ -271,7 +275,7 @@ def test_the_metadata_server_of_a_machine_in_the_cloud_may_be_away_for_a_while(
     monkeypatch.setattr("google.auth.default", lambda **_: (compute_engine.Credentials(), "p"))  # type: ignore[no-untyped-call]
     for answer in ((503, ""), (404, PAGE), (200, PAGE)):
         endpoint.answers = [answer]
-        assert not failure(Token()).refused
+        assert not failure(VertexCredentials()).refused
 
 
 def test_a_machine_without_credentials_has_none_though_no_metadata_server_answers(
@@ -285,7 +289,7 @@ def test_a_machine_without_credentials_has_none_though_no_metadata_server_answer
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr(_metadata, "_get_metadata_ip_root", lambda *_: address)
-        error = failure(Token())
+        error = failure(VertexCredentials())
     assert error.refused
     assert str(error).startswith("no credentials for Vertex AI: ")
 
@@ -300,7 +304,7 @@ def test_credentials_that_are_not_there_or_cannot_be_read_are_named(
     if content is not None:
         file.write_text(content)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    error = failure(Token())
+    error = failure(VertexCredentials())
     assert error.refused
     assert str(error).startswith("no credentials for Vertex AI: ")
     assert "account.json" in str(error)
@@ -325,7 +329,9 @@ def vertex(server: Server) -> Dialler:
     return Dialler(made, url=server.url, ca_pem=server.ca_pem.decode())
 
 
-def test_a_dial_without_a_token_is_a_dropped_line_and_the_next_one_opens(token: Token, endpoint: Endpoint) -> None:
+def test_a_dial_without_a_token_is_a_dropped_line_and_the_next_one_opens(
+    token: VertexCredentials, endpoint: Endpoint
+) -> None:
     async def main() -> list[Wire]:
         async with Server(Parrot()) as server:
             dialler, ends = vertex(server), []

@@ -1,4 +1,4 @@
-"""A name with dead addresses is connected to all the same, and a redirect takes the key nowhere."""
+"""A name with dead addresses is connected to all the same, and no redirect takes the key to another origin."""
 
 from __future__ import annotations
 
@@ -161,8 +161,78 @@ def redirected(status: int, location: str | None, *, name: str = GOOD) -> tuple[
     return run(main())
 
 
+def sent_on(status: int, *locations: str) -> tuple[Wire, list[str]]:
+    """What becomes of a link whose server sends it from one location to the next, and the paths it was asked for."""
+    paths: list[str] = []
+
+    def refuse(ws: ServerConnection, request: Request) -> Response | None:
+        paths.append(request.path)
+        if len(paths) > len(locations):
+            return None
+        response = ws.respond(HTTPStatus(status), "elsewhere\n")
+        response.headers["Location"] = locations[len(paths) - 1].replace("HERE", request.headers["Host"])
+        return response
+
+    async def main() -> Wire:
+        async with live_server(GOOD, refuse=refuse) as live:
+            posted = await dial(GOOD, live.ca, live.port)
+            assert live.keys == ["k"] * len(paths)
+            return posted[0]
+
+    return run(main()), paths[1:]
+
+
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
-def test_the_key_follows_no_redirect(status: int) -> None:
+@pytest.mark.parametrize(
+    "location", ["/new?x=1", "https://HERE/new?x=1", "wss://alice:s3cret@HERE/new?x=1#y", "//HERE/new?x=1"]
+)
+def test_a_redirect_within_the_origin_is_followed(status: int, location: str) -> None:
+    first, paths = sent_on(status, location)
+    assert isinstance(first, Opened)
+    assert paths == ["/new?x=1"]
+
+
+def test_a_few_redirects_are_followed_and_no_circle() -> None:
+    first, paths = sent_on(307, "/1", "/2", "/3")
+    assert (type(first), paths) == (Opened, ["/1", "/2", "/3"])
+    first, paths = sent_on(307, *["/1", "/2"] * 5)
+    assert isinstance(first, Ended)
+    assert (first.how, first.code, paths) == ("bad", 307, ["/1", "/2", "/1"])
+    assert first.reason == "the server redirects the connection again and again (HTTP 307)"
+
+
+def test_a_redirect_is_followed_through_the_same_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(ws: ServerConnection, request: Request) -> Response | None:
+        response = ws.respond(HTTPStatus.TEMPORARY_REDIRECT, "elsewhere\n")
+        response.headers["Location"] = "/new"
+        return None if request.path == "/new" else response
+
+    async def main() -> tuple[Wire, int]:
+        async with live_server(NAME, refuse=refuse) as live, http_proxy({NAME: live.port}) as running:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{running.port}")
+            return (await dial(NAME, live.ca))[0], len(running.asked.targets)
+
+    first, asked = run(main())
+    assert isinstance(first, Opened)
+    assert asked == 2
+
+
+@pytest.mark.parametrize("location", ["http://HERE/", "ws://HERE/"])
+def test_no_redirect_leads_out_of_tls(location: str) -> None:
+    first, paths = sent_on(302, location)
+    assert isinstance(first, Ended)
+    assert (first.how, paths) == ("bad", [])
+
+
+@pytest.mark.parametrize("status", [304, 305])
+def test_a_status_that_is_no_redirect_is_not_followed(status: int) -> None:
+    first, paths = sent_on(status, "/new")
+    assert isinstance(first, Ended)
+    assert (first.code, paths) == (status, [])
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_the_key_follows_no_redirect_to_another_origin(status: int) -> None:
     end, keys = redirected(status, "wss://127.0.0.1:OTHER/ws")
     assert keys == []
     said = judge(end, setting_up=True, age_s=0.0)
@@ -181,13 +251,11 @@ def test_the_key_follows_no_redirect(status: int) -> None:
         ("//evil.test/x", " to evil.test (HTTP 302)"),
         ("wss://alice:s3cret@evil.test", " to evil.test (HTTP 302)"),
         ("https://evil\x9b31m.test/", " to evil\\x9b31m.test (HTTP 302)"),
-        ("https://[::1/", " to an address that is none (HTTP 302)"),
+        ("https://[::1/", " to an invalid address (HTTP 302)"),
         ("https://b\xfccher.test", "(HTTP 302)"),
-        ("/elsewhere", "sent the connection on (HTTP 302)"),
-        ("", "sent the connection on (HTTP 302)"),
-        ("?again", "sent the connection on (HTTP 302)"),
-        ("javascript:alert(1)", "sent the connection on (HTTP 302)"),
-        (None, "sent the connection on (HTTP 302)"),
+        ("", "redirects the connection (HTTP 302)"),
+        ("javascript:alert(1)", " to an invalid address (HTTP 302)"),
+        (None, "redirects the connection (HTTP 302)"),
     ],
 )
 def test_a_redirect_says_where_it_leads_and_no_more(location: str | None, words: str) -> None:

@@ -1,126 +1,33 @@
-"""One link through the real SDK against a server that says exactly what a test tells it to."""
+"""What one link hears and sends, through the real SDK."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
-import socket
-import struct
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import ServerConnection
 
-from livechat.errors import UsageError
-from livechat.models import api_version
-from livechat.server.tls import server_context
-from livechat.session.context_replay import Content
+from livechat.session.context_replay import ContextTurn
 from livechat.session.events import (
     Audio,
     Counted,
     CutIn,
-    Dial,
     Ended,
     GoAway,
     HandleUpdate,
     Heard,
-    Opened,
     Replied,
-    Resumption,
     Said,
+    Status,
     Thought,
     TurnOver,
-    Wire,
     Written,
 )
-from livechat.session.link import Dialler, Link
-from livechat.settings import Settings
-from tests.support.virtual_time import run
-
-Script = Callable[[ServerConnection], Awaitable[None]]
-
-
-@dataclass
-class Seen:
-    """What the server and the link's owner saw."""
-
-    paths: list[str] = field(default_factory=list)
-    setup: dict[str, Any] = field(default_factory=dict)
-    posted: list[Wire] = field(default_factory=list)
-
-    @property
-    def end(self) -> Ended:
-        (end,) = [event for event in self.posted if isinstance(event, Ended)]
-        assert self.posted[-1] is end
-        return end
-
-
-def link_against(
-    script: Script | None,
-    *,
-    handle: str | None = None,
-    transparent: bool = True,
-    act: Callable[[Link], Awaitable[None]] | None = None,
-    status: HTTPStatus | None = None,
-    trust: bool = True,
-    **settings: Any,
-) -> Seen:
-    """Run one link to its end. `script` begins with setupComplete sent; None never sends it."""
-
-    async def main() -> Seen:
-        seen = Seen()
-        context, ca = server_context()
-
-        async def handler(ws: ServerConnection) -> None:
-            assert ws.request is not None
-            seen.paths.append(ws.request.path)
-            seen.setup = json.loads(await ws.recv())["setup"]
-            if script is not None:
-                await ws.send(b'{\n  "setupComplete": {}\n}\n')
-                await script(ws)
-            await ws.wait_closed()
-
-        def refuse(ws: ServerConnection, _: Request) -> Response | None:
-            return ws.respond(status, "no\n") if status else None
-
-        async with serve(handler, "127.0.0.1", 0, ssl=context, process_request=refuse, compression=None) as server:
-            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            made = {"backend": "endpoint", "endpoint": url, "key": "k", **settings}
-            made["api_version"] = api_version(made.get("model", "gemini-3.8-live"))
-            dialler = Dialler(Settings(**made), ca_pem=ca.decode() if trust else None)
-            how = Dial(7, Resumption(handle, 0) if handle else None, transparent)
-            link = dialler.dial(how, seen.posted.append)
-            running = asyncio.ensure_future(link.run())
-            if act is not None:
-                await asyncio.sleep(1)  # virtual: it has opened by then
-                assert isinstance(seen.posted[0], Opened)
-                await act(link)
-            await running
-        return seen
-
-    return run(main())
-
-
-def frames(*messages: Any, close: tuple[int, str] = (1000, "")) -> Script:
-    """Send these and close; what is bytes or str goes as it is."""
-
-    async def script(ws: ServerConnection) -> None:
-        for message in messages:
-            raw = isinstance(message, bytes | str)
-            await ws.send(message if raw else (json.dumps(message, indent=2) + "\n").encode())
-        await ws.close(*close)
-
-    return script
-
-
-def content(**fields: Any) -> dict[str, Any]:
-    return {"serverContent": fields}
+from livechat.session.link import Link
+from tests.support.scripted_link import content, frames, link_against
 
 
 def sound(pcm: bytes) -> dict[str, Any]:
@@ -204,6 +111,30 @@ def test_a_turn_is_over_whatever_its_reason_looks_like(given: Any, told: str) ->
     assert seen.posted[1:-1] == [TurnOver(7, "", told)]
 
 
+@pytest.mark.parametrize("then", [[], [{"sessionResumptionUpdate": {}}], [content(inputTranscription={"text": "x"})]])
+def test_a_reason_that_comes_before_its_turn_complete_is_of_that_turn(then: list[Any]) -> None:
+    seen = link_against(frames(content(turnCompleteReason="RESPONSE_REJECTED"), *then, content(turnComplete=True)))
+    assert TurnOver(7, "", "RESPONSE_REJECTED") in seen.posted
+    again = link_against(frames(*[content(turnComplete=True, turnCompleteReason="X"), content(turnComplete=True)]))
+    assert again.posted[1:-1] == [TurnOver(7, "", "X"), TurnOver(7)]
+
+
+@pytest.mark.parametrize(
+    "more", [{"modelTurn": {"parts": [{"text": "On"}]}}, {"outputTranscription": {"text": "On"}}]
+)
+def test_a_reason_is_not_of_a_turn_whose_answer_comes_after_it(more: Any) -> None:
+    seen = link_against(frames(content(turnCompleteReason="X"), content(**more), content(turnComplete=True)))
+    assert seen.posted[-2] == TurnOver(7)
+
+
+@pytest.mark.parametrize("word", ["NAPPING", "", "AN OLD WORD", "INTERACTION_STATUS_UNSPECIFIED", 41, None])
+def test_a_status_that_is_not_known_says_nothing(word: Any) -> None:
+    """It neither ends a question that the server is at work on, nor keeps one open whose turn is over."""
+    working, alone = content(interactionStatus="IN_PROGRESS"), {"interactionStatus": word}
+    seen = link_against(frames(working, alone, content(turnComplete=True, interactionStatus=word)))
+    assert seen.posted[1:-1] == [Status(7, "working"), TurnOver(7)]
+
+
 @pytest.mark.parametrize(
     ("update", "handle"),
     [({}, ""), ({"newHandle": "h"}, ""), ({"resumable": True}, ""), ({"newHandle": "h", "resumable": True}, "h")],
@@ -221,39 +152,6 @@ def test_only_a_resumable_handle_counts(update: dict[str, Any], handle: str) -> 
 def test_the_time_left_is_read_or_means_now(left: str | None, seconds: float) -> None:
     seen = link_against(frames({"goAway": {"timeLeft": left} if left is not None else {}}))
     assert GoAway(7, seconds) in seen.posted
-
-
-def test_a_close_keeps_its_code_and_reason() -> None:
-    seen = link_against(frames(close=(1008, "The operation was aborted.")))
-    assert seen.end == Ended(7, "close", 1008, "The operation was aborted.")
-
-
-def test_a_cut_connection_is_a_network_failure() -> None:
-    async def cut(ws: ServerConnection) -> None:
-        raw = ws.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        ws.transport.abort()
-
-    seen = link_against(cut)
-    assert (seen.end.how, seen.end.code) == ("network", 1006)
-
-
-def test_a_setup_that_is_never_answered_ends_in_ten_seconds() -> None:
-    seen = link_against(None)
-    assert seen.posted == [Ended(7, "timeout")]
-
-
-@pytest.mark.parametrize(
-    "status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE]
-)
-def test_a_refused_upgrade_keeps_its_status(status: HTTPStatus) -> None:
-    assert link_against(frames(), status=status).posted == [Ended(7, "http", status.value)]
-
-
-def test_a_certificate_nobody_trusts_is_said_to_be_that() -> None:
-    seen = link_against(frames(), trust=False)
-    assert seen.end.how == "tls"
-    assert "certificate" in seen.end.reason
 
 
 def test_a_large_burst_passes() -> None:
@@ -347,7 +245,7 @@ def test_text_and_context_travel_as_the_family_wants(model: str, sent: dict[str,
 
     async def act(link: Link) -> None:
         await link.send_text("hi")
-        await link.send_context([Content("user", "a"), Content("model", "b")])
+        await link.send_context([ContextTurn("user", "a"), ContextTurn("model", "b")])
         await link.send_audio(bytes(640))
 
     link_against(script, act=act, model=model)
@@ -364,25 +262,3 @@ def test_sending_after_the_end_is_harmless() -> None:
         await link.close()
 
     assert link_against(frames(close=(1001, "")), act=act).end == Ended(7, "close", 1001, "")
-
-
-def test_an_unreadable_certificate_is_a_usage_error(tmp_path: Path) -> None:
-    bad = tmp_path / "ca.pem"
-    bad.write_text("nothing")
-    with pytest.raises(UsageError):
-        Dialler(Settings(backend="endpoint", endpoint="https://127.0.0.1:1", key="k", ca_file=str(bad)))
-
-
-def test_the_setup_says_how_speech_is_to_be_found() -> None:
-    seen = link_against(frames(), start_sensitivity="low", end_sensitivity="high", prefix_ms=0, silence_ms=300)
-    assert seen.setup["realtimeInputConfig"] == {
-        "automatic_activity_detection": {
-            "start_of_speech_sensitivity": "START_SENSITIVITY_LOW",
-            "end_of_speech_sensitivity": "END_SENSITIVITY_HIGH",
-            "prefix_padding_ms": 0,
-            "silence_duration_ms": 300,
-        }
-    }
-    seen = link_against(frames(), ptt=True)
-    assert seen.setup["realtimeInputConfig"] == {"automatic_activity_detection": {"disabled": True}}
-    assert "realtimeInputConfig" not in link_against(frames()).setup

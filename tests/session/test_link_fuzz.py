@@ -16,7 +16,7 @@ from livechat.server.tls import server_context
 from livechat.session.events import Audio, Dial, Ended, Opened, Said, Wire
 from livechat.session.link import Dialler
 from livechat.settings import Settings
-from tests.session.test_link import content, frames, link_against
+from tests.support.scripted_link import content, frames, link_against
 from tests.support.virtual_time import run
 
 # Where a name may stand does not matter here: the fuzz puts each of them anywhere.

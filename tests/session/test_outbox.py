@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from livechat.audio.dsp import SpeechDetector, level
+from livechat.audio.dsp import level
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
+from livechat.audio.vad import SpeechDetector
 from livechat.session.events import Replay
 from livechat.session.outbox import BACKLOG, LEAD, TRACKED, Item, Outbox
 from tests.support.conversation import SENTENCES, samples

@@ -14,7 +14,7 @@ import requests
 from google.auth.exceptions import TransportError
 
 from livechat.server import tls
-from livechat.server.agent import Parrot
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.events import Ended, Opened, Wire
 from livechat.session.proxy import Blocked, blamed, is_loopback, proxy_for

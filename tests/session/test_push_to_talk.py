@@ -1,4 +1,4 @@
-"""What of the microphone goes out: muted, with the key pressed, and without either."""
+"""Which frames of the microphone are sent: muted, with the key held, and without either."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
-from livechat.session.push_to_talk import APART_S, PREROLL_MS, TAIL_MS, Gate, Out
+from livechat.session.push_to_talk import APART_S, PREROLL_MS, TAIL_MS, Gate, Outgoing
 
 SILENCE = bytes(FRAME_BYTES)
 
@@ -32,7 +32,7 @@ class Spoken:
             self.count += 1
         return self.out[before:]
 
-    def _told(self, out: Out) -> str | int:
+    def _told(self, out: Outgoing) -> str | int:
         if out.signal:
             return out.signal
         return "." if out.frame == SILENCE else int.from_bytes(out.frame[:2], "big") - 1
@@ -40,7 +40,7 @@ class Spoken:
 
 def test_an_open_microphone_is_heard_as_it_is() -> None:
     gate = Gate(push_to_talk=False)
-    assert list(gate.feed(frame(1), 0.0)) == [Out(frame(1))]
+    assert list(gate.feed(frame(1), 0.0)) == [Outgoing(frame(1))]
 
 
 def test_muted_it_ends_what_was_being_said_and_gives_silence_frame_for_frame() -> None:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from livechat.session.events import Begin, Ended, HandleIn, Leave, Opened, Person, Replied, Replying, Resumption, Tick
+from livechat.session.events import (
+    Begin,
+    Ended,
+    HandleIn,
+    Leave,
+    Opened,
+    Person,
+    Replied,
+    Replying,
+    Resumption,
+    Tick,
+    handle_name,
+)
 from livechat.session.trace import Traced, replay
 
 
@@ -45,8 +57,10 @@ def test_another_answer_is_told_with_its_line() -> None:
     assert difference.startswith("line 4, HandleIn")
 
 
-def test_no_handle_is_in_it() -> None:
-    assert "secret" not in "".join(recorded())
+def test_a_handle_is_in_it_by_the_name_that_json_gives_it() -> None:
+    written = "".join(recorded())
+    assert "secret" not in written
+    assert f'"#{handle_name("secret-two")}"' in written
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[1]", "nonsense", '{"at": 1, "input": {"is": "Machine"}, "draws": []}'])

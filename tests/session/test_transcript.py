@@ -1,11 +1,11 @@
-"""Who said what: pieces put together to exchanges, repeats told from news, and what a new session is told."""
+"""Who said what: pieces put together to exchanges, and repeats told from news."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.session.context_replay import MAX_TOKENS, MAX_TURNS, Content, Exchange, seed, tokens
+from livechat.session.context_replay import Exchange
 from livechat.session.transcript import Transcript
 
 
@@ -204,50 +204,6 @@ def test_however_it_is_cut_to_pieces_a_question_is_the_same(pieces: list[str]) -
     hear(cut, *pieces)
     assert whole.user == "".join(pieces).strip()
     assert "".join(cut.user.split()) == "".join(whole.user.split())  # but for the space between two sentences
-
-
-# ---------------------------------------------------------------------------------------------- seeding
-
-
-def test_no_conversation_is_no_context() -> None:
-    assert seed([]) == []
-
-
-def test_a_few_turns_are_given_as_turns_with_their_roles_and_empty_sides_left_out() -> None:
-    assert seed([Exchange("q1", "a1"), Exchange("", "greeting"), Exchange("q2", "")]) == [
-        Content("user", "q1"), Content("model", "a1"), Content("model", "greeting"), Content("user", "q2"),
-    ]  # fmt: skip
-
-
-def test_forty_turns_are_still_turns_and_forty_one_are_one_message() -> None:
-    turns = [Exchange(f"q{n}", f"a{n}") for n in range(MAX_TURNS + 1)]
-    assert len(seed(turns[:MAX_TURNS])) == 2 * MAX_TURNS
-    (content,) = seed(turns)
-    assert content.role == "user"
-    assert content.text.splitlines()[1:4] == ["User: q0", "You: a0", "User: q1"]
-    assert content.text.endswith("You: a40")
-
-
-def test_long_turns_are_one_message_of_their_newest_end() -> None:
-    for letter in "xж語":
-        turns = [Exchange(letter * 4 * MAX_TOKENS, "old"), Exchange("the newest question", "the newest answer")]
-        (content,) = seed(turns)
-        assert content.text.endswith("User: the newest question\nYou: the newest answer")
-        assert MAX_TOKENS / 2 < tokens(content.text) < MAX_TOKENS + 100
-
-
-def test_a_summary_leaves_out_empty_sides_and_nothing_else() -> None:
-    turns = [Exchange(f"q{n}", f"a{n}") for n in range(MAX_TURNS)] + [Exchange("the shopping list: ", "")]
-    (content,) = seed(turns)
-    assert content.text.splitlines()[-1] == "User: the shopping list: "
-
-
-@given(st.lists(st.tuples(st.text(max_size=400), st.text(max_size=400)), max_size=60))
-def test_a_seed_is_bounded_and_never_holds_an_empty_turn(said: list[tuple[str, str]]) -> None:
-    contents = seed([Exchange(*turn) for turn in said])
-    assert all(content.text for content in contents)
-    assert sum(tokens(content.text) for content in contents) <= MAX_TOKENS + 100
-    assert bool(contents) == any(user or model for user, model in said) or len(said) > MAX_TURNS
 
 
 def answer(*pieces: tuple[str, str]) -> str:

@@ -18,16 +18,10 @@ from tests.support.proxies import NAME, certified, dial, end_of, live_server
 from tests.support.virtual_time import run
 
 DAY = timedelta(days=1)
-ELSEWHERE = Settings(backend="gemini", key="k", api_version="v1")
-
-
 VARIABLES = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-)
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "GOOGLE_APPLICATION_CREDENTIALS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+)  # fmt: skip
+ELSEWHERE = Settings(backend="gemini", key="k", api_version="v1")
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +100,7 @@ def test_a_file_that_cannot_be_used_is_named_with_its_variable(
     path = tmp_path / "file"
     make(path)
     if variable in ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") and path.is_dir():
-        return
+        return  # a folder of certificates
     monkeypatch.setenv(variable, str(path))
     settings = Settings(backend="vertex", project="p", location="us-central1")
     with pytest.raises(ConfigError) as raised:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from livechat.audio.sources import NullSink
+from livechat.audio.sinks import NullSink
 from livechat.errors import Notice
 from livechat.events import ModelText, Output, Turn, UserText, Working
 from livechat.session.aftermath import DOUBT_S

@@ -21,11 +21,14 @@ import numpy.typing as npt
 from livechat.audio.dsp import Resampler
 from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
-from livechat.audio.sources import NullSink, PacedSink, WavSink, WavSource
+from livechat.audio.sinks import FileSink, NullSink, PacedSink
+from livechat.audio.sources import FileSource
 from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Kept, Store
 from livechat.events import Command, ModelText, Output, Summary, UserText
-from livechat.server.agent import Parrot, Question, Said, make_agent
+from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent_choice import make_agent
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
@@ -116,13 +119,13 @@ class Knower(Parrot):
         found = sorted((at, s) for s, at in places.items() if at is not None)
         return " ".join(s for _, s in found) or "(noise)"
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
         asked = question.history[-1].text
         tone = 6_000 * np.sin(np.arange(int(24_000 * self.answer_s)) * 2 * np.pi * 330 / 24_000)
         pcm = tone.astype(np.int16).tobytes()
         half = len(pcm) // 4 * 2
-        yield Said("You said: ", pcm[:half])
-        yield Said(asked, pcm[half:])
+        yield AnswerPiece("You said: ", pcm[:half])
+        yield AnswerPiece(asked, pcm[half:])
 
 
 @dataclass
@@ -196,8 +199,8 @@ async def talk(
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
     store = Store(folder / "store.sqlite3", on_trouble=lambda notice: None)
-    source: Source | None = WavSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
-    sink: Sink = WavSink(answers) if answers else PacedSink() if record else NullSink()
+    source: Source | None = FileSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
+    sink: Sink = FileSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
         recording = Recording(record, display.show)
         source, sink = source and recording.source(source), recording.sink(sink)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import math
 import ssl
 import struct
@@ -11,13 +13,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from google import genai
-from google.genai import types
+from google.genai import errors, types
 from google.genai.live import AsyncSession
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
-from livechat.server.agent import Parrot, Question, Said
+from livechat.server.agent import AnswerPiece, Question
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 
 MODEL = "gemini-3.8-live"
+SETUP = json.dumps({"setup": {"model": f"models/{MODEL}"}})
+PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 CONFIG: dict[str, Any] = {
     "response_modalities": ["AUDIO"],
     "input_audio_transcription": {},
@@ -36,8 +43,8 @@ class Scripted(Parrot):
         assert pcm
         return self.lines.pop(0)
 
-    async def reply(self, question: Question) -> AsyncIterator[Said]:
-        yield Said(f"You said {question.history[-1].text}", bytes(48_000 * 4))
+    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        yield AnswerPiece(f"You said {question.history[-1].text}", bytes(48_000 * 4))
 
 
 def tone(seconds: float) -> bytes:
@@ -118,3 +125,39 @@ def flags(messages: list[types.LiveServerMessage]) -> list[str]:
     names = ("generation_complete", "interrupted", "turn_complete")
     contents = [m.server_content for m in messages if m.server_content]
     return [name for content in contents for name in names if getattr(content, name)]
+
+
+@asynccontextmanager
+async def raw(server: Server, query: str = "?key=any") -> AsyncIterator[ClientConnection]:
+    """A plain WebSocket to `server`, which serves without TLS."""
+    url = f"ws://127.0.0.1:{server.port}{PATH}{query}"
+    async with connect(url, max_size=None, ping_interval=None, close_timeout=1) as ws:
+        yield ws
+
+
+async def closed(ws: ClientConnection) -> tuple[int | None, str]:
+    """How the server closes `ws`, whatever it sends before."""
+    try:
+        while True:
+            await ws.recv()
+    except ConnectionClosed as end:
+        return (end.rcvd.code, end.rcvd.reason) if end.rcvd else (None, "")
+
+
+async def frames(ws: ClientConnection, seconds: float) -> list[Any]:
+    """What comes within `seconds`."""
+    found: list[Any] = []
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                found.append(json.loads(await ws.recv()))
+    return found
+
+
+async def ending(session: AsyncSession) -> tuple[int, str]:
+    """How the server closes `session`."""
+    try:
+        while True:
+            await turn(session)
+    except errors.APIError as error:
+        return error.code, str(error)

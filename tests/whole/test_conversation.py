@@ -13,9 +13,19 @@ import pytest
 from livechat.audio.interfaces import INPUT_RATE
 from livechat.conversations.store import Store
 from livechat.errors import Notice
-from livechat.events import Command, Handover, Interrupted, LinkState, Mic, ModelText, Speaking, Turn
-from livechat.server.agent import Parrot
+from livechat.events import (
+    Command,
+    HandleState,
+    Handover,
+    Interrupted,
+    LinkState,
+    Mic,
+    ModelText,
+    Speaking,
+    Turn,
+)
 from livechat.server.fault_plan import parse
+from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.support.conversation import SENTENCES, Knower, core, find, samples, talk, write_speech
 from tests.support.virtual_time import run
@@ -34,6 +44,21 @@ def test_a_spoken_question_is_heard_and_answered(tmp_path: Path) -> None:
         assert display.summary.turns == 1
         assert display.of(Handover) == []
         assert len(display.of(Turn)) == 1
+
+    run(main())
+
+
+def test_client_and_server_give_a_handle_the_same_name(tmp_path: Path) -> None:
+    """So that `--json`, a trace and the events of a server can be laid side by side."""
+    events: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        async with Server(Knower(), on_event=events.append) as server:
+            _, display = await talk(server, tmp_path, typed=((0, "one"),))
+        shown = [state.id for state in display.of(HandleState) if state.id]
+        issued = [event["id"] for event in events if event["type"] == "handle"]
+        assert shown
+        assert shown == issued[: len(shown)]
 
     run(main())
 

@@ -19,8 +19,8 @@ from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, ThoughtText, Usage
 from livechat.models import api_version
+from livechat.server.answers import FIRST_WORDS
 from livechat.server.fault_plan import KINDS, parse
-from livechat.server.link import FIRST_WORDS
 from livechat.server.serve import Server
 from tests.server.test_fault_plan import rows
 from tests.support.conversation import SENTENCES, Knower, Recorder, talk, write_speech

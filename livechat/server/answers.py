@@ -1,0 +1,114 @@
+"""How a link answers: it asks the agent, and sends what the agent says at the pace of the real service."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+from livechat.server.agent import Agent, AnswerPiece, Question
+from livechat.server.fault_plan import Fault
+from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, Action, LiveSession
+
+FASTER = 4.0  # an answer is sent so many times faster than it sounds (docs/wire.md 1.6)
+GAP_S = 4.0  # between the bursts of an answer on a slow line (docs/wire.md 1.6)
+FIRST_WORDS = "Let me check that for you."  # the first utterance of a model that answers in several
+THINK_S = 3.0  # from the end of one utterance to the next
+EMPTY_TURN_S = 0.5  # from a question to a turn that is complete with nothing said
+CHUNK_BYTES = 9_600  # 200 ms, the most sound in one frame
+CHUNK_WORDS = 3  # the most words in one outputTranscription
+
+
+class Answers:
+    """The answers of one link, one at a time.
+
+    `faults`: those in force on the link, by kind. `perform` does what the session asks for. `failed` is called when
+    the agent raises an error. `empty` is told the reason of a turn with nothing said.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        live: LiveSession,
+        faults: Mapping[str, Fault],
+        *,
+        perform: Callable[[list[Action]], None],
+        failed: Callable[[], None],
+        empty: Callable[[str], None],
+    ) -> None:
+        self._agent = agent
+        self._live = live
+        self._faults = faults
+        self._perform = perform
+        self._failed = failed
+        self._empty = empty
+        self._loop = asyncio.get_running_loop()
+        self._asked = 0
+        self.task: asyncio.Task[None] | None = None  # of the answer under way, or the last one
+
+    def begin(self, question: Question) -> None:
+        """Answer `question`, and leave the answer before it at what was sent."""
+        self.stop()
+        self._asked += 1
+        if self._strikes("silence"):
+            self._live.keeps_silent()
+            return
+        empty = self._strikes("reason") or self._strikes("empty-turn")
+        self.task = self._loop.create_task(self._say_nothing(empty) if empty else self._answer(question))
+
+    def stop(self) -> None:
+        """Send nothing more of the answer under way."""
+        if self.task and self.task is not asyncio.current_task():
+            self.task.cancel()
+
+    def _strikes(self, kind: str) -> Fault | None:
+        """The fault of this kind, if it strikes the question that has just been asked."""
+        fault = self._faults.get(kind)
+        return fault if fault and fault.value in (0, self._asked) else None
+
+    async def _say_nothing(self, fault: Fault) -> None:
+        await asyncio.sleep(EMPTY_TURN_S)
+        self._empty(fault.reason)
+        self._perform(self._live.says_nothing(self._loop.time(), fault.reason))
+
+    async def _answer(self, question: Question) -> None:
+        live = self._live
+        written = self._strikes("text-answer") is not None
+        try:
+            if live.terms.traits.utterances:
+                await self._utter(self._agent.say(FIRST_WORDS), written)
+                self._perform(live.said_all(self._loop.time(), more=True))
+                slow = self._faults.get("think")
+                await asyncio.sleep(live.unplayed(self._loop.time()) + (slow.value if slow else THINK_S))
+            await self._utter(self._agent.reply(question), written)
+            self._perform(live.said_all(self._loop.time()))
+        except Exception:  # noqa: BLE001 - an agent is anybody's code
+            self._failed()
+
+    async def _utter(self, utterance: AsyncIterator[AnswerPiece], written: bool) -> None:
+        """Send an utterance as fast as this link may. `written`: as text, without its sound."""
+        slow = self._faults.get("trickle")
+        faster = math.inf if "burst" in self._faults else slow.value if slow else FASTER
+        gap = GAP_S if slow else 0.0
+        ahead = 0.0  # seconds by which more was sent than the pace allows
+        async for piece in utterance:
+            for text, pcm in chunks(AnswerPiece(piece.text, b"") if written else piece):
+                self._perform(self._live.said(text, pcm, self._loop.time(), written=written))
+                ahead += len(pcm) / OUTPUT_BYTES_PER_SECOND / faster
+                if ahead >= gap:
+                    await asyncio.sleep(ahead)
+                    ahead = 0.0
+        await asyncio.sleep(ahead)
+
+
+def chunks(piece: AnswerPiece) -> Iterator[tuple[str, bytes]]:
+    """`piece` in portions for one frame each: a few words with the first of their sound, then the rest of it."""
+    words = piece.text.split()
+    groups = max(1, -(-len(words) // CHUNK_WORDS))
+    samples = len(piece.pcm) // 2
+    for i in range(groups):
+        text = "".join(word + " " for word in words[i * CHUNK_WORDS : (i + 1) * CHUNK_WORDS])
+        pcm = piece.pcm[samples * i // groups * 2 : samples * (i + 1) // groups * 2]
+        yield text, pcm[:CHUNK_BYTES]
+        for at in range(CHUNK_BYTES, len(pcm), CHUNK_BYTES):
+            yield "", pcm[at : at + CHUNK_BYTES]

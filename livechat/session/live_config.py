@@ -1,0 +1,125 @@
+"""What google-genai is configured with: its client, and the setup that each link sends first."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from livechat.errors import ConfigError
+from livechat.models import family
+from livechat.session import trust
+from livechat.session.credentials import VertexCredentials
+from livechat.session.events import Dial
+
+if TYPE_CHECKING:
+    from google.genai import Client, types
+
+    from livechat.settings import Settings
+
+CLOSE_S = 1.0  # the close handshake with a peer that may be dead; a live one needs a few round trips
+PING_S = 20.0  # keeps NAT entries alive; a missing pong proves nothing (docs/wire.md 6.4)
+MAX_MESSAGE = 64 * 2**20  # bytes; a burst of audio is larger than the library's own limit of 1 MiB
+
+
+def client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
+    """The SDK's client for the server at `url`, or for the backend's own server where that is None.
+
+    `ca_pem`: the only certificates to trust. Raises ConfigError for settings or an environment that cannot be used,
+    UsageError for an unreadable CA file.
+    """
+    from google import genai
+    from google.genai import types
+
+    # The SDK also creates HTTP clients, which nothing here uses. Without `trust_env` they ignore the environment:
+    # they would fail on proxies and certificates that matter only to the WebSocket.
+    unused: dict[str, Any] = {"trust_env": False}
+    args: dict[str, Any] = unused | {
+        "ping_interval": PING_S,
+        "ping_timeout": None,
+        "close_timeout": CLOSE_S,
+        "max_size": MAX_MESSAGE,
+        # Everything that has arrived is read at once. Sending to a server that has left throws away what is unread.
+        "max_queue": None,
+    }
+    if context := trust.context(ca_pem, settings.ca_file):
+        args["ssl"] = args["verify"] = unused["verify"] = context
+    else:
+        trust.check_environment(os.environ)
+    if settings.backend == "vertex" and not settings.key:
+        trust.check_credentials(os.environ)
+    options = types.HttpOptions(
+        base_url=url, api_version=settings.api_version, client_args=unused, async_client_args=args
+    )
+    try:
+        if settings.backend == "vertex" and settings.key:
+            return genai.Client(vertexai=True, api_key=settings.key, http_options=options)
+        if settings.backend == "vertex":
+            credentials: Any = VertexCredentials()
+            return genai.Client(
+                vertexai=True,
+                credentials=credentials,
+                project=settings.project,
+                location=settings.location,
+                http_options=options,
+            )
+        return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
+    except (
+        ValueError,
+        OSError,
+        ImportError,
+    ) as e:  # ImportError: a variable asks for a library that is not installed
+        raise ConfigError(
+            f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
+        ) from None
+
+
+def setup(settings: Settings, how: Dial) -> types.LiveConnectConfig:
+    """The setup that the model's family accepts (models.py). Without a handle it still asks the server for handles.
+
+    Only Vertex AI has transparent resumption. The Gemini API refuses the field (docs/wire.md 2.8).
+    """
+    from google.genai import types
+
+    handle = how.resumption.handle if how.resumption else None
+    transparent = how.transparent and settings.backend == "vertex" and not settings.ptt
+    config = types.LiveConnectConfig(
+        response_modalities=[types.Modality.AUDIO],
+        session_resumption=types.SessionResumptionConfig(handle=handle, transparent=transparent or None),
+        input_audio_transcription=types.AudioTranscriptionConfig(),
+        output_audio_transcription=types.AudioTranscriptionConfig(),
+    )
+    if settings.voice:
+        config.speech_config = types.SpeechConfig(
+            voice_config=types.VoiceConfig(prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name=settings.voice))
+        )
+    if settings.system:
+        config.system_instruction = types.Content(role="user", parts=[types.Part(text=settings.system)])
+    if settings.compression:
+        config.context_window_compression = types.ContextWindowCompressionConfig(
+            trigger_tokens=settings.trigger_tokens,
+            sliding_window=types.SlidingWindow(target_tokens=settings.target_tokens),
+        )
+    if settings.ptt or settings.vad:
+        config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=_detection(settings))
+    known = family(settings.model)
+    thoughts = settings.thoughts and known.thoughts
+    if known.thinking_level or thoughts:
+        level = types.ThinkingLevel(known.thinking_level) if known.thinking_level else None
+        config.thinking_config = types.ThinkingConfig(thinking_level=level, include_thoughts=thoughts or None)
+    return config
+
+
+def _detection(settings: Settings) -> types.AutomaticActivityDetection:
+    """How the server finds speech. With push-to-talk it does not look for it."""
+    from google.genai import types
+
+    if settings.ptt:
+        return types.AutomaticActivityDetection(disabled=True)
+    detection = types.AutomaticActivityDetection(
+        prefix_padding_ms=settings.vad.get("prefix_ms"), silence_duration_ms=settings.vad.get("silence_ms")
+    )
+    if start := settings.vad.get("start"):
+        detection.start_of_speech_sensitivity = types.StartSensitivity(f"START_SENSITIVITY_{start}")
+    if end := settings.vad.get("end"):
+        detection.end_of_speech_sensitivity = types.EndSensitivity(f"END_SENSITIVITY_{end}")
+    return detection
