@@ -122,7 +122,7 @@ def _conversations(incomplete: str) -> list[tuple[str, str]]:
 _Conversation = Annotated[
     str | None,
     typer.Argument(
-        metavar="[ID]", help="A conversation, by the beginning of its id; nothing: the newest.",
+        metavar="[ID]", help="A conversation, by the beginning of its id. The default is the newest.",
         autocompletion=_conversations,
     ),
 ]  # fmt: skip
@@ -145,7 +145,7 @@ def resume(
         str | None,
         typer.Argument(
             metavar="[HANDLE|CONVERSATION]",
-            help="What to go on with; nothing: the newest.",
+            help="What to go on with. The default is the newest conversation.",
             autocompletion=_conversations,
         ),
     ] = None,
@@ -170,7 +170,7 @@ def devices(
     speaker: Annotated[str | None, _option("speaker")] = None,
     profile: _Profile = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
+        bool, typer.Option("--test", help="Play a chirp, listen for it, and explain the result.")
     ] = False,
     json: _Json = False,
 ) -> int:
@@ -186,7 +186,7 @@ def serve(
         int,
         typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port."),
     ] = 0,
-    no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
+    no_tls: Annotated[bool, typer.Option("--no-tls", help="Use plain ws:// without a certificate.")] = False,
     ca_out: Annotated[
         str | None, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
     ] = None,
@@ -196,7 +196,9 @@ def serve(
     lifetime: Annotated[
         str, typer.Option("--lifetime", metavar="TIME", help="End each connection after this time.")
     ] = "590s",
-    goaway: Annotated[str, typer.Option("--goaway", metavar="TIME", help="Say so this long before.")] = "50s",
+    goaway: Annotated[
+        str, typer.Option("--goaway", metavar="TIME", help="Send GoAway this long before the end.")
+    ] = "50s",
     handle_ttl: Annotated[
         str,
         typer.Option("--handle-ttl", metavar="TIME", help="Forget a session this long after its last link."),
@@ -275,7 +277,7 @@ def forget(
                        autocompletion=_conversations),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
+        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for this long: 30d, 12h.")
     ] = None,
     json: _Json = False,
 ) -> int:  # fmt: skip
@@ -285,7 +287,7 @@ def forget(
     return command.forget(conversations or [], older_than=older_than, as_json=json)
 
 
-_config = _Commands(help="What is set, where that is written, and a way to change it.")
+_config = _Commands(help="Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")
 
 
@@ -348,7 +350,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())  # noqa: T201, it is what was asked for

@@ -1,4 +1,4 @@
-"""What one conversation is made with: a flag wins over the environment, the environment over the default."""
+"""The settings of one conversation. A flag wins over the environment, and the environment over the default."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _COPIED = (*KEYS, *_VERTEX, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")  # 
 
 @dataclass(frozen=True, slots=True)
 class Settings(Flags):
-    """The flags, checked and complete: nothing here can still be refused by our own rules.
+    """The flags, checked and complete: none of our own rules can refuse them any more.
 
     `model` is the one that is used, `voice` as the API spells it, `system` the text itself, and `endpoint` the URL of
     the server, None where it is the SDK's own. `offline` is what was asked for; `backend` says what is used.
     `key_from`: the variable of the key or of the credentials, or what else they are; "" where there are none.
-    `warnings`: what is worth a word, and not worth refusing.
+    `warnings`: what the person should know, though it is allowed.
     """
 
     model: str = models.DEFAULT_MODEL
@@ -161,7 +161,7 @@ def _true(value: str | None) -> bool:
 
 
 def _is_address(url: str) -> bool:
-    """Scheme, host, port and maybe a path. No password and no query: the SDK would lose it, and we show the URL."""
+    """Whether it is scheme, host, port and maybe a path. The SDK loses a query, and we would show a password."""
     from urllib.parse import urlsplit
 
     try:

@@ -1,4 +1,4 @@
-"""`livechat config`: what is set and by what, where that is written, and a way to change it."""
+"""`livechat config`: shows the settings and their sources, names the configuration file, and opens it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXAMPLE = """\
 
 
 def show(profile: str | None) -> int:
-    """Print the settings that a conversation would have now, and where each comes from. Returns the exit code."""
+    """Print the settings of a conversation begun now, and the source of each. Returns the exit code."""
     config = load(os.environ, profile)
     config.check(os.environ)
     flags = layered(config.flags(os.environ), {})
@@ -56,14 +56,14 @@ def show(profile: str | None) -> int:
 
 
 def path() -> int:
-    """Print the file's name, whether it is there or not. Returns the exit code."""
+    """Print the file's name, even if the file does not exist. Returns the exit code."""
     tolerant(sys.stdout)
     print(clean(str(config_path(os.environ))))  # noqa: T201
     return 0
 
 
 def edit() -> int:
-    """Open the file in the person's editor, an example where there was none, and check it. Returns the exit code."""
+    """Open the file in the person's editor, then check it. A new file begins as an example. Returns the exit code."""
     file = config_path(os.environ)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def edit() -> int:
 
 
 def _setting(name: str, config: Config, flags: dict[str, Any], settings: Settings) -> tuple[str, str]:
-    """(value, source) of what settings are made from."""
+    """(value, source) of one setting."""
     if name in flags:
         return _plain(name, config)
     if name == "model" and os.environ.get("LIVECHAT_MODEL"):
@@ -111,7 +111,7 @@ def _written(value: object) -> str:
 
 
 def _server_source(config: Config, flags: dict[str, Any], settings: Settings) -> str:
-    """What decided it. Only the name of a variable is shown: it may hold a key."""
+    """What chose the server. Of a variable only the name is shown: its value may be a key."""
     for name in ("offline", "endpoint"):
         if flags.get(name):
             return config.sources[name]

@@ -1,4 +1,4 @@
-"""`livechat sessions`: what was kept, listed, shown, written out and forgotten."""
+"""`livechat sessions`: lists, shows, exports and forgets kept conversations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from livechat.ui.safe_text import clean
 
 
 def sessions(*, as_json: bool) -> int:
-    """All conversations, newest first. Returns the exit code."""
+    """List all conversations, newest first. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
     with _archive() as archive:
@@ -39,7 +39,7 @@ def sessions(*, as_json: bool) -> int:
 
 
 def show(wanted: str | None, *, as_json: bool) -> int:
-    """One conversation in full. Returns the exit code."""
+    """Show one conversation in full. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
     with _archive() as archive:
@@ -53,7 +53,7 @@ def show(wanted: str | None, *, as_json: bool) -> int:
 
 
 def export(wanted: str | None, *, form: str, output: str | None) -> int:
-    """One conversation in another format, to a new file or stdout. Returns the exit code."""
+    """Write one conversation in another format to a new file or stdout. Returns the exit code."""
     from livechat.ui.display import tolerant
 
     if form not in FORMATS:
@@ -79,7 +79,7 @@ def export(wanted: str | None, *, form: str, output: str | None) -> int:
 
 
 def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> int:
-    """Erase these conversations, or those not used for that time, and say which. Returns the exit code."""
+    """Erase these conversations, or those that were not used for that time. Returns the exit code."""
     if bool(wanted) == (older_than is not None):
         raise UsageError("say which conversations to forget", "give their ids, or --older-than 30d")
     with _archive() as archive:
@@ -117,7 +117,7 @@ def _archive() -> contextlib.closing[Archive]:
 
 
 def _name_flaws(archive: Archive, identity: str | None = None) -> None:
-    """Say what is passed over, of one conversation or of all."""
+    """Say what cannot be read, of one conversation or of all."""
     flaws = archive.flaws(identity)
     for conversation, what in flaws:
         print(  # noqa: T201
@@ -130,7 +130,7 @@ def _name_flaws(archive: Archive, identity: str | None = None) -> None:
 
 
 def _forget(archive: Archive, identity: str) -> None:
-    """The words, but first what the embedded server remembers: it is found by the handles beside them."""
+    """Erase what the embedded server remembers, then what is kept here. The kept handles lead to the former."""
     memory = state_folder(os.environ) / "offline-server.sqlite3"
     if archive.backend(identity) in ("offline", "") and memory.exists():
         from livechat.server.session_memory import SessionMemory
