@@ -326,8 +326,6 @@ def _log_to(path: str | None) -> Journal | None:
     import logging
 
     if path is None:
-        # Without any handler Python would print warnings, of any library, into the screen.
-        logging.getLogger().addHandler(logging.NullHandler())
         return None
 
     from livechat.process import Journal
@@ -362,7 +360,10 @@ def main() -> NoReturn:
     """The program's entry point."""
 
     def run() -> int:
+        import logging
+
         prepare(os.environ)
+        logging.lastResort = logging.NullHandler()  # else Python prints warnings, of any library, into the screen
         try:
             return int(app(standalone_mode=False) or 0)
         except _ParserError as error:

@@ -213,7 +213,7 @@ class Summary:
     sound, silence and all, `captured_ms` were taken and `sent_ms` sent; of speech, `replayed_ms` were sent again and
     `dropped_ms` lost. `longest_gap_ms`: the longest time in which no link took input. `conversation`: its id.
     `resume`: the exact command that picks it up again, or "". `exit_code`: 0 done, 3 key or configuration, 4 audio
-    device, 5 lost for good, 130 interrupted.
+    device, 5 lost for good, 130 interrupted. `kept`: all that was said in this run is on disk.
     """
 
     duration_s: float
@@ -227,6 +227,7 @@ class Summary:
     conversation: str
     resume: str
     exit_code: int
+    kept: bool = True
     type: Literal["summary"] = "summary"
 
 

@@ -1,4 +1,4 @@
-"""Looks at, compares and decodes the files that a person names. Whatever the system refuses is one line."""
+"""Files that a person names: looked at, compared and read. And the folder of those that livechat keeps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import codecs
 import contextlib
 import errno
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from livechat.errors import LivechatError, UsageError, reason
 
@@ -13,13 +15,18 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR}
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """The folder of everything livechat keeps: LIVECHAT_STATE, or the platform's for application state."""
+    from platformdirs import user_state_path
+
+    chosen = environ.get("LIVECHAT_STATE")
+    return Path(chosen) if chosen else user_state_path("livechat", appauthor=False)
+
+
 def look(
     path: str | os.PathLike[str], what: str, hint: str = "name another file", error: type[LivechatError] = UsageError
 ) -> os.stat_result | None:
-    """The status of the file; None if there is none. Raises `error` if the system refuses to look.
-
-    `what`: what the path is for, such as "--input".
-    """
+    """What lies there; None for nothing. Raises `error`, with `what` the path is for, if one may not even look."""
     try:
         return os.stat(path)  # noqa: PTH116 - Path.exists() says no to some of what this raises, in some Pythons
     except (OSError, ValueError) as e:
@@ -29,14 +36,14 @@ def look(
 
 
 def same(one: str, other: str) -> bool:
-    """Whether both names lead to one file, which may not exist."""
-    with contextlib.suppress(OSError, ValueError):  # as when the working folder is deleted: opening will say so
+    """Would both names be one file, whether it is there or not?"""
+    with contextlib.suppress(OSError, ValueError):  # the working directory is gone, say: opening will tell
         return os.path.realpath(one) == os.path.realpath(other)
     return one == other
 
 
 def encoding(head: bytes) -> tuple[str, int] | None:
-    """(encoding, length of its mark in bytes) of a text that begins with `head`; None if more bytes are needed."""
+    """The encoding of a text that begins so, and how many bytes of it only say so; None: it takes more to tell."""
     for mark, name in _BOMS.items():
         if head.startswith(mark):
             return name, len(mark)
@@ -44,21 +51,21 @@ def encoding(head: bytes) -> tuple[str, int] | None:
 
 
 def decoded(data: bytes) -> str:
-    """Decode a whole text: UTF-8, or UTF-16 with a mark. Each line end becomes LF. Raises UnicodeDecodeError."""
+    """A whole text, with LF for each line end. UTF-8, or UTF-16 with a mark. Raises UnicodeDecodeError."""
     name, mark = encoding(data) or ("utf-8", 0)
     return data[mark:].decode(name).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class Lines:
-    """Cuts bytes of unknown encoding into lines as they come. Bytes that are no text become �."""
+    """Cuts a stream of bytes of unknown encoding into lines. What is no text of it becomes �."""
 
     def __init__(self) -> None:
-        self._head = b""  # still too short to tell the encoding
+        self._head = b""  # too short to tell the encoding
         self._decoder: codecs.IncrementalDecoder | None = None
-        self.rest = ""  # the beginning of a line whose end has not come
+        self.rest = ""  # of a line that has no end yet
 
     def feed(self, data: bytes, *, final: bool = False) -> list[str]:
-        """The lines that these bytes complete. `final`: no more bytes will come, so the rest is a line too."""
+        """The lines that are whole with these bytes; `final`: no more will come, and all is whole."""
         if self._decoder is None:
             self._head += data
             found = encoding(self._head) or (("utf-8", 0) if final else None)

@@ -14,7 +14,7 @@ from livechat import cli
 from livechat.commands import talk
 from livechat.commands.config import EXAMPLE
 from livechat.config_file import config_path, layered, load, read
-from livechat.conversations.store import Kept
+from livechat.conversations.records import Resumable
 from livechat.errors import ConfigError
 from livechat.flags import FLAGS
 from livechat.settings import Settings
@@ -48,7 +48,7 @@ def settled(
     env: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     profile: str | None = None,
-    kept: Kept | None = None,
+    kept: Resumable | None = None,
     **flags: Any,
 ) -> Settings:
     """What a conversation would be made with."""
@@ -56,8 +56,8 @@ def settled(
     return talk.settings_for(load(env, profile), kept, flags)
 
 
-def held(**options: Any) -> Kept:
-    return Kept("abc234", "offline", "m", options, [], [])
+def held(**options: Any) -> Resumable:
+    return Resumable("abc234", "offline", "m", options, [], [])
 
 
 # ------------------------------------------------------------------------------------------- what wins

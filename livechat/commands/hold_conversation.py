@@ -18,7 +18,8 @@ from livechat.commands.make_runner import embedded_server, make_runner
 from livechat.commands.notices import Notices
 from livechat.commands.print_error import print_error
 from livechat.commands.resume_conversation import options_to_keep
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.errors import INTERRUPTED, LivechatError, Notice
 from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText
 from livechat.session.budget import Spend
@@ -55,7 +56,7 @@ class Parts:
     one_at_a_time: bool
     sink: Sink
     store: Store
-    resumed: Kept | None = None
+    resumed: Resumable | None = None
     agent: Agent | None = None
     faults: Plan | None = None
     memory: Path | None = None
@@ -205,7 +206,7 @@ class _Conversation:
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=self._identity, resume=f"livechat resume {self._identity}" if self._resumable else "",
-            exit_code=self._code,
+            exit_code=self._code, kept=self._store.complete,
         )  # fmt: skip
 
 

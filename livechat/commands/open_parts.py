@@ -50,7 +50,7 @@ def open_display(settings: Settings, store: Store) -> Display:
     from livechat.ui.screen import Screen
 
     def said(conversation: str) -> list[tuple[str, str]]:
-        kept = store.find(conversation, patience_s=0.0)  # sound goes on meanwhile
+        kept = store.archive(patience_s=0.0).find(conversation)  # sound goes on meanwhile
         return [(turn.user, turn.model) for turn in kept.turns] if kept else []
 
     return Screen(

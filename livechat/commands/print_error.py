@@ -71,8 +71,6 @@ def _print_bug(error: Exception) -> int:
     import logging
     import traceback
 
-    if not logging.getLogger().handlers:
-        logging.getLogger().addHandler(logging.NullHandler())  # without one Python prints it
     where = "".join(traceback.format_tb(error.__traceback__))
     logging.getLogger(__name__).error("%s\n%s", type(error).__name__, where)
     sys.stderr.write(

@@ -9,8 +9,10 @@ from typing import Protocol, TypeVar
 
 from livechat.audio.device_choice import FLAG, WORD, Kind
 from livechat.config_file import Config
-from livechat.conversations.store import Store, state_folder
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Store
 from livechat.errors import DeviceError, LivechatError, Notice, Notify, UsageError
+from livechat.paths import state_folder
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ def open_store(notify: Notify, *, needed: bool = False) -> Store:
     Raises UsageError instead if it is `needed`.
     """
     try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notify)
+        return Store(state_folder(os.environ) / FILE, on_trouble=notify)
     except LivechatError as error:
         if needed:
             raise UsageError(error.message, error.hint) from None

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.archive import Archive
+from livechat.conversations.records import Resumable
 from livechat.errors import KEY_PAGE, ConfigError, Notice, Notify, UsageError
 from livechat.flags import FLAGS
 from livechat.models import can_be_handle
@@ -18,24 +19,24 @@ from livechat.settings import Settings
 _UNKNOWN_HANDLE_S = 24 * 3600.0  # how long a handle that was not seen here is tried: no server's lives longer
 
 
-def find(store: Store, wanted: str | None, notify: Notify) -> Kept:
+def find(archive: Archive, wanted: str | None, notify: Notify) -> Resumable:
     """The conversation that `wanted` names, or the newest for None. Raises UsageError if there is none.
 
-    A handle that this store does not know makes a conversation without an id, which nothing is kept of.
+    A handle that is not kept here makes a conversation without an id, which nothing is kept of.
     """
-    kept = store.find(wanted and wanted.strip())
+    kept = archive.find(wanted and wanted.strip())
     if kept is not None:
-        for conversation, what in store.flaws(wanted and kept.id):
+        for conversation, what in archive.flaws(wanted and kept.id):
             notify(Notice(f"conversation {conversation}: {what} cannot be read (skipped)"))
         return replace(kept, options=known_options(kept.options, notify))
     if wanted is None:
         raise UsageError("there is no conversation to resume", "begin one with `livechat talk`")
     if not can_be_handle(wanted.strip()):
         raise UsageError(f"there is no conversation {wanted}", "`livechat resume` alone takes up the newest")
-    return Kept("", "", "", {}, [], [(wanted.strip(), 0, time.time() + _UNKNOWN_HANDLE_S)])
+    return Resumable("", "", "", {}, [], [(wanted.strip(), 0, time.time() + _UNKNOWN_HANDLE_S)])
 
 
-def fitting(kept: Kept, settings: Settings, notify: Notify) -> Kept:
+def fitting(kept: Resumable, settings: Settings, notify: Notify) -> Resumable:
     """`kept` without what this server cannot use: a handle belongs to one backend and one model.
 
     Raises ConfigError where the conversation was held with a server that needs a key, and there is none now.
@@ -52,7 +53,7 @@ def fitting(kept: Kept, settings: Settings, notify: Notify) -> Kept:
     return replace(kept, handles=[])
 
 
-def resumptions(kept: Kept | None) -> tuple[Resumption, ...]:
+def resumptions(kept: Resumable | None) -> tuple[Resumption, ...]:
     """The kept handles. They expire by the wall's clock in the store, and by the loop's in the session."""
     if kept is None:
         return ()

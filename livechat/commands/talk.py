@@ -19,10 +19,13 @@ from livechat.commands.open_parts import kind_of_display, open_display, open_sou
 from livechat.commands.remember_devices import Choices, open_store
 from livechat.commands.resume_conversation import find, fitting
 from livechat.config_file import Config, layered
-from livechat.conversations.store import Kept, Store, state_folder
+from livechat.conversations.archive import Archive
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.errors import Notice, Notify, UsageError
 from livechat.flags import SERVER
 from livechat.models import can_be_handle
+from livechat.paths import state_folder
 from livechat.process import Journal
 from livechat.settings import Settings, resolve
 from livechat.ui import typed_ahead
@@ -40,7 +43,7 @@ def resume(wanted: str | None, flags: dict[str, Any], config: Config, log: Journ
     """Go on with the conversation that `wanted` names, or the newest for None. Otherwise like `talk`."""
     a_handle_will_do = wanted is not None and can_be_handle(wanted.strip())
     return _run(
-        flags, config, log, lambda store, notify: find(store, wanted, notify), needs_store=not a_handle_will_do
+        flags, config, log, lambda archive, notify: find(archive, wanted, notify), needs_store=not a_handle_will_do
     )
 
 
@@ -48,7 +51,7 @@ def _run(
     flags: dict[str, Any],
     config: Config,
     log: Journal | None,
-    find_kept: Callable[[Store, Notify], Kept] | None,
+    find_kept: Callable[[Archive, Notify], Resumable] | None,
     *,
     needs_store: bool,
 ) -> int:
@@ -60,10 +63,14 @@ def _run(
 
     async def main() -> int:
         with contextlib.closing(open_store(notify, needed=needs_store)) as store:
-            kept = find_kept(store, notify) if find_kept else None
+            kept = find_kept(store.archive(), notify) if find_kept else None
             settings = settings_for(config, kept, flags)
             if kept is not None:
-                store.claim(kept.id)
+                if kept.id and not store.claim(kept.id):
+                    raise UsageError(
+                        f"conversation {kept.id} is going on in another livechat",
+                        "leave it there first, or begin another with `livechat talk`",
+                    )
                 kept = fitting(kept, settings, notify)
             return await _talk(settings, kept, store, Choices(store, config), log, notify)
 
@@ -71,7 +78,7 @@ def _run(
 
 
 async def _talk(
-    settings: Settings, kept: Kept | None, store: Store, choices: Choices, log: Journal | None, notify: Notices
+    settings: Settings, kept: Resumable | None, store: Store, choices: Choices, log: Journal | None, notify: Notices
 ) -> int:
     """Open the parts of the conversation, and hold it."""
     from livechat.server import fault_plan
@@ -107,7 +114,7 @@ async def _talk(
         return await converse(parts)
 
 
-def settings_for(config: Config, kept: Kept | None, flags: dict[str, Any]) -> Settings:
+def settings_for(config: Config, kept: Resumable | None, flags: dict[str, Any]) -> Settings:
     """The settings: a flag wins over what the conversation was made with, and that over the configuration file.
 
     Raises UsageError or ConfigError, which name whichever of the three is to blame.

@@ -228,7 +228,7 @@ class Machine:
         closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=verdict.why)
         actions: list[Action] = [Show(closed)]
         if verdict.kind is Kind.FATAL:
-            return [*actions, *self._finish(_error(verdict))]
+            return [*actions, *self._finish(ConfigError(verdict.why, verdict.hint))]
         struck = event.how == "close" and verdict.kind is Kind.RESUME  # a used up quota says nothing of a handle
         dead = ((struck and self._ladder.strike()) or verdict.kind is Kind.FRESH) and bool(self._ladder)
         if dead:
@@ -431,11 +431,6 @@ class Machine:
 
     def _ignore(self, _: Input, __: float) -> list[Action]:
         return []
-
-
-def _error(verdict: Verdict) -> LivechatError:
-    kind = ConfigError if verdict.exit_code == ConfigError.exit_code else LostError
-    return kind(verdict.why, verdict.hint)
 
 
 class Row(NamedTuple):

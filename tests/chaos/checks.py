@@ -75,7 +75,7 @@ def check(world: World, store: Store) -> None:
         _check_last(world, told)
     _check_answers(world)
     _check_reasons(world)
-    kept = store.find(None)
+    kept = store.archive().find(None)
     turns = kept.turns if kept is not None else []  # one in which nothing was said is not kept
     _check_transcript(world, [(turn.user, turn.model) for turn in turns])
     for told in world.told:

@@ -243,7 +243,7 @@ async def _one_run(
                     one_at_a_time=one.one_at_a_time,
                     sink=Loudspeaker(),
                     store=store,
-                    resumed=store.find(None),
+                    resumed=store.archive().find(None),
                     random=jitter.random,
                     wall=time.time,
                 )

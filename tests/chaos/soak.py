@@ -197,7 +197,7 @@ async def _talk(result: Result, folder: Path) -> None:
                     )
                 )
                 await watching
-            kept = store.find(None)
+            kept = store.archive().find(None)
     result.turns = len(kept.turns) if kept else 0
     result.summary = display.summary
     result.handovers = [((at - BEGIN) / HOUR, e) for at, e in display.events if isinstance(e, Handover)]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from livechat.commands.resume_conversation import find, fitting, known_options, options_to_keep
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.errors import ConfigError, Notice, UsageError
 from livechat.settings import Settings, resolve
 
@@ -22,16 +23,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def kept(backend: str, model: str, **options: object) -> Kept:
-    return Kept("abc234", backend, model, dict(options), [], [("a handle", 1, 0.0)])
+def kept(backend: str, model: str, **options: object) -> Resumable:
+    return Resumable("abc234", backend, model, dict(options), [], [("a handle", 1, 0.0)])
 
 
 def test_a_handle_that_is_not_known_here_has_no_conversation_and_a_name_must_have_one(store: Store) -> None:
-    found = find(store, f" {HANDLE}\n", lambda notice: None)
+    found = find(store.archive(), f" {HANDLE}\n", lambda notice: None)
     assert (found.id, found.handles[0][:2]) == ("", (HANDLE, 0))
     for wanted, message in ((None, "there is no conversation to resume"), ("abc", "there is no conversation abc")):
         with pytest.raises(UsageError, match=message):
-            find(store, wanted, lambda notice: None)
+            find(store.archive(), wanted, lambda notice: None)
 
 
 def test_handles_are_of_use_to_their_own_model_and_backend_alone() -> None:

@@ -120,7 +120,7 @@ def test_an_agent_that_fails_ends_its_link_only() -> None:
     run(main())
 
 
-def test_goaway_comes_on_time_and_who_stays_is_closed() -> None:
+def test_goaway_comes_on_time_and_a_client_that_stays_is_closed() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         events: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The session's turns, told by hand and by lot, without a socket or a clock."""
+"""The session's turns by example and at random, without a socket or a clock."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_context_that_is_full_ends_the_session() -> None:
     assert session.typed("more", 1.0)[-1] == CloseLink(1007, "Request contains an invalid argument.")
 
 
-def test_who_is_silent_or_stays_too_long_is_closed() -> None:
+def test_a_client_that_is_silent_or_stays_too_long_is_closed() -> None:
     session = live()
     assert session.tick(150.0) == [CloseLink(1008, "The operation was aborted.")]
     session = live()

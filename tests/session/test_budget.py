@@ -46,7 +46,9 @@ def test_a_conversation_ends_politely_when_its_tokens_are_spent(tmp_path: Path) 
             assert " tokens are spent, of 1 allowed: the conversation ends here" in warned.message
             assert warned.hint == ""
             assert display.summary.resume.startswith("livechat resume ")
-            code, again = await talk(server, tmp_path, speech=speech, resumed=lambda store: store.find(None))
+            code, again = await talk(
+                server, tmp_path, speech=speech, resumed=lambda store: store.archive().find(None)
+            )
             assert (code, again.of(Notice)) == (0, [])
             assert again.of(Spent)[-1].tokens > again.of(Spent)[0].tokens
 

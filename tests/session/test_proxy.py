@@ -183,7 +183,7 @@ def test_what_cannot_be_an_address_ends_at_once_and_names_the_variable_and_no_pa
     monkeypatch.setenv("HTTPS_PROXY", value)
     end = end_of(run(dial(NAME, None)))
     said = verdict(end)
-    assert (said.kind, said.exit_code) == (Kind.FATAL, 3)
+    assert said.kind is Kind.FATAL
     assert "HTTPS_PROXY" in said.why
     assert "HTTPS_PROXY" in said.hint
     assert shown in said.why
@@ -334,8 +334,6 @@ def test_a_proxy_that_fails_is_named_as_the_proxy(
     assert words in said.why
     assert said.kind is kind
     assert said.hint
-    if kind is Kind.FATAL:
-        assert said.exit_code == 3
     assert not any(secret in repr(end) for secret in SECRETS)
 
 
@@ -371,7 +369,7 @@ def test_a_proxy_that_wants_a_password_says_where_to_put_it(monkeypatch: pytest.
 
     end = run(main())
     said = verdict(end)
-    assert (end.code, said.kind, said.exit_code) == (407, Kind.FATAL, 3)
+    assert (end.code, said.kind) == (407, Kind.FATAL)
     assert "https_proxy" in said.hint
     assert "http://USER:PASSWORD@127.0.0.1:" in said.hint
 
@@ -403,7 +401,7 @@ def test_a_proxy_that_takes_numbers_alone_is_not_blamed_for_a_name(monkeypatch: 
             return end_of(await dial("live.invalid", None))
 
     said = verdict(asyncio.run(main()))
-    assert "needs the number of live.invalid" in said.why
+    assert "needs the IP address of live.invalid" in said.why
     assert "socks4a://" in said.hint
 
 

@@ -18,7 +18,6 @@ from livechat.session.events import (
     Reopened,
     Replied,
     Replying,
-    Resumption,
     Said,
     Status,
     Stuck,
@@ -29,24 +28,9 @@ from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
 from livechat.session.turns import NO_ANSWER, Turns
+from tests.support.fake_ledger import FakeLedger
 
 T = TypeVar("T")
-
-
-class Kept:
-    """A ledger that remembers the exchanges."""
-
-    def __init__(self) -> None:
-        self.turns: dict[int, tuple[str, str]] = {}
-
-    def turn(self, number: int, user: str, model: str) -> None:
-        self.turns[number] = (user, model)
-
-    def keep(self, resumption: Resumption) -> None:
-        raise NotImplementedError
-
-    def expire(self) -> None:
-        raise NotImplementedError
 
 
 class Table:
@@ -56,7 +40,7 @@ class Table:
         self.now = 100.0
         self.shown: list[Output] = []
         self.fed: list[Any] = []
-        self.kept = Kept()
+        self.kept = FakeLedger()
         self.box = Outbox()
         self.turns = Turns(
             outbox=self.box,

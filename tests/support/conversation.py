@@ -24,7 +24,8 @@ from livechat.audio.recording import Recording
 from livechat.audio.sinks import FileSink, NullSink, PacedSink
 from livechat.audio.sources import FileSource
 from livechat.commands.hold_conversation import Parts, converse
-from livechat.conversations.store import Kept, Store
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
 from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import AnswerPiece, Question
 from livechat.server.agent_choice import make_agent
@@ -189,7 +190,7 @@ async def talk(
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     record: Path | None = None,
-    resumed: Callable[[Store], Kept | None] = lambda store: None,
+    resumed: Callable[[Store], Resumable | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
     wall: Callable[[], float] = time.time,

@@ -63,8 +63,8 @@ class Terminal:
 
     def until_ended(self) -> int:
         self.until(lambda: self.child.poll() is not None)
-        while select.select([self._master], [], [], 0)[0]:
-            self.pump(0)
+        os.write(self._slave, b"\0")  # shows nothing, and comes behind whatever of the program's is still on its way
+        self.until(lambda: b"\0" in self.raw)
         return self.child.returncode
 
     def rows(self) -> list[str]:

@@ -15,9 +15,8 @@ import pytest
 
 from livechat import events as ev
 from livechat.errors import ConfigError, Notice
-from livechat.ui.display import Display, choose, colored
+from livechat.ui.display import Display
 from livechat.ui.plain import Json, Plain, error_lines, piped_lines
-from livechat.ui.transcript_lines import closing
 from tests.support.terminal import Terminal
 
 START = ev.Start("0.1", "offline", "gemini-3.8-live", "Kore", "a.wav", "b.wav", None, "k3f9", 0)
@@ -85,12 +84,6 @@ def test_hostile_text_stays_text_and_on_its_line() -> None:
     out, err = shown(ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), Notice("\x1b]0;x\x07", "\u202eno"), color=True)
     assert out == "model: a␛[2Jb you: c ␇\n"
     assert err == "\x1b[33mwarning: \x1b[0m␛]0;x␇\n\x1b[2mhint: \x1b[0m�no\n"
-
-
-def test_the_closing_is_three_lines_at_most() -> None:
-    calm = ev.Summary(60, 1, 1, 0, 0, 0, 0, 0, "k3f9", "", 0)
-    assert closing(calm) == ["1:00 · 1 turn · 1 link", "nothing lost"]
-    assert len(closing(SUMMARY)) == 3
 
 
 def test_json_is_one_object_a_line_with_its_time() -> None:
@@ -189,9 +182,15 @@ def test_a_line_without_an_end_is_refused_in_words_and_the_next_is_taken() -> No
 
 @pytest.mark.parametrize("size", [4_000, 4_095, 20_000])
 def test_a_line_that_the_terminal_cut_is_refused_in_words(size: int) -> None:
-    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline."""
+    """In a program at a real terminal: the kernel keeps 4,095 bytes of a line, and the newline.
+
+    Without an echo: the kernel echoes into the middle of what a program writes, which then breaks at the edge.
+    """
     script = (
-        "import asyncio, sys\n"
+        "import asyncio, sys, termios\n"
+        "mode = termios.tcgetattr(0)\n"
+        "mode[3] &= ~termios.ECHO\n"
+        "termios.tcsetattr(0, termios.TCSANOW, mode)\n"
         "from livechat.events import *\n"
         "from livechat.ui.plain import Plain, Json\n"
         "async def main():\n"
@@ -244,26 +243,3 @@ def test_lines_nobody_wants_any_more_are_dropped_quietly() -> None:
     program = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(program, input=b"one\n" * 10_000, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"one\n", b"")
-
-
-@pytest.mark.parametrize(
-    ("json_", "plain", "stdin", "stdout", "term", "chosen"),
-    [
-        (False, False, True, True, "xterm-256color", "screen"),
-        (False, True, True, True, "xterm-256color", "plain"),
-        (False, False, False, True, "xterm", "plain"),
-        (False, False, True, False, "xterm", "plain"),
-        (False, False, True, True, "dumb", "plain"),
-        (True, False, True, True, "xterm", "json"),
-    ],
-)
-def test_the_display_that_fits(json_: bool, plain: bool, stdin: bool, stdout: bool, term: str, chosen: str) -> None:
-    assert choose(json=json_, plain=plain, stdin_tty=stdin, stdout_tty=stdout, env={"TERM": term}) == chosen
-
-
-def test_colour_is_asked_for_in_order() -> None:
-    assert colored({}, tty=True)
-    assert not colored({}, tty=False)
-    assert colored({"FORCE_COLOR": "1"}, tty=False)
-    assert not colored({"NO_COLOR": "1", "FORCE_COLOR": "1"}, tty=True)
-    assert not colored({"TERM": "dumb"}, tty=True)

@@ -245,7 +245,7 @@ def test_a_later_process_resumes_and_remembers(tmp_path: Path) -> None:
             assert code == 0
             assert display.summary.resume.startswith("livechat resume ")
             code, display = await talk(
-                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.archive().find(None)
             )
             assert code == 0
         assert display.questions == ["My name is Ada.", "What is my name?"]  # the first one restored
@@ -261,7 +261,7 @@ def test_a_dead_handle_steps_down_to_a_session_told_the_transcript(tmp_path: Pat
             await talk(server, tmp_path, typed=((0, "My name is Ada."),))
         async with Server(Parrot()) as server:  # another one, which knows none of its handles
             code, display = await talk(
-                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.archive().find(None)
             )
         assert code == 0
         assert "Ada" in display.answers[-1]
@@ -335,7 +335,7 @@ def test_what_is_heard_during_the_answer_to_a_typed_line_is_of_the_next_question
 
     run(main())
     with closing(Store(tmp_path / "store.sqlite3", on_trouble=lambda notice: None)) as store:
-        kept = store.find(None)
+        kept = store.archive().find(None)
     assert kept is not None
     assert [turn.user for turn in kept.turns] == ["typed", SENTENCES[1]]
 
@@ -479,7 +479,7 @@ def test_without_turn_complete_each_question_stays_with_its_own_answer(tmp_path:
 
     run(main())
     store = Store(tmp_path / "store.sqlite3", on_trouble=lambda notice: None)
-    kept = store.find(None)
+    kept = store.archive().find(None)
     store.close()
     assert kept is not None
     assert [(t.user, t.model) for t in kept.turns] == [(s, f"You said: {s}") for s in SENTENCES[:2]]

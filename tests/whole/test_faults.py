@@ -106,7 +106,7 @@ def call(
 def kept(folder: Path) -> list[tuple[str, str]]:
     """Questions and answers in the store of a call in `folder`."""
     with closing(Store(folder / "store.sqlite3", on_trouble=lambda notice: None)) as store:
-        found = store.find(None)
+        found = store.archive().find(None)
     assert found is not None
     return [(turn.user, turn.model) for turn in found.turns]
 

@@ -196,6 +196,7 @@ def test_while_another_program_has_locked_the_store(talk: Callable[..., Talk], t
         other.execute("BEGIN EXCLUSIVE")
         summary = answering.gone(signal.SIGINT, 130)
     assert summary["resume"] == f"livechat resume {summary['conversation']}"  # what was kept before is there
+    assert summary["kept"] is False
     (turn,) = other.execute("SELECT user, model FROM turns")
     assert turn[0] == "hello"
     assert turn[1]
