@@ -27,7 +27,7 @@ async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Ser
     from livechat.server import serve, session_memory
     from livechat.server.agent_choice import make_agent
 
-    agent, lacking = (parts.agent, "") if parts.agent else make_agent()
+    agent, lacking = (parts.agent, "") if parts.agent else make_agent(spoken_to=parts.source is not None)
     if lacking:
         from livechat.installed import speech_models
 

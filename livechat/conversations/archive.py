@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 
 _ENTRIES = """
 SELECT c.id, c.started, c.seen,
-    coalesce((SELECT sum(ended - began) FROM sound_runs WHERE conversation = c.id), max(0.0, c.seen - c.started)),
+    coalesce((SELECT sum(ended - began) FROM readable_runs WHERE conversation = c.id), max(0.0, c.seen - c.started)),
     c.backend, c.model,
-    (SELECT count(*) FROM sound_turns WHERE conversation = c.id),
-    (SELECT max(expires) FROM sound_handles WHERE conversation = c.id),
-    coalesce((SELECT user FROM sound_turns WHERE conversation = c.id AND user <> '' ORDER BY number LIMIT 1), '')
-FROM sound_conversations c
+    (SELECT count(*) FROM readable_turns WHERE conversation = c.id),
+    (SELECT max(expires) FROM readable_handles WHERE conversation = c.id),
+    coalesce((SELECT user FROM readable_turns WHERE conversation = c.id AND user <> '' ORDER BY number LIMIT 1), '')
+FROM readable_conversations c
 """
 _NEWEST_FIRST = "ORDER BY c.seen DESC, c.place DESC"
-_MADE = "SELECT id, backend, model, options FROM sound_conversations"
-_NEWEST = f"{_MADE} ORDER BY id IN (SELECT conversation FROM sound_turns) DESC, seen DESC, place DESC"
+_MADE = "SELECT id, backend, model, options FROM readable_conversations"
+_NEWEST = f"{_MADE} ORDER BY id IN (SELECT conversation FROM readable_turns) DESC, seen DESC, place DESC"
 _NAMED = f"{rows.name('id')} = ?"
 _PARTS = ("handles", "turns", "times", "runs")
 _OPENING_S = 1.0  # how long to wait for a lock before the database is opened; the lock may end later
@@ -66,7 +66,7 @@ class Archive:
     def flaws(self, conversation: str | None = None) -> list[tuple[str, str]]:
         """(conversation, what of it cannot be read and is passed over), of one conversation or of all."""
         found = [(name, rows.worded(table, count)) for name, table, count in self._read(rows.flaws())]
-        made = self._read("SELECT id, options FROM sound_conversations")
+        made = self._read("SELECT id, options FROM readable_conversations")
         found += [(identity, "what it was made with") for identity, written in made if _options(written) is None]
         flaws = [flaw for flaw in found if conversation in (None, flaw[0])]
         for identity, what in flaws:
@@ -87,7 +87,7 @@ class Archive:
         else:
             name = rows.name("id")
             wanted = wanted.encode(errors="replace").decode()  # an argument may be no UTF-8
-            by_handle = "id IN (SELECT conversation FROM sound_handles WHERE handle = ?)"
+            by_handle = "id IN (SELECT conversation FROM readable_handles WHERE handle = ?)"
             found = self._read(f"SELECT {name} FROM conversations WHERE {name} = ? OR {by_handle}", wanted, wanted)
             begins = f"instr({name}, nullif(?, '')) = 1"
             found = found or self._read(f"SELECT {name} FROM conversations WHERE {begins} ORDER BY id", wanted)
@@ -107,13 +107,13 @@ class Archive:
         if not entries:
             raise _unreadable(identity)
         turns = self._read(
-            "SELECT user, model, t.began, t.answered, at FROM sound_turns"
-            " LEFT JOIN sound_times t USING (conversation, number) WHERE conversation = ? ORDER BY number",
+            "SELECT user, model, t.began, t.answered, at FROM readable_turns"
+            " LEFT JOIN readable_times t USING (conversation, number) WHERE conversation = ? ORDER BY number",
             identity,
         )
         runs = self._read(
             "SELECT began, ended, links, captured_ms, sent_ms, replayed_ms, dropped_ms, longest_gap_ms"
-            " FROM sound_runs WHERE conversation = ? ORDER BY began",
+            " FROM readable_runs WHERE conversation = ? ORDER BY began",
             identity,
         )
         return Conversation(
@@ -143,7 +143,7 @@ class Archive:
     def _said(self, identity: str) -> tuple[list[Exchange], list[tuple[str, int, float]], tuple[int, ...]]:
         """The turns, handles and numbers of a conversation, as in `Resumable`."""
         turns = self._read(
-            "SELECT number, user, model FROM sound_turns WHERE conversation = ? ORDER BY number", identity
+            "SELECT number, user, model FROM readable_turns WHERE conversation = ? ORDER BY number", identity
         )
         ((highest,),) = self._read(
             f"SELECT max(number) FROM turns WHERE conversation = ? AND number BETWEEN 0 AND {rows.MOST}"
@@ -151,7 +151,7 @@ class Archive:
             identity,
         )
         handles = self._read(
-            "SELECT handle, covers, expires FROM sound_handles WHERE conversation = ? ORDER BY place DESC LIMIT 2",
+            "SELECT handle, covers, expires FROM readable_handles WHERE conversation = ? ORDER BY place DESC LIMIT 2",
             identity,
         )
         following = 0 if highest is None else highest + 1
@@ -188,7 +188,7 @@ class Archive:
 
     def handles(self, identity: str) -> list[str]:
         """The session handles of a conversation."""
-        found = self._read("SELECT handle FROM sound_handles WHERE conversation = ?", identity)
+        found = self._read("SELECT handle FROM readable_handles WHERE conversation = ?", identity)
         return [handle for (handle,) in found]
 
     def forget(self, identity: str) -> None:
@@ -238,8 +238,8 @@ def completions(path: Path) -> list[tuple[str, float]]:
     with suppress(sqlite3.Error, OSError, ValueError), contextlib.ExitStack() as stack:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         db = stack.enter_context(contextlib.closing(sqlite3.connect(uri, uri=True)))
-        sound = rows.SOUND["conversations"]
-        return list(db.execute(f"SELECT id, seen FROM conversations WHERE {sound} ORDER BY seen DESC, rowid DESC"))
+        right = rows.READABLE["conversations"]
+        return list(db.execute(f"SELECT id, seen FROM conversations WHERE {right} ORDER BY seen DESC, rowid DESC"))
     return []
 
 

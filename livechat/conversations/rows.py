@@ -69,7 +69,7 @@ _ID = (
 )
 
 # For each table, what each column that is read must be.
-SOUND = {
+READABLE = {
     "conversations": " AND ".join([_ID, _time("started"), _time("seen"), _text("backend"), _text("model")]),
     "handles": " AND ".join([_text("handle"), "handle <> ''", _count("covers"), _time("expires")]),
     "turns": " AND ".join([_count("number"), _text("user"), _text("model"), _time("at")]),
@@ -81,8 +81,8 @@ SOUND = {
     "devices": " AND ".join(map(_text, ("profile", "kind", "name"))),
 }
 SCHEMA = _TABLES + "".join(
-    f"CREATE TEMP VIEW IF NOT EXISTS sound_{table} AS SELECT rowid AS place, * FROM main.{table} WHERE {sound};\n"
-    for table, sound in SOUND.items()
+    f"CREATE TEMP VIEW IF NOT EXISTS readable_{table} AS SELECT rowid AS place, * FROM main.{table} WHERE {right};\n"
+    for table, right in READABLE.items()
 )
 
 # The words for one row of each table, and for several.
@@ -109,11 +109,11 @@ def flaws() -> str:
     """SQL for (conversation, table, number of its rows that cannot be read or whose conversation is not there)."""
     alone = "NOT EXISTS (SELECT 1 FROM main.conversations c WHERE c.id IS {0}.conversation)"
     selects = [
-        f"SELECT {name('id')}, 'conversations', 1 FROM main.conversations WHERE NOT ({SOUND['conversations']})"
+        f"SELECT {name('id')}, 'conversations', 1 FROM main.conversations WHERE NOT ({READABLE['conversations']})"
     ]
     selects += [
         f"SELECT {name('conversation')}, '{table}', count(*) FROM main.{table}"
-        f" WHERE NOT ({SOUND[table]}) OR {alone.format(table)} GROUP BY 1"
+        f" WHERE NOT ({READABLE[table]}) OR {alone.format(table)} GROUP BY 1"
         for table in _WORDS
         if table != "conversations"
     ]

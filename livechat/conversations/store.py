@@ -189,7 +189,7 @@ class Store:
 
     def preferred(self, profile: str, kind: str) -> str | None:
         """The name of the device to use in this direction; None for the system's default."""
-        sql = "SELECT name FROM sound_devices WHERE profile = ? AND kind = ?"
+        sql = "SELECT name FROM readable_devices WHERE profile = ? AND kind = ?"
         try:
             found = self._db.read(sql, profile, kind, patience_s=_OPENING_S)
         except sqlite3.Error as error:
