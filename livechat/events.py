@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from livechat.errors import Notice
+
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
 Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key can ask for; "talk" toggles
 
@@ -204,18 +206,6 @@ class Compression:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """Something the person should know, in one line, the `message`; the conversation goes on.
-
-    `hint`: what to do about it, or "".
-    """
-
-    message: str
-    hint: str = ""
-    type: Literal["warning"] = "warning"
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """The end, in numbers; always the last line.
 
@@ -273,7 +263,7 @@ Output = (
     | Usage
     | Spent
     | Compression
-    | Warned
+    | Notice
     | Summary
     | Levels
     | Speaking

@@ -53,7 +53,7 @@ def settled(
 ) -> Settings:
     """What a conversation would be made with."""
     monkeypatch.setattr(os, "environ", env)
-    return talk._resolved(load(env, profile), kept, flags)
+    return talk.settings_for(load(env, profile), kept, flags)
 
 
 def held(**options: Any) -> Resumable:

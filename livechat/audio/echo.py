@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 
 from livechat.audio.dsp import SILENCE_DBFS, Framer, level
-from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, Notify
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
+from livechat.errors import Notice, Notify
 
 Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> the person's part of it
 
@@ -133,7 +134,9 @@ def cleaner(mode: str, playback: Playback, notify: Notify) -> Cleaner | None:
             return Canceller(playback)
         except ImportError:
             notify(
-                "echo cancelling does not run on this computer: you are not heard while the model speaks",
-                "speak up to cut in; or use headphones, with --echo off",
+                Notice(
+                    "echo cancelling does not run on this computer: you are not heard while the model speaks",
+                    "speak up to cut in; or use headphones, with --echo off",
+                )
             )
     return None if mode == "off" else Ducker(playback)

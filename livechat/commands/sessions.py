@@ -1,4 +1,4 @@
-"""`livechat sessions`: kept conversations are listed, shown, exported and forgotten."""
+"""`livechat sessions`: lists, shows, exports and forgets kept conversations."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import contextlib
 import json
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from livechat.conversations import export
 from livechat.conversations.archive import Archive, completions, opened
 from livechat.conversations.claims import Claims
+from livechat.conversations.export import FORMATS, json_lines, listed, local
 from livechat.conversations.rows import FILE
 from livechat.durations import seconds
 from livechat.errors import UsageError, reason
-from livechat.paths import state_folder
+from livechat.paths import look, state_folder
 from livechat.ui.safe_text import clean
 
 
-def show_all(*, as_json: bool) -> int:
+def sessions(*, as_json: bool) -> int:
     """All conversations, newest first. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
@@ -30,7 +31,7 @@ def show_all(*, as_json: bool) -> int:
         _explain(archive)
     if as_json:
         for entry in entries:
-            print(json.dumps(export.listed(entry)))  # noqa: T201
+            print(json.dumps(listed(entry)))  # noqa: T201
     elif not entries:
         print("there are no conversations: `livechat talk` begins one", file=sys.stderr)  # noqa: T201
     else:
@@ -46,33 +47,33 @@ def show(wanted: str | None, *, as_json: bool) -> int:
         kept = archive.read(wanted)
         _explain(archive, wanted and kept.entry.id)
     if as_json:
-        sys.stdout.write(export.json_lines(kept))
+        sys.stdout.write(json_lines(kept))
     else:
         ui.in_full(sys.stdout, kept, time.time())
     return 0
 
 
-def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
+def export(wanted: str | None, *, form: str, output: str | None) -> int:
     """One conversation in another format, to a new file or stdout. Returns the exit code."""
     from livechat.ui.display import tolerant
 
-    if form not in export.FORMATS:
-        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(export.FORMATS)}")
+    if form not in FORMATS:
+        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(FORMATS)}")
     with _archive() as archive:
         kept = archive.read(wanted)
         _explain(archive, wanted and kept.entry.id)
-    written = export.FORMATS[form](kept)
-    if output is None:
+    written = FORMATS[form](kept)
+    found = look(output, "--output") if output is not None else None
+    if output is None or (found and os.path.samestat(found, os.fstat(1))):  # /dev/stdout is no file of its own
         tolerant(sys.stdout)
         sys.stdout.write(written)
         return 0
+    if found and stat.S_ISREG(found.st_mode):
+        raise UsageError(f"--output {output} is there already, and is not written over", "give it another name")
     try:
-        with Path(output).open("x", encoding="utf-8") as file:
+        # A pipe or a device, such as >(...), holds nothing that could be written over.
+        with Path(output).open("w" if found else "x", encoding="utf-8") as file:
             file.write(written)
-    except FileExistsError:
-        raise UsageError(
-            f"--output {output} is there already, and is not written over", "give it another name"
-        ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"--output {output} cannot be written: {reason(error)}", "name another file") from None
     return 0
@@ -109,7 +110,7 @@ def complete(incomplete: str) -> list[tuple[str, str]]:
     """Ids for the shell, each with when it was last used."""
     # What somebody said is left out: a shell may evaluate what it is given.
     found = completions(state_folder(os.environ) / FILE)
-    return [(identity, export.local(seen)) for identity, seen in found if identity.startswith(incomplete)]
+    return [(identity, local(seen)) for identity, seen in found if identity.startswith(incomplete)]
 
 
 def _archive(*, to_change: bool = False) -> contextlib.closing[Archive]:
@@ -123,7 +124,7 @@ def _explain(archive: Archive, identity: str | None = None) -> None:
     flaws = archive.flaws(identity)
     for conversation, what in flaws:
         print(  # noqa: T201
-            f"conversation {clean(conversation)}: {what} cannot be read, and is passed over", file=sys.stderr
+            f"conversation {clean(conversation)}: {what} cannot be read (skipped)", file=sys.stderr
         )
     if flaws:
         conversation = clean(flaws[0][0])

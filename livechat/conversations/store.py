@@ -11,7 +11,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from livechat.conversations import rows
 from livechat.conversations.archive import READING_S, Archive
 from livechat.conversations.claims import Claims
 from livechat.database import Database, Statement, reason, remedy
-from livechat.errors import LivechatError
+from livechat.errors import LivechatError, Notice, Notify
 from livechat.events import Summary
 from livechat.session.events import Resumption
 
@@ -46,10 +46,10 @@ class Store:
     What cannot be written because another program has the file waits in memory, for `catch_up`.
     """
 
-    def __init__(self, path: Path | None, *, on_trouble: Callable[[str, str], None]) -> None:
+    def __init__(self, path: Path | None, *, on_trouble: Notify) -> None:
         """`path` may lie in a folder that does not exist yet; None keeps everything in memory alone.
 
-        `on_trouble` gets a message and a hint. Raises LivechatError if the path cannot be used.
+        Raises LivechatError if the path cannot be used.
         """
         self._on_trouble = on_trouble
         self._path = path
@@ -90,10 +90,10 @@ class Store:
             return
         if written and self._late:
             self._late = False
-            self._on_trouble("the conversation is being kept again, all of it", "")
+            self._on_trouble(Notice("the conversation is being kept again, all of it"))
         elif not self._late and self._db.behind_s >= _LATE_S:
             self._late = True
-            self._on_trouble(f"nothing can be kept for now: {_LOCKED}", "what is said waits until it lets go")
+            self._on_trouble(Notice(f"nothing can be kept for now: {_LOCKED}", "what is said waits until it lets go"))
 
     # ---------------------------------------------------------------------------------- one conversation
 
@@ -177,7 +177,7 @@ class Store:
         if self._db.behind_s:
             self._stop()
             self.on_disk = False
-            self._on_trouble(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK)
+            self._on_trouble(Notice(f"the end of this conversation is not kept: {_LOCKED}", _UNLOCK))
         return there
 
     # -------------------------------------------------------------------------------------------- devices
@@ -212,10 +212,8 @@ class Store:
         log.warning("nothing more is kept: %s", error)
         self.close()
         self.on_disk = False
-        self._on_trouble(
-            f"this conversation is no longer being kept: {error}",
-            f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written",
-        )
+        hint = f"{remedy(error, self._path)}: it goes on, but cannot be resumed from what is not written"
+        self._on_trouble(Notice(f"this conversation is no longer being kept: {error}", hint))
 
     def _stop(self, patience_s: float = 0.0) -> None:
         if self._writable:

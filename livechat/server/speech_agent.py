@@ -101,11 +101,13 @@ class SpeechAgent:
     name = "offline agent: hears, answers and speaks on this computer"
 
     def __init__(self) -> None:
-        # Three, so that a long transcription, or a model that loads, does not keep another client from being heard.
-        self._pool = ThreadPoolExecutor(3, "livechat-speech")
-        self.vad = _Lazy(SileroVad, self._pool)
-        self._recogniser = _Lazy(Recogniser, self._pool)
-        self._synthesiser = _Lazy(Synthesiser, self._pool)
+        # Two, so that a long transcription for one client does not keep another from being heard.
+        self._pool = ThreadPoolExecutor(2, "livechat-speech")
+        # One model at a time: several that load together stop the loop for longer.
+        self._loader = ThreadPoolExecutor(1, "livechat-models")
+        self.vad = _Lazy(SileroVad, self._loader)
+        self._recogniser = _Lazy(Recogniser, self._loader)
+        self._synthesiser = _Lazy(Synthesiser, self._loader)
         self._parrot = Parrot()
         self._foreseen: tuple[bytes, asyncio.Task[str]] | None = None
 
@@ -136,14 +138,16 @@ class SpeechAgent:
     async def close(self) -> None:
         if self._foreseen:
             self._foreseen[1].cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._loader):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def work(self, job: Callable[..., T], *arguments: Any) -> T:
         """Run `job` in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
 
     def prepare(self) -> None:
-        """Somebody begins to speak: load what hears and answers them while they do."""
+        """Load all models: somebody speaks, or will."""
+        self.vad.begin()
         self._recogniser.begin()
         self._synthesiser.begin()
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import os
 import signal
 import sys
 import threading
@@ -19,10 +18,10 @@ from typing import BinaryIO, TextIO
 
 from livechat import process
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
-from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
+from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
 from livechat.paths import Lines
 from livechat.process import Outlet
-from livechat.ui.display import colored, tolerant, write_no_more
+from livechat.ui.display import tolerant, write_no_more
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.transcript_lines import TranscriptLine, closing, lines
 
@@ -148,7 +147,8 @@ class Plain(_LineDisplay):
 
     def refuse(self, error: LivechatError) -> None:
         """Say it also where `quiet` leaves out the talk."""
-        say_error(error, self._err, color=self._color)
+        with contextlib.suppress(BrokenPipeError):
+            self._outlet.write(self._err, error_lines(error, color=self._color))
 
     def _talk(self, kind: str, text: str) -> None:
         if not self._quiet:
@@ -176,22 +176,13 @@ class Json(_LineDisplay):
 
     def refuse(self, error: LivechatError) -> None:
         """Show it as a warning, for whoever reads the lines."""
-        self.show(Warned(error.message, error.hint))
+        self.show(error.notice)
 
 
-def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
-    """Write `error: …` and, with a remedy, `hint: …` to `err`."""
-    tolerant(err)
-    with contextlib.suppress(BrokenPipeError):
-        err.write(_said("error", clean(error.message), color=color))
-        if error.hint:
-            err.write(_said("hint", clean(error.hint), color=color))
-        err.flush()
-
-
-def report(error: LivechatError) -> None:
-    """Write the error to this program's stderr, in colour where that takes it."""
-    say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+def error_lines(error: LivechatError, *, color: bool) -> str:
+    """`error: …` and, with a remedy, `hint: …`, each a line."""
+    hint = _said("hint", clean(error.hint), color=color) if error.hint else ""
+    return _said("error", clean(error.message), color=color) + hint
 
 
 async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIterator[str | LivechatError]:

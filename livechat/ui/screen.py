@@ -24,8 +24,8 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from livechat.errors import LivechatError
-from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
+from livechat.errors import LivechatError, Notice
+from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText
 from livechat.ui import shortcuts, styles, typed_ahead
 from livechat.ui.details import Details
 from livechat.ui.display import tolerant
@@ -197,13 +197,13 @@ class Screen:
         else:
             names = ", ".join(f"/{name}" for name in SLASHES)
             first = text[:SHORT] + "…" * (len(text) > SHORT)
-            self.show(Warned(f"there is no command {first}", f"there are {names}; //text sends /text"))
+            self.show(Notice(f"there is no command {first}", f"there are {names}; //text sends /text"))
             return False
         return True
 
     def _refuse(self) -> None:
         self.show(
-            Warned(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
+            Notice(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
         )
 
     def _ask(self, wish: Wish) -> None:
@@ -236,9 +236,9 @@ class Screen:
                 raise LivechatError("there is nothing to save yet")
             path = save(turns, self._conversation, Path.cwd(), datetime.now().astimezone().date())
         except OSError as error:
-            self.show(Warned(f"the conversation cannot be saved here: {error.strerror}"))
+            self.show(Notice(f"the conversation cannot be saved here: {error.strerror}"))
         except LivechatError as error:
-            self.show(Warned(error.message))
+            self.show(Notice(error.message))
         else:
             self._finals.append(TranscriptLine("note", clean(f"saved as {path}")))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat import events as ev
-from livechat.errors import KEY_PAGE
+from livechat.errors import KEY_PAGE, Notice
 from livechat.ui.safe_text import age, clean, duration, tokens
 from livechat.ui.status import KEYBOARD
 
@@ -48,7 +48,7 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
             return [_note(f"no link; next try in {duration((event.retry_in_s or 0) * 1000)}{why}")]
         case ev.Compression():
             return [_note(f"context compressed, {tokens(event.before)}→{tokens(event.after)} tokens")]
-        case ev.Warned():
+        case Notice():
             hint = [TranscriptLine("hint", clean(event.hint))] if event.hint else []
             return [TranscriptLine("warning", clean(event.message)), *hint]
         case _:

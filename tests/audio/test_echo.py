@@ -21,8 +21,9 @@ from livechat.audio.microphone import Microphone
 from livechat.audio.ring import Samples
 from livechat.audio.speaker import Speaker
 from livechat.audio.vad import SpeechDetector
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
+from livechat.errors import Notice
 from livechat.events import Interrupted, UserText
 from livechat.server.agent_choice import make_agent
 from livechat.server.utterances import UtteranceEnded
@@ -197,8 +198,8 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
     card.couple()
     load_sdk()
 
-    def notify(message: str, hint: str) -> None:  # a null sink gives exact zeros until the model speaks
-        assert "digital silence" in message or message == "the microphone is heard now", message
+    def notify(notice: Notice) -> None:  # a null sink gives exact zeros until the model speaks
+        assert "digital silence" in notice.message or notice.message == "the microphone is heard now", notice
 
     async def main() -> Recorder:
         display = Recorder(typed=((1.0, "tell me a story"),))

@@ -23,8 +23,8 @@ from livechat.audio.interfaces import FRAME_BYTES, INPUT_RATE, OUTPUT_RATE, Sour
 from livechat.audio.recording import Recording
 from livechat.audio.sinks import PacedSink
 from livechat.audio.speaker import Speaker
-from livechat.errors import UsageError
-from livechat.events import Handover, Interrupted, Warned
+from livechat.errors import Notice, UsageError
+from livechat.events import Handover, Interrupted
 from livechat.server.fault_plan import parse
 from livechat.server.serve import Server
 from tests.commands.test_talk import env, livechat
@@ -139,8 +139,8 @@ class Microphone:
         pass
 
 
-def trouble(message: str, hint: str) -> None:
-    pytest.fail(message)
+def trouble(notice: Notice) -> None:
+    pytest.fail(notice.message)
 
 
 async def record(source: Source, path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_disk_that_fills_up_costs_the_recording_and_not_the_call(tmp_path: Pat
             code, display = await talk(server, tmp_path, speech=speech, record=tmp_path / name)
         assert code == 0
         assert len(display.answers) == 2
-        (warning,) = display.of(Warned)
+        (warning,) = display.of(Notice)
         assert warning.message.startswith(f"recording to {name} stopped: ")
         assert warning.hint
 
@@ -261,7 +261,7 @@ def test_a_file_that_cannot_be_recorded_to_is_refused_and_never_written_over(tmp
     (tmp_path / "there.wav").write_text("another recording")
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(UsageError) as caught:
-        Recording(tmp_path / name, lambda message, hint: None)
+        Recording(tmp_path / name, lambda notice: None)
     assert caught.value.message.startswith(f"--record {tmp_path / name}")
     assert caught.value.hint
     assert (tmp_path / "there.wav").read_text() == "another recording"

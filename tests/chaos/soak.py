@@ -21,8 +21,9 @@ from pathlib import Path
 from unittest import mock
 
 from livechat.audio.interfaces import FRAME_MS
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
+from livechat.errors import Notice
 from livechat.events import Handover, Output, Summary
 from livechat.server import session_memory
 from livechat.server.agent import AnswerPiece, Question
@@ -230,5 +231,5 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("store.sqlite3*"))
 
 
-def _trouble(message: str, hint: str) -> None:
-    raise AssertionError(f"the store: {message} {hint}")
+def _trouble(notice: Notice) -> None:
+    raise AssertionError(f"the store: {notice.message} {notice.hint}")

@@ -81,12 +81,12 @@ def test_what_may_only_be_read_is_listed_and_that_is_said(
     real = os.open
     monkeypatch.setattr("livechat.database.os.open", refuse)
     monkeypatch.setenv("LIVECHAT_STATE", env["LIVECHAT_STATE"])
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     out, err = capsys.readouterr()
     assert out.startswith(identity)
     assert err == "the kept conversations can only be read: Read-only file system\n"
     assert sessions.show(None, as_json=False) == 0
-    assert sessions.write_out(None, form="txt", output=None) == 0
+    assert sessions.export(None, form="txt", output=None) == 0
     assert capsys.readouterr().out.endswith("you: hello\nmodel: You said hello.\n")
     with pytest.raises(UsageError, match="the kept conversations cannot be changed: Read-only file system"):
         sessions.forget([identity], older_than=None, as_json=False)
@@ -182,6 +182,9 @@ def test_a_document_goes_to_stdout_or_into_a_new_file(env: dict[str, str], tmp_p
     assert again.returncode == 2
     assert "is there already, and is not written over" in again.stderr
     assert livechat("sessions", "export", "--output", "/dev/null/a", env=env).returncode == 2
+    to_stdout = livechat("sessions", "export", "--output", "/dev/stdout", env=env)
+    assert (to_stdout.returncode, to_stdout.stdout) == (0, livechat("sessions", "export", env=env).stdout)
+    assert livechat("sessions", "export", "--output", "/dev/null", env=env).returncode == 0
     as_json = livechat("sessions", "export", "--json", env=env).stdout
     assert as_json == livechat("sessions", "show", "--json", env=env).stdout
 

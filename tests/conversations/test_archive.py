@@ -124,7 +124,7 @@ _TALKER = """
 import sys
 from pathlib import Path
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: sys.exit(notice.message))
 identity = store.begin("offline", "m", {})
 for n in range(3000):
     store.turn(identity, n, f"q{n}", "a")

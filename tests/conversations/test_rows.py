@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from livechat.commands import sessions
+from livechat.commands.resume_conversation import find
 from livechat.commands.sessions_view import as_lines, as_table, in_full
-from livechat.commands.talk import _find
 from livechat.conversations.archive import completions, opened
 from livechat.conversations.export import FORMATS
 from livechat.conversations.rows import FILE
 from livechat.conversations.store import Book, Store
-from livechat.errors import UsageError
+from livechat.errors import Notice, UsageError
 from livechat.events import Summary
 from livechat.session.events import Resumption
 
@@ -118,7 +118,7 @@ def test_a_row_of_any_type_hides_no_other(
                 assert said[-2:] == ["question 1", "question 2"] or column == "number"
         if entries.keys() == set(GOOD) and isinstance(value, str) and column != "id":
             assert HIT in refused(lambda: archive.read(HIT))
-    assert sessions.show_all(as_json=True) == 0
+    assert sessions.sessions(as_json=True) == 0
     out, err = capsys.readouterr()
     assert {json.loads(line)["id"] for line in out.splitlines()} == set(entries)
     assert "\x1b" not in err
@@ -128,11 +128,11 @@ def test_a_row_of_any_type_hides_no_other(
     if HIT not in entries and column != "id":
         assert f"conversation {HIT}: what livechat noted of it cannot be read" in err
     with opened_store(folder) as store:
-        notices: list[tuple[str, str]] = []
-        newest = _find(store.archive(), None, notices)
+        notices: list[Notice] = []
+        newest = find(store.archive(), None, notices.append)
         assert newest.id in {*entries}
         assert newest.options.keys() <= {"offline"}
-        said_of_it = refused(lambda: _find(store.archive(), HIT, []))
+        said_of_it = refused(lambda: find(store.archive(), HIT, notices.append))
         assert said_of_it == "" or HIT not in entries or column in ("options", "id")
     if column != "id":  # the remedy
         assert sessions.forget([HIT, GOOD[0]], older_than=None, as_json=False) == 0
@@ -149,12 +149,12 @@ def test_what_has_no_name_that_can_be_typed_is_forgotten_by_what_is_shown(
     spoil(folder, "conversations", "id", name)
     outside = folder.parent / "x"
     outside.write_text("not ours")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     shown = capsys.readouterr().err.splitlines()[0].removeprefix("conversation ").rpartition(": what livechat")[0]
     assert sessions.forget([shown], older_than=None, as_json=False) == 0
     assert outside.exists()
     capsys.readouterr()
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert capsys.readouterr().err.count("what livechat noted") == 0
 
 
@@ -163,7 +163,7 @@ def test_pieces_of_a_conversation_that_is_not_there_are_named_and_forgotten(
 ) -> None:
     with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
         db.execute("INSERT INTO turns VALUES ('zzz999', 0, 'a lost word', '', 1.0)")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert "conversation zzz999: 1 exchange cannot be read" in capsys.readouterr().err
     assert sessions.forget(["zzz999"], older_than=None, as_json=False) == 0
     assert b"a lost word" not in (folder / FILE).read_bytes()
@@ -193,11 +193,11 @@ def test_what_a_later_livechat_noted_is_left_out_and_named(folder: Path) -> None
     made = {"voice": 5, "model": "gemini-3.8-live", "hologram": True, "offline": True, "trigger_tokens": True}
     spoil(folder, "conversations", "options", json.dumps(made))
     with opened_store(folder) as store:
-        notices: list[tuple[str, str]] = []
-        kept = _find(store.archive(), HIT, notices)
+        notices: list[Notice] = []
+        kept = find(store.archive(), HIT, notices.append)
     assert kept.options == {"model": "gemini-3.8-live", "offline": True}
-    ((message, _),) = notices
-    assert message.endswith("hologram, trigger_tokens, voice")
+    (notice,) = notices
+    assert notice.message.endswith("hologram, trigger_tokens, voice")
 
 
 @pytest.mark.parametrize("value", [b"\xff", 5, None])

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from livechat.conversations.store import ID_LENGTH, Book, Store
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError, Notice, UsageError
 from livechat.events import Summary
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Resumption
@@ -33,8 +33,8 @@ class Trouble:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def __call__(self, message: str, hint: str) -> None:
-        self.told.append((message, hint))
+    def __call__(self, notice: Notice) -> None:
+        self.told.append((notice.message, notice.hint))
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ from pathlib import Path
 from livechat.events import Summary
 from livechat.session.events import Resumption
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: os._exit(9))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: os._exit(9))
 identity = store.begin("offline", "m", {})
 store.turn(identity, 0, "my name is Ada", "Hello Ada")
 store.keep(identity, Resumption("handle-of-the-killed", 1), 7200.0)
@@ -243,7 +243,7 @@ from pathlib import Path
 from livechat.events import Summary
 from livechat.session.events import Resumption
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: sys.exit(notice.message))
 identity = store.begin("offline", "m", {})
 for n in range(150):
     store.turn(identity, n, f"q{n}", "")

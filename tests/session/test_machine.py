@@ -12,8 +12,7 @@ from typing import get_args
 
 import pytest
 
-from livechat.errors import LostError
-from livechat.events import Warned
+from livechat.errors import LostError, Notice
 from livechat.session.events import (
     Asked,
     Begin,
@@ -152,8 +151,8 @@ def test_expired_handles_are_never_dialled_and_the_person_is_told() -> None:
     line = Line()
     actions = line.begin(Resumption("dead", 3, 999.0), Resumption("older", 2, 5_000.0), turns=3)
     assert line.dialled == "older"
-    assert [a.output for a in kinds(actions, Show) if isinstance(a.output, Warned)] == [
-        Warned("the session's handle has expired", "trying the one before it")
+    assert [a.output for a in kinds(actions, Show) if isinstance(a.output, Notice)] == [
+        Notice("the session's handle has expired", "trying the one before it")
     ]
     line.open()
     assert line.flow.how == "previous"

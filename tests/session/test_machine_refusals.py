@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from livechat.errors import ConfigError, LostError
-from livechat.events import Warned
+from livechat.errors import ConfigError, LostError, Notice
 from livechat.session.events import Begin, Ended, Flow, Resumption, Show, Tick
 from livechat.session.failures import DOUBTS
 from livechat.session.ladder import HANDLE_STRIKES
@@ -146,7 +145,7 @@ def test_a_quota_is_left_alone_for_65_seconds_then_longer_and_keeps_its_handle()
         line.open()  # quota errors come after setupComplete
         line.close(QUOTA, after=0.8)
     assert waits == [SLOW_S[0], SLOW_S[0] * 2, SLOW_S[0] * 4, SLOW_S[1]]
-    hints = [a.output for a in kinds(line.actions, Show) if isinstance(a.output, Warned)]
+    hints = [a.output for a in kinds(line.actions, Show) if isinstance(a.output, Notice)]
     assert len(hints) == 1  # said once, not at every try
 
 
@@ -162,7 +161,7 @@ def test_a_refused_handle_steps_down_the_ladder_at_once_to_a_seeded_session() ->
     assert (line.state, line.dialled) == (State.DIALING, None)
     line.open()
     assert (line.flow.how, line.flow.covers) == ("seeded", 0)
-    hints = [a.output.hint for a in kinds(line.actions, Show) if isinstance(a.output, Warned)]
+    hints = [a.output.hint for a in kinds(line.actions, Show) if isinstance(a.output, Notice)]
     assert hints == ["trying the one before it", "opening a new session that is told the transcript"]
 
 
@@ -304,7 +303,7 @@ def test_a_handle_from_elsewhere_that_is_refused_ends_it(ends: list[Ended]) -> N
     assert isinstance(error, LostError)
     assert error.message.startswith("there is nothing to resume: ")
     assert len(line.dials) == len(ends)
-    assert kinds(line.actions, Warned) == []
+    assert kinds(line.actions, Notice) == []
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livechat.events import Warned
+from livechat.errors import Notice
 from livechat.session.events import Asked, Forgo, HandleIn, Noticed, Replying, Resumption, Show, Stuck
 from livechat.session.machine import State
 from tests.support.line import Line, kinds, live, spoken
@@ -27,7 +27,7 @@ def test_a_deaf_link_is_left_for_another_then_its_session_and_then_it_is_left_at
     line.tick()
     line.tick()
     assert line.at(State.LIVE)
-    assert kinds(line.actions, Show)[-1].output == Warned(
+    assert kinds(line.actions, Show)[-1].output == Notice(
         "there is no answer to this", "say it again, or in other words"
     )
     spoken(line)

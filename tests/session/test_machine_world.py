@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from livechat.errors import ConfigError, LostError
-from livechat.events import LinkState, Warned
+from livechat.errors import ConfigError, LostError, Notice
+from livechat.events import LinkState
 from livechat.session.awaited import ANSWER_S, QUESTION_S
 from livechat.session.events import (
     Action,
@@ -135,7 +135,7 @@ class World(RuleBasedStateMachine):
             assert self.now >= self.hung_at + CLOSE_LIMIT_S - GRACE
             self._link_is_gone()  # given up on
         actions = self.machine.handle(event, self.now)
-        said = [a.output.message for a in kinds(actions, Show) if isinstance(a.output, Warned)]
+        said = [a.output.message for a in kinds(actions, Show) if isinstance(a.output, Notice)]
         if any("did not answer" in message for message in said):  # deaf: the session may be at fault too
             self.suspect |= {self.dialled} if self.dialled else set()
             self.suspect |= {name for name, link in self.issued if link == self.link}

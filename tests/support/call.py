@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from livechat.audio.sinks import NullSink
-from livechat.errors import LivechatError
-from livechat.events import Command, ModelText, Output, Warned
+from livechat.errors import LivechatError, Notice
+from livechat.events import Command, ModelText, Output
 from livechat.models import Family
 from livechat.session.barge_in import BargeIn
 from livechat.session.context_replay import Exchange
@@ -147,7 +147,7 @@ class Call:
 
     @property
     def warnings(self) -> list[str]:
-        return [output.message for output in self.of(Warned)]
+        return [output.message for output in self.of(Notice)]
 
     def told(self, kind: type[T]) -> list[T]:
         return [event for event in self.machine.told if isinstance(event, kind)]

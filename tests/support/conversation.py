@@ -23,10 +23,10 @@ from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
 from livechat.audio.sinks import FileSink, NullSink, PacedSink
 from livechat.audio.sources import FileSource
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.records import Resumable
 from livechat.conversations.store import Store
-from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
+from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import AnswerPiece, Question
 from livechat.server.agent_choice import make_agent
 from livechat.server.parrot import Parrot
@@ -199,11 +199,11 @@ async def talk(
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
-    store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
+    store = Store(folder / "store.sqlite3", on_trouble=lambda notice: None)
     source: Source | None = FileSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
     sink: Sink = FileSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
-        recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))
+        recording = Recording(record, display.show)
         source, sink = source and recording.source(source), recording.sink(sink)
     parts = Parts(
         settings=settings_for(server, folder, **more),

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from livechat import events as ev
-from livechat.errors import ConfigError
+from livechat.errors import ConfigError, Notice
 from livechat.ui.display import Display
-from livechat.ui.plain import Json, Plain, piped_lines, say_error
+from livechat.ui.plain import Json, Plain, error_lines, piped_lines
 from tests.support.terminal import Terminal
 
 START = ev.Start("0.1", "offline", "gemini-3.8-live", "Kore", "a.wav", "b.wav", None, "k3f9", 0)
@@ -41,7 +41,7 @@ def test_data_goes_to_stdout_and_talk_to_stderr() -> None:
         ev.Levels(-20, -20),
         ev.ModelText("ten\npast four", True),
         ev.ModelText("an hour be", True, cut=True),
-        ev.Warned("the microphone is gone", "plug it in again"),
+        Notice("the microphone is gone", "plug it in again"),
         ev.LinkState(1, "waiting", why="the network is unreachable", retry_in_s=2),
         ev.Handover(2, "the network was unreachable", "seeded", 5300, 1200, 140),
         SUMMARY,
@@ -75,13 +75,13 @@ def test_thoughts_are_talk_and_not_data() -> None:
 def test_quiet_leaves_what_was_said() -> None:
     out, err = io.StringIO(), io.StringIO()
     plain = Plain(out, err, color=False, quiet=True)
-    for event in (START, ev.ModelText("ten past four", True), ev.Warned("late", "wait"), SUMMARY):
+    for event in (START, ev.ModelText("ten past four", True), Notice("late", "wait"), SUMMARY):
         plain.show(event)
     assert (out.getvalue(), err.getvalue()) == ("model: ten past four\n", "")
 
 
 def test_hostile_text_stays_text_and_on_its_line() -> None:
-    out, err = shown(ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), ev.Warned("\x1b]0;x\x07", "\u202eno"), color=True)
+    out, err = shown(ev.ModelText("a\x1b[2Jb\nyou: c\r\x07", True), Notice("\x1b]0;x\x07", "\u202eno"), color=True)
     assert out == "model: a␛[2Jb you: c ␇\n"
     assert err == "\x1b[33mwarning: \x1b[0m␛]0;x␇\n\x1b[2mhint: \x1b[0m�no\n"
 
@@ -103,9 +103,8 @@ def test_json_is_one_object_a_line_with_its_time() -> None:
 
 
 def test_errors_have_a_hint() -> None:
-    err = io.StringIO()
-    say_error(ConfigError("no key\x1b[2J", "set GEMINI_API_KEY"), err, color=False)
-    assert err.getvalue() == "error: no key␛[2J\nhint: set GEMINI_API_KEY\n"
+    error = ConfigError("no key\x1b[2J", "set GEMINI_API_KEY")
+    assert error_lines(error, color=False) == "error: no key␛[2J\nhint: set GEMINI_API_KEY\n"
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:

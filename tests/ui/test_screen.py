@@ -20,6 +20,7 @@ from prompt_toolkit.input import create_pipe_input
 from rich.console import Console
 
 from livechat import events as ev
+from livechat.errors import Notice
 from livechat.ui import kitty_keyboard, styles
 from livechat.ui.display import Display
 from livechat.ui.screen import Screen, reflows
@@ -430,7 +431,7 @@ def test_hostile_text_anywhere(at: Callable[..., Driven]) -> None:
     evil = "\x1b]0;title\x07\x1b[2J\x1b[?25h\x9b2J\u202e\r\x1b]52;c;aGk=\x1b\\[red]"
     terminal = at(80, 24)
     terminal.show(ev.Start("0.1", evil, evil, evil, evil, evil, None, evil, 3), ev.LinkState(1, "open"))
-    terminal.show(ev.Warned(evil, evil), ev.Handover(2, evil, "fresh", 1, 1, 1))
+    terminal.show(Notice(evil, evil), ev.Handover(2, evil, "fresh", 1, 1, 1))
     terminal.show(ev.UserText(evil, True, "text"), ev.ModelText(f"{evil} done", False))
     terminal.show(ev.LinkState(2, "closed", why=evil, reason=evil), at=200)
     terminal.show(at=210)

@@ -14,6 +14,7 @@ from prompt_toolkit.input import create_pipe_input
 from rich.console import Console
 
 from livechat import events as ev
+from livechat.errors import Notice
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.screen import Screen
 from livechat.ui.shortcuts import SLASHES
@@ -45,7 +46,7 @@ class Watched(Screen):
 
     def show(self, event: ev.Output) -> None:
         super().show(event)
-        if isinstance(event, ev.Warned):
+        if isinstance(event, Notice):
             self.warned += event.message
 
 
