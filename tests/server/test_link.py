@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from tests.support.server_client import (
@@ -105,7 +105,7 @@ def test_whatever_a_client_sends_the_server_stays_up(frames: list[str | bytes]) 
 
 def test_an_agent_that_fails_ends_its_link_only() -> None:
     class Broken(Parrot):
-        async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
             yield AnswerPiece("I shall ", bytes(4800))
             raise RuntimeError("out of words")
 

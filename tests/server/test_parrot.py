@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.history import Facts, HistoryTurn
 from livechat.server.parrot import LoudnessDetector, Parrot
 from livechat.server.utterances import UtteranceBegan, UtteranceEnded, UtteranceEvent, UtterancePaused
@@ -21,7 +21,7 @@ FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 75, 100, 1000)
 
 def answer(text: str, speech: bytes = b"") -> list[AnswerPiece]:
     async def main() -> list[AnswerPiece]:
-        return [piece async for piece in Parrot().reply(Question([HistoryTurn("user", text)], FACTS, speech))]
+        return [piece async for piece in Parrot().reply(AgentQuestion([HistoryTurn("user", text)], FACTS, speech))]
 
     return asyncio.run(main())
 
