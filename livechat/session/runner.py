@@ -57,6 +57,7 @@ from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
 from livechat.session.turns import Turns
 
+TIMER_S = 1e-6  # so much before its time a timer may go off
 CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
 
 _log = logging.getLogger(__name__)
@@ -170,7 +171,10 @@ class Runner:
 
     def _feed(self, event: Input) -> None:
         _log.debug("%s: %s", self._machine.state.name, event)
-        for action in self._machine.handle(event, self._now()):
+        now = self._now()
+        if isinstance(event, Tick) and (due := self._machine.deadline()) is not None and due - now < TIMER_S:
+            now = max(now, due)  # else the machine would find it too early, and set the same timer again, without end
+        for action in self._machine.handle(event, now):
             self._perform(action)
 
     def _perform(self, action: Action) -> None:
