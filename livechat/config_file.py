@@ -153,8 +153,7 @@ def _unknown(where: str, key: str, value: object) -> ConfigError:
     """The error for a key that is none of ours. Its value is never shown: it may be a secret."""
     if re.search("key|secret|password|credential", key, re.IGNORECASE):
         return ConfigError(
-            f"{where}: {key} is not read from a file",
-            "set GEMINI_API_KEY in the environment, and take it out here",
+            f"{where}: {key} is not read from a file", "set GEMINI_API_KEY in the environment, and take it out here"
         )
     if isinstance(value, dict):
         return ConfigError(f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]")

@@ -67,8 +67,7 @@ class Card:
             self.call(stream.end)
         except self._sd.PortAudioError as error:
             raise DeviceError(
-                f"the {WORD[stream.kind]} cannot be opened: {error}",
-                refused(platform(), error.args),
+                f"the {WORD[stream.kind]} cannot be opened: {error}", refused(platform(), error.args)
             ) from error
         self._streams.append(stream)
 

@@ -121,8 +121,7 @@ class FileSink(PacedSink):
                 self._silence += len(block)
         except OSError as error:
             self._error = DeviceError(
-                f"recording to {self.name} stopped: {error.strerror}",
-                "the file holds what was recorded until then",
+                f"recording to {self.name} stopped: {error.strerror}", "the file holds what was recorded until then"
             )
 
     def close(self) -> None:

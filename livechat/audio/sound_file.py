@@ -54,8 +54,7 @@ def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: boo
         made = (_Flac if kind == ".flac" else _Wav)(Path(path), channels, "x" if fresh else "w")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{flag} {path} cannot be written: {reason(error)}",
-            "name a file in a directory you may write to",
+            f"{flag} {path} cannot be written: {reason(error)}", "name a file in a directory you may write to"
         ) from error
     _log.info("%s: writing %s, %d channels, %d Hz", flag, kind or ".wav", channels, OUTPUT_RATE)
     return made

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from livechat.audio.interfaces import Sink
 from livechat.errors import Notice
 from livechat.events import Output, Working
+from livechat.session import events as ev
 from livechat.session.aftermath import Aftermath
 from livechat.session.answer import TURN_END_S, Answer
-from livechat.session.events import Asked, Noticed, Reopened, Replied, Replying, TurnOver
 from livechat.session.interaction import Interaction
 from livechat.session.outbox import Outbox
 from livechat.session.question import Question
@@ -26,7 +26,7 @@ from livechat.session.turn_record import Ledger, TurnRecord
 ONSET_S = 0.5  # so much later than a server we may notice that the person began to speak
 CUTS = 1  # how often a question is asked again whose answer a lost link cut: else it might be asked for ever
 
-Feed = Callable[[Replying | Replied | Reopened | Noticed | TurnOver | Asked], None]
+Feed = Callable[[ev.Replying | ev.Replied | ev.Reopened | ev.Noticed | ev.TurnOver | ev.Asked], None]
 
 
 class CurrentTurn:
@@ -80,7 +80,7 @@ class CurrentTurn:
         self.aftermath.turn_end_due = self.unasked = False
         self._unheard_after = None
         self.record.question()
-        self.feed(Replying(self._link()))
+        self.feed(ev.Replying(self._link()))
         return self.answer
 
     def complete(self, *, cut: bool = False) -> None:
@@ -98,7 +98,7 @@ class CurrentTurn:
             answer.counted = True
             self.record.answered(answer.reply_ms)
         self.record.keep(answering=True)
-        self.feed(Replied(self._link()))
+        self.feed(ev.Replied(self._link()))
 
     def utterance_over(self) -> None:
         """One utterance of the answer is over, and the server has more to say."""
@@ -123,7 +123,7 @@ class CurrentTurn:
     def over_by_server(self) -> None:
         """The turn ends by the server's word, or by what it has left out."""
         self.over()
-        self.feed(TurnOver(self._link()))
+        self.feed(ev.TurnOver(self._link()))
 
     def cut_in(self, *, by_question: bool) -> None:
         """The turn ends because of the person. `by_question`: perhaps because of one that was sent with this one."""
@@ -151,7 +151,7 @@ class CurrentTurn:
         answer.whole = False
         self._transcript.pause()
         self._outbox.reopened()
-        self.feed(Reopened(self._link()))
+        self.feed(ev.Reopened(self._link()))
 
     def reopen_last(self) -> Answer | None:
         """Go on with the turn that seemed over, whose answer counts already. None if there is none."""
@@ -168,16 +168,16 @@ class CurrentTurn:
         self._outbox.answered(self._outbox.sent_mark())
         if self._transcript.user:
             self.record.close()
-            self.feed(Replied(self._link()))
+            self.feed(ev.Replied(self._link()))
         self._show(Working(active=False))
         self.question.forget()
 
     def close_unanswered(self) -> None:
         """The question is over without an answer, by the server's own word."""
         self.answer = None
-        self.feed(Replying(self._link()))
+        self.feed(ev.Replying(self._link()))
         self.forgo(heard=True)
-        self.feed(TurnOver(self._link()))
+        self.feed(ev.TurnOver(self._link()))
         self._end_interaction()
 
     def lost(self) -> None:

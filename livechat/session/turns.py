@@ -12,25 +12,11 @@ from collections.abc import Callable
 from livechat.audio.interfaces import Sink
 from livechat.errors import Notice
 from livechat.events import Interrupted, Output, ThoughtText
+from livechat.session import events as ev
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
 from livechat.session.barge_in import BargeIn
 from livechat.session.current_turn import CurrentTurn, Feed
-from livechat.session.events import (
-    Asked,
-    Audio,
-    CutIn,
-    Heard,
-    Noticed,
-    Replied,
-    Said,
-    Status,
-    Stuck,
-    Thought,
-    Told,
-    TurnOver,
-    Written,
-)
 from livechat.session.interaction import IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.pulse import Pulse
@@ -105,10 +91,10 @@ class Turns:
         """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
         return len(self._transcript.turns) + (self.going_on and not self.incomplete)
 
-    def overdue(self) -> TurnOver | Stuck | None:
+    def overdue(self) -> ev.TurnOver | ev.Stuck | None:
         """What a server has left out, or what that means; None while all is well."""
         at, answer = self._now(), self._turn.answer
-        over = TurnOver(self._link(), "idle")
+        over = ev.TurnOver(self._link(), "idle")
         if self._aftermath.was_empty(at):
             return over
         if answer is None:
@@ -119,10 +105,10 @@ class Turns:
             if not self._interaction.expired(at):
                 return None
             dead = self._interaction.working and (not answer.content or self._pulse.stopped(at))
-            return Stuck(self._link()) if dead else over
+            return ev.Stuck(self._link()) if dead else over
         if answer.stopped(at):
             # A link that says other things has said all of its answer; some servers never say so (C2).
-            return over if self._alive_at > answer.piece_at + STUCK_S / 2 else Stuck(self._link())
+            return over if self._alive_at > answer.piece_at + STUCK_S / 2 else ev.Stuck(self._link())
         return None
 
     # ---------------------------------------------------------------------------------- what the person does
@@ -197,50 +183,50 @@ class Turns:
 
     # ---------------------------------------------------------------------------------- what the link says
 
-    def take(self, event: Told) -> None:
+    def take(self, event: ev.Told) -> None:
         """The next thing that the link says."""
         match event:
-            case Audio(_, pcm, rate):
+            case ev.Audio(_, pcm, rate):
                 if answer := self._piece():
                     self._sink.play(pcm, rate)
                     answer.sounds(len(pcm) / (2 * rate), self._now())
-            case Said(_, text):
+            case ev.Said(_, text):
                 if not self._repeated(model=text) and self._piece() and self._transcript.said(text):
                     self._record.piece()
-            case Written(_, text):
+            case ev.Written(_, text):
                 if self._piece() and self._transcript.written(text):
                     self._record.piece()
-            case Heard(_, text):
+            case ev.Heard(_, text):
                 self._notice()
                 self._turn.heard()
                 if not self._repeated(user=text):
                     self._turn.unasked = False
                     self._hear(text)
-            case Noticed():
+            case ev.Noticed():
                 self._turn.unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
                 self._notice()
-            case Thought(_, text):
+            case ev.Thought(_, text):
                 self._notice()
                 if text and not self._aftermath.is_rest(self._now()):
                     self._show(ThoughtText(text))
-            case CutIn():
+            case ev.CutIn():
                 self._cut_in()
-            case Replied():
+            case ev.Replied():
                 self._all_generated()
-            case Status(_, "working"):
+            case ev.Status(_, "working"):
                 self._at_work(with_turn=False)
                 self._turn.show_work()
-            case Status(_, "idle"):
+            case ev.Status(_, "idle"):
                 self._at_rest()
                 self._turn.show_work()
-            case TurnOver():
+            case ev.TurnOver():
                 self._turn_complete(event)
                 self._turn.show_work()
 
     def _notice(self) -> None:
         if not self._question.noticed:
             self._question.noticed = True
-            self._feed(Noticed(self._link()))
+            self._feed(ev.Noticed(self._link()))
 
     def _repeated(self, **piece: str) -> bool:
         """A session taken up may say its last words again (docs/wire.md 2.4). Nobody asked it anything."""
@@ -312,9 +298,9 @@ class Turns:
         self._turn.cut_in(by_question=not self.speaking and not by_key)
         if going_on:
             self._aftermath.expect_rest(now + late_s)
-        self._feed(TurnOver(self._link()))
+        self._feed(ev.TurnOver(self._link()))
 
-    def _turn_complete(self, event: TurnOver) -> None:
+    def _turn_complete(self, event: ev.TurnOver) -> None:
         """A turnComplete: the end of an answer, of an utterance of it, or of a question without an answer."""
         now, reason = self._now(), event.reason
         if reason:
@@ -353,7 +339,7 @@ class Turns:
         if in_doubt:
             self._aftermath.doubt(self._now())
         if due or in_doubt or not asked:
-            self._feed(TurnOver(self._link()))
+            self._feed(ev.TurnOver(self._link()))
         elif reason or self._question.repeated or (self._question.noticed and self._silent):
             self._leave_unanswered(reason)
         else:
@@ -361,7 +347,7 @@ class Turns:
             self._question.repeated = True
             self._transcript.lost()
             self._outbox.again(mark)
-            self._feed(Asked())
+            self._feed(ev.Asked())
 
     def _leave_unanswered(self, reason: str) -> None:
         if not reason:  # else it has been shown
