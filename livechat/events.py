@@ -248,23 +248,7 @@ class Speaking:
 
 
 Output = (
-    Start
-    | LinkState
-    | HandleState
-    | GoAwayNotice
-    | Handover
-    | UserText
-    | ModelText
-    | ThoughtText
-    | Interrupted
-    | Mic
-    | Turn
-    | Working
-    | Usage
-    | Spent
-    | Compression
-    | Notice
-    | Summary
-    | Levels
+    Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | ThoughtText
+    | Interrupted | Mic | Turn | Working | Usage | Spent | Compression | Notice | Summary | Levels
     | Speaking
-)
+)  # fmt: skip

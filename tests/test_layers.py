@@ -25,14 +25,15 @@ MAY_KNOW = {
     "leaving.py": ("errors", "process", "ui.typed_ahead"),
     "events.py": ("errors",),
     "paths.py": ("errors",),
-    "process.py": ("errors",),
+    "process.py": ("errors", "worker"),
+    "worker.py": (),
     "flags.py": ("errors", "models"),
     "settings.py": ("errors", "flags", "models", "paths"),
     "config_file.py": ("errors", "flags", "paths", "settings"),
     "database.py": ("errors",),
     "durations.py": ("errors",),
     "installed.py": (),
-    "audio/": ("audio", "errors", "paths", "process"),
+    "audio/": ("audio", "errors", "paths", "process", "worker"),
     # What is kept is what a session is resumed and told the past with. A terminal may show what is kept.
     "conversations/": (
         "conversations", "database", "errors", "events", "session.context_replay", "session.events", "ui.safe_text",

@@ -19,8 +19,8 @@ from livechat.audio.device_stream import POLL_S, DeviceStream
 from livechat.audio.portaudio import list_devices, platform, restart, sounddevice
 from livechat.audio.pulse_routes import PulseDevice, routes
 from livechat.audio.remedies import hands_free, is_hands_free, monitor, refused
-from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, Notice, Notify
+from livechat.worker import Worker
 
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
 _PATIENCE_S = 3.0  # a named device may take so long to come back before the default replaces it

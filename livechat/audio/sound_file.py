@@ -32,11 +32,9 @@ class SoundWriter(Protocol):
 
     def write(self, samples: Samples) -> None:
         """Append samples: shape (n,), or (n, channels) if there are several. Raises OSError."""
-        ...
 
     def close(self) -> None:
         """Complete the file. Safe to call twice."""
-        ...
 
 
 def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: bool = False) -> SoundWriter:

@@ -19,9 +19,9 @@ from livechat import process
 from livechat.audio import containers
 from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, Source
-from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, UsageError, reason
 from livechat.paths import look
+from livechat.worker import Worker
 
 T = TypeVar("T")
 

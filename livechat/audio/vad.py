@@ -14,7 +14,6 @@ from livechat.audio.ring import Samples
 class _Detector(Protocol):
     def process(self, audio: Samples) -> float:
         """The probability that a frame is speech, from 0 to 1."""
-        ...
 
 
 class _EnergyDetector:

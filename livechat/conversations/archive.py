@@ -111,11 +111,8 @@ class Archive:
             " LEFT JOIN readable_times t USING (conversation, number) WHERE conversation = ? ORDER BY number",
             identity,
         )
-        runs = self._read(
-            "SELECT began, ended, links, captured_ms, sent_ms, replayed_ms, dropped_ms, longest_gap_ms"
-            " FROM readable_runs WHERE conversation = ? ORDER BY began",
-            identity,
-        )
+        columns = ", ".join(("began", "ended", *rows.FIGURES))
+        runs = self._read(f"SELECT {columns} FROM readable_runs WHERE conversation = ? ORDER BY began", identity)
         return Conversation(
             Entry(*entries[0]), tuple(KeptTurn(*turn) for turn in turns), tuple(Run(*run) for run in runs)
         )

@@ -154,11 +154,9 @@ class Store:
 
     def measure(self, conversation: str, began: float, summary: Summary) -> None:
         """Keep how continuous a run of the conversation, begun at `began` (epoch seconds), has been so far."""
-        self._write((
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            conversation, began, began + summary.duration_s, summary.links, summary.captured_ms, summary.sent_ms,
-            summary.replayed_ms, summary.dropped_ms, summary.longest_gap_ms,
-        ))  # fmt: skip
+        values = [conversation, began, began + summary.duration_s]
+        values += [getattr(summary, name) for name in rows.FIGURES]
+        self._write(("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values))
 
     def settle(self, conversation: str) -> bool:
         """The conversation is over: write the last of it, and leave nothing of one in which nothing was said.

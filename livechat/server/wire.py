@@ -82,16 +82,9 @@ class ClientToolResponse:
 
 
 ClientMessage = (
-    ClientSetup
-    | ClientAudio
-    | ClientVideo
-    | ClientText
-    | ClientActivity
-    | ClientStreamEnd
-    | ClientContent
-    | ClientContextUpdate
-    | ClientToolResponse
-)
+    ClientSetup | ClientAudio | ClientVideo | ClientText | ClientActivity | ClientStreamEnd
+    | ClientContent | ClientContextUpdate | ClientToolResponse
+)  # fmt: skip
 
 # Inside these fields the names are the client's own and stay as they are.
 _OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}

@@ -91,8 +91,8 @@ class Machine:
         """Take one input. Raises ImpossibleError for one that cannot happen in this state."""
         if self.state is State.OVER:
             return []
-        link = getattr(event, "link", None)
-        if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
+        ended = self.state in (State.WAITING, State.RESTING)
+        if isinstance(event, ev.OfLink) and (event.link != self._link or ended):
             return self._left_at(event)
         row = TABLE.get((self.state, type(event)))
         if row is None:

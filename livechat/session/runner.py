@@ -182,8 +182,7 @@ class Runner:
     # ---------------------------------------------------------------------------------- what the link says
 
     def _take(self, event: ev.Input | ev.Wire) -> None:
-        link = getattr(event, "link", None)
-        if link is not None and (self._link is None or link != self._link.n):
+        if isinstance(event, ev.OfLink) and (self._link is None or event.link != self._link.n):
             return
         self.turns.alive()
         match event:
