@@ -33,15 +33,12 @@ class Pipe(io.RawIOBase):
         self._descriptor, self._forgiving, self._owned = descriptor, forgiving, owned
 
     def fileno(self) -> int:
-        """The descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Is it a terminal?"""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """It is written to."""
         return True
 
     def write(self, data: Any) -> int:
@@ -61,7 +58,6 @@ class Pipe(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        """Close the descriptor, if it is ours."""
         if self._owned and not self.closed:
             os.close(self._descriptor)
         super().close()

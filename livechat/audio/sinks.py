@@ -73,22 +73,18 @@ class PacedSink:
         """Does nothing, as pause()."""
 
     def flush(self) -> float:
-        """Drop what has not been heard by now. Returns how many ms that was."""
         self._advance()
         self._converter.flush()
         return self._ring.flush() * 1000 / OUTPUT_RATE
 
     def pending_ms(self) -> float:
-        """How many ms are queued and not yet heard."""
         self._advance()
         return self._ring.pending * 1000 / OUTPUT_RATE
 
     def level(self) -> float:
-        """Loudness of the last 20 ms in dBFS."""
         return level(self._last)
 
     def close(self) -> None:
-        """Stop listening. Safe to call twice."""
         self._advance()
         self._loop = None
 
@@ -125,7 +121,6 @@ class FileSink(PacedSink):
             )
 
     def close(self) -> None:
-        """Complete the file. Safe to call twice."""
         super().close()
         self._file.close()
 

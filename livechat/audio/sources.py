@@ -85,7 +85,6 @@ class FileSource:
         yield from framer.end()
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
         self._sound.close()
 
 

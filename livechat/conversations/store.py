@@ -235,11 +235,9 @@ class Book:
         self._numbers = numbers
 
     def turn(self, number: int, user: str, model: str) -> None:
-        """Exchange `number` (from 0) as far as it has come."""
         self._store.turn(self._conversation, self._number(number), user, model)
 
     def keep(self, resumption: Resumption) -> None:
-        """The newest handle."""
         covers = self._number(resumption.covers - 1) + 1 if resumption.covers else 0
         self._store.keep(self._conversation, replace(resumption, covers=covers), self._ttl)
 
@@ -248,5 +246,4 @@ class Book:
         return self._numbers[counted] if new < 0 else self._numbers[-1] + new
 
     def expire(self) -> None:
-        """The link of the newest handle ended."""
         self._store.expire(self._conversation, self._ttl)

@@ -151,12 +151,10 @@ class Screen:
             self.close()
 
     async def commands(self) -> AsyncIterator[Command]:
-        """What keys and slash commands asked for, until the person leaves."""
         while (command := await self._asked.get()) is not None:
             yield command
 
     async def lines(self) -> AsyncIterator[str]:
-        """What the person typed, until they leave."""
         while (line := await self._typed.get()) is not None:
             yield line
 
