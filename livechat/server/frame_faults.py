@@ -24,6 +24,7 @@ BUNDLED = 4  # the most pieces of sound in one frame
 TOKENS = 5  # of a piece of sound, 200 ms at 25 tokens a second (docs/wire.md 4)
 FALL = 0.5  # the part of the context that is left after each turn
 
+OVER: Json = {"serverContent": {"turnComplete": True}}
 INTERRUPTED: Json = {"serverContent": {"interrupted": True}}
 NOISE: tuple[Json | bytes, ...] = (
     {},
@@ -123,11 +124,6 @@ def _leave_out(*names: str) -> Rule:
     return rule
 
 
-def _early_turn_complete(link: FrameFaults, frame: Json) -> list[Json]:
-    early = "modelTurn" in _content(frame) and link.pieces == EARLY
-    return [frame, {"serverContent": {"turnComplete": True}}] if early else [frame]
-
-
 def _stray_interrupted(link: FrameFaults, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
@@ -208,10 +204,6 @@ def _huge_frame(link: FrameFaults, frame: Json) -> list[Json]:
     return [{**frame, "serverContent": {**_content(frame), "modelTurn": {**turn, "parts": parts}}}]
 
 
-def _no_usage(_: FrameFaults, frame: Json) -> list[Json]:
-    return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
-
-
 def _candidates_usage(_: FrameFaults, frame: Json) -> list[Json]:
     counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
     return [{**frame, "usageMetadata": counts}]
@@ -281,18 +273,22 @@ RULES: dict[str, Rule] = {
     "odd-pcm": _sounds(lambda _, pcm, mime: (pcm + b"\0", mime)),
     "no-rate": _sounds(lambda _, pcm, __: (pcm, "audio/pcm")),
     "huge-frame": _huge_frame,
-    "no-usage": _no_usage,
+    "no-usage": lambda _, frame: [{name: value for name, value in frame.items() if name != "usageMetadata"}],
     "empty-usage": _where("usageMetadata", lambda _, frame: [{**frame, "usageMetadata": {}}]),
     "falling-usage": _falling_usage,
     "usage-per-chunk": _usage_per_chunk,
     "candidates-usage": _where("usageMetadata", _candidates_usage),
-    "late-audio": _where("interrupted", lambda link, frame: [frame, *([link.piece] * 2 if link.piece else [])]),
+    "late-audio": _where(
+        "interrupted", lambda link, frame: [frame, link.piece, link.piece] if link.piece else [frame]
+    ),
     "interrupted-late": _interrupted_late,
     "stray-interrupted": _stray_interrupted,
     "no-turn-complete": _leave_out("turnComplete", "interactionStatus"),
     "status": _status,
     "no-generation-complete": _leave_out("generationComplete"),
-    "early-turn-complete": _early_turn_complete,
+    "early-turn-complete": _where(
+        "modelTurn", lambda link, frame: [frame, OVER] if link.pieces == EARLY else [frame]
+    ),
     "double-turn-complete": _where("turnComplete", lambda _, frame: [frame, frame]),
     "root-idle": _root_idle,
     "unheard": _unheard,

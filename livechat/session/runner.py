@@ -2,13 +2,8 @@
 
 The runner waits for an input or the machine's deadline, feeds the machine, performs its actions. Speech goes
 source -> listening -> outbox -> link. What the link says is handled in the order it came, one at a time: what it says
-of questions and answers goes to turns.py, the rest to the machine. Nothing here decides about links.
-
-    listening.py     what is heard of the person       last_words.py    when a conversation is over whose input ended
-    turns.py         questions and answers             fast_pacing.py   how a file is slowed down (`--fast`)
-    outbox.py        what waits for an answer          sleep_watch.py   who notices that the computer slept
-    sender.py        what goes to the link             compression.py   who notices a compression of the context
-    machine.py       links
+of questions and answers goes to turns.py, the rest to the machine. Nothing here decides about links. docs/design.md
+lists the files that the runner joins.
 """
 
 from __future__ import annotations
@@ -23,6 +18,7 @@ from livechat.events import Command, HandleState, Handover, Levels, Mic, Output,
 from livechat.models import Family
 from livechat.session import events as ev
 from livechat.session.compression import ContextCount
+from livechat.session.current_turn import CurrentTurn
 from livechat.session.fast_pacing import FastPacing
 from livechat.session.last_words import LastWords
 from livechat.session.listening import Listening
@@ -74,19 +70,11 @@ class Runner:
         self._commands, self._sink, self._ledger, self._show = commands, sink, ledger, show
         self._transcript, self._machine, self._wall = transcript, machine, wall
         self.outbox = Outbox()
-        self.turns = Turns(
-            outbox=self.outbox,
-            transcript=transcript,
-            sink=sink,
-            barge_in=listening.barge_in,
-            ledger=ledger,
-            show=show,
-            feed=self._feed,
-            link=self._number,
-            now=self._now,
-            interactions=family.interactions,
-            silent=family.silent,
-        )
+        turn = CurrentTurn(
+            outbox=self.outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
+            feed=self._feed, link=self._number, now=self._now, interactions=family.interactions,
+        )  # fmt: skip
+        self.turns = Turns(turn, barge_in=listening.barge_in, silent=family.silent)
         self.links = 0
         self.longest_gap_ms = 0.0
         self._inbox: asyncio.Queue[ev.Input | ev.Wire] = asyncio.Queue()

@@ -7,22 +7,16 @@ too late, is made up for here (docs/wire.md 1.5, C2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from livechat.audio.interfaces import Sink
 from livechat.errors import Notice
-from livechat.events import Interrupted, Output, ThoughtText
+from livechat.events import Interrupted, ThoughtText
 from livechat.session import events as ev
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
 from livechat.session.barge_in import BargeIn
-from livechat.session.current_turn import CurrentTurn, Feed
+from livechat.session.current_turn import CurrentTurn
 from livechat.session.interaction import IDLE_S
-from livechat.session.outbox import Outbox
 from livechat.session.pulse import Pulse
-from livechat.session.transcript import Transcript
 from livechat.session.turn_end_reasons import ASK_AGAIN, explained
-from livechat.session.turn_record import Ledger
 
 NO_ANSWER = "the model gave no answer to this"
 
@@ -30,32 +24,11 @@ NO_ANSWER = "the model gave no answer to this"
 class Turns:
     """One conversation's. Times are those of `now`, in seconds."""
 
-    def __init__(
-        self,
-        *,
-        outbox: Outbox,
-        transcript: Transcript,
-        sink: Sink,
-        barge_in: BargeIn | None,
-        ledger: Ledger,
-        show: Callable[[Output], None],
-        feed: Feed,
-        link: Callable[[], int],
-        now: Callable[[], float],
-        interactions: bool,
-        silent: bool,
-    ) -> None:
-        """`feed` tells the machine that an answer begins, is whole, or is over, on the link that lives, `link`.
-
-        `interactions`, `silent`: what the model does (models.Family).
-        """
-        self._outbox, self._transcript, self._sink, self._barge_in = outbox, transcript, sink, barge_in
-        self._show, self._feed, self._link, self._now = show, feed, link, now
-        self._silent = silent
-        self._turn = CurrentTurn(
-            outbox=outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
-            feed=feed, link=link, now=now, interactions=interactions,
-        )  # fmt: skip
+    def __init__(self, turn: CurrentTurn, *, barge_in: BargeIn | None, silent: bool) -> None:
+        """`silent`: the model may choose to give no answer (models.Family)."""
+        self._turn, self._barge_in, self._silent = turn, barge_in, silent
+        self._outbox, self._transcript, self._sink = turn.outbox, turn.transcript, turn.sink
+        self._show, self._feed, self._link, self._now = turn.show, turn.feed, turn.link, turn.now
         self._question, self._aftermath = self._turn.question, self._turn.aftermath
         self._interaction, self._record = self._turn.interaction, self._turn.record
         self.speaking = False  # the person
