@@ -18,9 +18,8 @@ from livechat.conversations.records import Resumable
 from livechat.errors import ConfigError
 from livechat.flags import FLAGS
 from livechat.settings import Settings
-from tests.commands.test_talk import GO_FORWARD, env, livechat
-
-__all__ = ["env"]  # the fixture
+from tests.commands.test_talk import GO_FORWARD
+from tests.support.program import livechat
 
 PROFILES = """\
 voice = "Puck"

@@ -19,9 +19,7 @@ from livechat.errors import Notice
 from livechat.paths import Lines, decoded, look
 from livechat.process import Journal, Outlet, prepare, read, text_to
 from tests import ROOT
-from tests.commands.test_talk import env, livechat
-
-__all__ = ["env"]  # a fixture
+from tests.support.program import livechat
 
 PROGRAM = shlex.join([sys.executable, "-m", "livechat"])
 CODES = {0, 2, 3, 4, 5}

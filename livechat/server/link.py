@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from livechat.server import live_session, utterances, wire
-from livechat.server.agent import Question
+from livechat.server.agent import AgentQuestion
 from livechat.server.answers import Answers
 from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
@@ -282,7 +282,7 @@ class ServerLink:
             return
         now, age = datetime.now().astimezone(), self._host.memory.clock() - self._session.born
         facts = Facts(now, age, live.tokens(), self._terms.trigger or WINDOW)
-        answers.begin(Question(tuple(live.history), facts, self._speech))
+        answers.begin(AgentQuestion(tuple(live.history), facts, self._speech))
 
     def _failed(self) -> None:
         """An agent is anybody's code: an error in it ends this link, not the server."""

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from livechat.server import replies
-from livechat.server.agent import AnswerPiece, Question, UtteranceDetector
+from livechat.server.agent import AgentQuestion, AnswerPiece, UtteranceDetector
 from livechat.server.parrot import LoudnessDetector, Parrot
 from livechat.server.speech_models import HOP, Recogniser, Samples, SileroVad, Synthesiser, samples_of
 from livechat.server.utterances import RATE, Segmenter, UtteranceBegan, UtteranceEvent, UtterancePaused
@@ -120,7 +120,7 @@ class SpeechAgent:
             return await asyncio.shield(self._foreseen[1])
         return await self._transcribe(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         repeat = bool(question.speech) and await self._recogniser.get() is None  # its words are not known
         answer = self._parrot.reply(question) if repeat else self.say(replies.reply(question.history, question.facts))
         async for piece in answer:

@@ -192,7 +192,7 @@ class Runner:
             self._show(HandleState("", resumable=False, expires_in_s=0.0))
         elif update.consumed is not None:
             self.outbox.consumed(update.consumed)
-        self._feed(ev.HandleIn(update.link, update.handle, self.turns.answered()))
+        self._feed(ev.HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
 
     def _count(self, event: ev.Counted) -> None:
         self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))

@@ -26,7 +26,7 @@ from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Handover, Output, Summary
 from livechat.server import session_memory
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault, Plan
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -115,7 +115,7 @@ class _Agent(Parrot):
     async def transcribe(self, pcm: bytes) -> str:
         return self._sayings.words(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         yield AnswerPiece(f"You said: {question.history[-1].text}", bytes(48_000))
 
 

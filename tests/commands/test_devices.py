@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,18 +11,9 @@ import numpy as np
 import pytest
 
 from tests import ROOT
-from tests.commands.test_talk import livechat
-from tests.support.terminal import Terminal
-from tests.support.virtual_card import VirtualCard, virtual_card
-
-__all__ = ["virtual_card"]  # the fixture `card`
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """The card's environment, if one is there, and a state of its own."""
-    ours = {"LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull}
-    return {**os.environ, **ours, "TERM": "xterm-256color"}
+from tests.support.program import livechat
+from tests.support.terminal import LIVECHAT, Terminal
+from tests.support.virtual_card import VirtualCard
 
 
 def test_devices_are_listed_for_people_and_for_programs(card: VirtualCard, env: dict[str, str]) -> None:
@@ -61,7 +52,10 @@ def test_without_devices_or_portaudio_there_is_one_line_and_a_remedy(env: dict[s
         "import ctypes.util\nfound = ctypes.util.find_library\n"
         "ctypes.util.find_library = lambda name: None if name == 'portaudio' else found(name)\n"
     )
-    without = livechat("devices", env=env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    command = [sys.executable, "-m", "livechat", "devices"]  # afresh: else it is not looked up
+    without = subprocess.run(
+        command, env=env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=False
+    )
     assert without.returncode == 4
     assert without.stderr.startswith("error: PortAudio, the sound library, is not installed\nhint: apt install")
 
@@ -90,7 +84,7 @@ def test_a_microphone_that_opens_and_gives_nothing_is_an_error(card: VirtualCard
 
 
 def test_at_a_terminal_there_is_a_table_and_a_level_until_a_key(card: VirtualCard, env: dict[str, str]) -> None:
-    terminal = Terminal(80, 24, [sys.executable, "-m", "livechat", "devices"], env | card.environment)
+    terminal = Terminal(80, 24, [LIVECHAT, "devices"], env | card.environment)
     try:
         terminal.until_shown("microphones")
         terminal.until_shown("speakers")
@@ -107,7 +101,7 @@ def test_at_a_terminal_there_is_a_table_and_a_level_until_a_key(card: VirtualCar
 
 
 def test_a_silent_microphone_is_explained_below_its_level(card: VirtualCard, env: dict[str, str]) -> None:
-    terminal = Terminal(80, 24, [sys.executable, "-m", "livechat", "devices"], env | card.environment)
+    terminal = Terminal(80, 24, [LIVECHAT, "devices"], env | card.environment)
     try:
         assert terminal.until_ended() == 0  # by itself
         rows = terminal.rows()

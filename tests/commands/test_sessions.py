@@ -23,10 +23,9 @@ from livechat.conversations.rows import FILE
 from livechat.conversations.store import Store
 from livechat.errors import UsageError
 from livechat.session.events import Resumption
-from tests.commands.test_talk import env, livechat, talking
-from tests.support.terminal import Terminal
-
-__all__ = ["env"]  # the fixture
+from tests.commands.test_talk import talking
+from tests.support.program import livechat
+from tests.support.terminal import LIVECHAT, Terminal
 
 HOSTILE = "go \x1b[31mred\x1b]0;owned\x07 \N{OWL} now and for ever and ever and ever and ever and ever and ever"
 
@@ -97,7 +96,7 @@ def test_a_terminal_gets_the_columns_it_has_room_for_each_conversation_one_line(
     columns: int, heads: int, env: dict[str, str]
 ) -> None:
     identities = filled(env, HOSTILE, "hello")
-    terminal = Terminal(columns, 24, [sys.executable, "-m", "livechat", "sessions"], env | {"TERM": "xterm"})
+    terminal = Terminal(columns, 24, [LIVECHAT, "sessions"], env | {"TERM": "xterm"})
     try:
         assert terminal.until_ended() == 0
         head, *rows = [row for row in terminal.rows() if row.strip()]

@@ -24,6 +24,7 @@ from livechat.server.live_session import (
 )
 from livechat.server.models import LIVE_3_8, THINKING_3_8, Traits
 from livechat.server.terms import Endpoint, Terms, agree
+from tests.support.examples import examples
 
 TIMES = ServerTimes()
 TERMS = agree(
@@ -238,7 +239,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(EVENTS, st.booleans(), st.sampled_from([LIVE_3_8, THINKING_3_8]))
 def test_whatever_happens_the_turns_are_told_right(
     events: list[tuple[object, ...]], interrupts: bool, traits: Traits

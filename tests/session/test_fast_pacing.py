@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from livechat.audio.interfaces import FRAME_MS
 from livechat.session.fast_pacing import AHEAD, FastPacing
 from livechat.session.last_words import LAST_ANSWER_S, LAST_LINK_S, LAST_NOISE_S
+from tests.support.examples import examples
 
 FRAME_S = FRAME_MS / 1000
 
@@ -78,7 +79,7 @@ def test_each_link_that_came_gives_the_next_all_its_time() -> None:
     assert frames_without_a_link(pacing) == first
 
 
-@settings(max_examples=settings().max_examples // 5)
+@settings(max_examples=examples(20))
 @given(st.lists(st.sampled_from(["speech", "pause", "answer", "linked", "away"]), max_size=60))
 def test_whatever_went_before_it_never_waits_for_ever(steps: list[str]) -> None:
     pacing = FastPacing()

@@ -49,6 +49,7 @@ from livechat.session.ladder import HANDLE_STRIKES
 from livechat.session.machine import CLOSE_LIMIT_S, LAST_HANDLE_S, Machine, State
 from livechat.session.time_limit import LAST_MOMENT_S
 from livechat.session.verdicts import SLOW_S, STABLE_S
+from tests.support.examples import examples
 from tests.support.line import INTERNAL, INVALID, KEY_WRONG, NOT_FOUND, QUOTA, TTL, kinds
 
 ENDS: tuple[tuple[str, int | None, str], ...] = (
@@ -463,7 +464,7 @@ class World(RuleBasedStateMachine):
 
 TestWorld = World.TestCase
 TestWorld.settings = settings(
-    max_examples=2 * settings().max_examples,
+    max_examples=examples(200),
     stateful_step_count=60,
     deadline=None,
     print_blob=True,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from livechat.server.serve import Server
 from livechat.session.events import Ended, Opened, Wire
 from livechat.session.proxy import Blocked, blamed, is_loopback, proxy_for
 from livechat.session.verdicts import Kind, Verdict, judge
+from tests.support.program import environment, livechat
 from tests.support.proxies import (
     NAME,
     Handler,
@@ -324,7 +323,9 @@ BROKEN: list[tuple[str, Handler, Kind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "handler", "kind", "words"), BROKEN, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("scheme", "handler", "kind", "words"), BROKEN, ids=lambda value: getattr(value, "__name__", str(value))[:30]
+)
 def test_a_proxy_that_fails_is_named_as_the_proxy(
     scheme: str, handler: Handler, kind: Kind, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -461,16 +462,10 @@ def test_no_proxy_is_blamed_where_there_is_none(monkeypatch: pytest.MonkeyPatch)
 # ------------------------------------------------------------------------------------------ the program
 
 
-async def talk(state: Path, *args: str, **variables: str) -> tuple[int, str, str]:
+async def talk(folder: Path, *args: str, **variables: str) -> tuple[int, str, str]:
     """`livechat talk` with these variables; exit code, stdout, stderr."""
-    clean = {n: v for n, v in os.environ.items() if n not in VARIABLES and not n.startswith(("GOOGLE_", "GEMINI_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "livechat", "talk", *args,
-        env={**clean, "LIVECHAT_STATE": str(state), **variables},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate(b"hello\n")
-    return process.returncode or 0, out.decode(), err.decode()
+    done = await asyncio.to_thread(livechat, "talk", *args, env=environment(folder, **variables), stdin="hello\n")
+    return done.returncode, done.stdout, done.stderr
 
 
 def program(main: Coroutine[Any, Any, tuple[int, str, str]]) -> tuple[int, str, str]:

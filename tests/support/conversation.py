@@ -27,7 +27,7 @@ from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.records import Resumable
 from livechat.conversations.store import Store
 from livechat.events import Command, ModelText, Output, Summary, UserText
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.agent_choice import make_agent
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -120,7 +120,7 @@ class Knower(Parrot):
         found = sorted((at, s) for s, at in places.items() if at is not None)
         return " ".join(s for _, s in found) or "(noise)"
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         asked = question.history[-1].text
         tone = 6_000 * np.sin(np.arange(int(24_000 * self.answer_s)) * 2 * np.pi * 330 / 24_000)
         pcm = tone.astype(np.int16).tobytes()

@@ -17,7 +17,7 @@ __all__ = ["at"]  # a fixture
 def test_saved_where_one_is(at: Callable[..., Driven], tmp_path: Path) -> None:
     terminal = opened(at, 120, FOLDER=str(tmp_path))
     terminal.press("/save\r")
-    terminal.until_shown("saved as ")
+    terminal.until_shown("saved as")
     terminal.press("/save\r")
     terminal.until(lambda: len(list(tmp_path.iterdir())) == 2)
     first, second = sorted(tmp_path.iterdir(), key=lambda path: len(path.name))

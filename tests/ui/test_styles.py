@@ -13,6 +13,7 @@ from rich.console import Console
 from livechat import events as ev
 from livechat.ui import styles
 from livechat.ui.transcript_lines import lines
+from tests.support.examples import examples
 
 hostile = st.text(
     st.characters(exclude_characters="\u200c\u200d")
@@ -20,7 +21,7 @@ hostile = st.text(
 )
 
 
-@settings(max_examples=10_000, deadline=None)  # half a millisecond each
+@settings(max_examples=examples(1_000), deadline=None)
 @given(hostile, st.booleans())
 def test_hostile_text_is_only_ever_text(words: str, cut: bool) -> None:
     out = io.StringIO()

@@ -284,6 +284,20 @@ def test_handles_that_never_come_cost_the_session_and_not_the_memory(tmp_path: P
     run(main())
 
 
+@pytest.mark.parametrize("at", ["0.3s", "1s", "3s"])
+def test_a_session_that_was_told_the_transcript_knows_it_on_the_next_link_too(at: str, tmp_path: Path) -> None:
+    """Its first handle comes with the setup, before it is told anything. It must not pass for one that holds that."""
+    plan = f"#1:drop@9s; #2:refuse-handle; #3:refuse-handle; #4:drop@{at}"
+
+    async def main() -> None:
+        async with Server(Parrot(), faults=parse(plan)) as server:
+            _, display = await talk(server, tmp_path, typed=((1, "My name is Ada."), (30, "What is my name?")))
+        assert "Ada" in display.answers[-1]
+        assert [h.how for h in display.of(Handover)] == ["seeded", "resumed"]
+
+    run(main())
+
+
 def test_a_wrong_key_is_one_sentence_and_exit_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         async with Server(Parrot()) as server:
