@@ -354,7 +354,6 @@ def _root(
 
 
 def main() -> NoReturn:
-    """The program's entry point."""
 
     def run() -> int:
         import logging

@@ -129,7 +129,6 @@ class NullSink(PacedSink):
     """No speaker, and nobody who listens: what the model says is shown only."""
 
     async def run(self) -> None:
-        """Wait to be cancelled."""
         await asyncio.get_running_loop().create_future()
 
     def play(self, pcm: bytes, rate: int) -> None:

@@ -79,7 +79,6 @@ class _Wav:
             self._save()
 
     def _save(self) -> None:
-        """Write the header with the present sizes."""
         width = 2 * self._channels
         size = max(0, self._file.seek(0, io.SEEK_END) - 44) // width * width
         header = struct.pack(

@@ -57,7 +57,6 @@ def as_json(out: TextIO, kind: str, what: Any) -> None:
 
 
 def as_lines(out: TextIO, rows: Sequence[DeviceRow]) -> None:
-    """Print one line for each device."""
     tolerant(out)
     for row in rows:
         number, name, host, channels, rate, takes, marks = row.cells()
@@ -86,7 +85,6 @@ def as_tables(out: TextIO, rows: Sequence[DeviceRow]) -> None:
 
 
 def say_test(out: TextIO, verdict: str, hint: str) -> None:
-    """Print what the test found, and what to do."""
     tolerant(out)
     print(f"{clean(verdict)}\n{clean(hint)}", file=out, flush=True)
 

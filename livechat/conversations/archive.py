@@ -52,7 +52,6 @@ class Archive:
         self.read_only = read_only
 
     def close(self) -> None:
-        """Give the database back."""
         self._db.close()
 
     # ------------------------------------------------------------------------------------------- to list
@@ -184,7 +183,6 @@ class Archive:
         return found[0][0] if found and isinstance(found[0][0], str) else ""
 
     def handles(self, identity: str) -> list[str]:
-        """The session handles of a conversation."""
         found = self._read("SELECT handle FROM readable_handles WHERE conversation = ?", identity)
         return [handle for (handle,) in found]
 

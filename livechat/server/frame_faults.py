@@ -88,7 +88,6 @@ class FrameFaults:
         return raw
 
     def fault(self, kind: str) -> Fault:
-        """The fault of this kind that is in force."""
         return self._active[kind]
 
 

@@ -32,7 +32,6 @@ class LinkFaults:
         return fault
 
     def note(self, fault: Fault) -> None:
-        """Write down that `fault` strikes."""
         self.record.faults.append(fault.kind)
         age = asyncio.get_running_loop().time() - self.opened
         self._host.event(type="fault", n=self.record.n, t=round(age, 3), fault=fault.kind)

@@ -246,7 +246,6 @@ class LiveSession:
         return min([*times, self._play_end] if self.state == "playing" else times)
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due by `now`."""
         if now >= self._close_at:
             return [CloseLink(*CLOSES["overstayed"])]
         if now >= self._idle_at:
@@ -305,7 +304,6 @@ class LiveSession:
         return [*actions, AskAgent()]
 
     def _utter(self, now: float) -> None:
-        """Begin the next utterance."""
         sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
         self._asked_tokens = (self.tokens() - sound, sound)
         self._pieces = []

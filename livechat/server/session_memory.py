@@ -197,7 +197,6 @@ class SessionMemory:
         self._write("UPDATE sessions SET seen = ? WHERE id = ?", self.clock(), session)
 
     def _purge(self) -> None:
-        """Erase the sessions that have expired."""
         before = self.clock() - self._ttl
         for (session,) in self._db.execute("SELECT id FROM sessions WHERE seen < ?", (before,)).fetchall():
             if session not in self._open:

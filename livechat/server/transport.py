@@ -28,7 +28,6 @@ class LinkTransport:
         self.closing = False
 
     def send(self, frame: Data) -> None:
-        """Send `frame` after those before it."""
         if not self.closing and not self.silent:
             self._queue.put_nowait(frame)
 
@@ -50,7 +49,6 @@ class LinkTransport:
             pass  # the reader notices it too and ends the link
 
     def stop(self) -> None:
-        """Cancel what was to happen later."""
         for timer in self._timers:
             timer.cancel()
 

@@ -48,12 +48,10 @@ class VertexCredentials:
 
     @property
     def token(self) -> str | None:
-        """The newest token, or None."""
         return self._found.token if self._found else None
 
     @property
     def expired(self) -> bool:
-        """Whether another token is needed."""
         return bool(self._found and self._found.expired)
 
     @property

@@ -37,7 +37,6 @@ class Failures:
         self.ever_good = False
 
     def dialled(self) -> None:
-        """Another link is being opened."""
         self._gave_old = self._proved = False
 
     def opened(self, *, old: bool) -> None:

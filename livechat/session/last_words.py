@@ -33,7 +33,6 @@ class LastWords:
         self._listened_s = 0.0  # for how long any link could have answered since
 
     def input_ended(self, now: float) -> None:
-        """One more of the inputs has ended."""
         self._inputs -= 1
         if self._inputs == 0:
             self._ended_at = now

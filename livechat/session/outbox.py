@@ -104,7 +104,6 @@ class Outbox:
         self._enforce_bound()
 
     def add_text(self, text: str) -> None:
-        """Queue one typed message."""
         self._put(Item(self._next, b"", text, speech=False))
 
     def add_signal(self, signal: Signal) -> None:

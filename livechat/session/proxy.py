@@ -140,7 +140,6 @@ def plain(name: str) -> str:
 
 
 def _variable(source: str) -> str:
-    """The variable to set."""
     return "HTTPS_PROXY" if source == SYSTEM else source
 
 

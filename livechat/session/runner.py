@@ -250,7 +250,6 @@ class Runner:
             self._inbox.put_nowait(ev.Asked())  # by the clock it was too short to be a question
 
     async def _obey(self) -> None:
-        """Do what keys ask for."""
         listening = self._listening
         if listening.source is not None and listening.state == "held":
             self._show(Mic("held"))
@@ -286,7 +285,6 @@ class Runner:
                 continue
 
     def _begun(self, flow: ev.Flow, replayed_ms: int, dropped_ms: int) -> None:
-        """A link takes input."""
         self._changed.set()
         self._last_words.flowing(self._now())
         if flow.how not in ("resumed", "previous"):

@@ -81,7 +81,6 @@ class Sender:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

@@ -31,7 +31,6 @@ class SleepWatch:
         self._ready_at = math.inf
 
     def begin(self, now: float, day: float) -> None:
-        """The first look."""
         self._at, self._day, self._ready_at = now, day, now
 
     def look(self, now: float, day: float) -> Passed:

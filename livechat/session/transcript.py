@@ -56,7 +56,6 @@ class Transcript:
         return True
 
     def typed(self, text: str) -> None:
-        """The person typed a message."""
         self._typed.append(text)
         self._echo.append(text.strip())
 

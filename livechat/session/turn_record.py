@@ -52,7 +52,6 @@ class TurnRecord:
             self._transcript.shown()
 
     def piece(self) -> None:
-        """The transcript has more of the answer."""
         self._show(ModelText(self._not_final(), final=False))
         self.keep(answering=True)
 
@@ -63,7 +62,6 @@ class TurnRecord:
             self._final_to = len(self._transcript.model)
 
     def answered(self, reply_ms: float | None) -> None:
-        """One more question has its answer."""
         self.count += 1
         self._show(Turn(self.count, reply_ms))
 

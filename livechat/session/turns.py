@@ -157,7 +157,6 @@ class Turns:
     # ---------------------------------------------------------------------------------- what the link says
 
     def take(self, event: ev.Told) -> None:
-        """The next thing that the link says."""
         match event:
             case ev.Audio(_, pcm, rate):
                 if answer := self._piece():

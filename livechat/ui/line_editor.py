@@ -120,7 +120,6 @@ class TypedLine:
 
     @property
     def empty(self) -> bool:
-        """Nothing is being written."""
         return not self._buffer.text
 
     def parts(self) -> tuple[str, str]:
@@ -128,7 +127,6 @@ class TypedLine:
         return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
 
     def press(self, key: TypedKey) -> None:
-        """Take in one key."""
         line, name = self._buffer, key.name
         if name == LEAVE or (name == Keys.ControlD.value and not line.text):
             self._leave()

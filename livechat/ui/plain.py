@@ -130,7 +130,6 @@ class Plain(_LineDisplay):
         self._color = color
 
     def show(self, event: Output) -> None:
-        """Write what `event` adds."""
         if self._echoed and isinstance(event, UserText) and event.source == "text":
             return
         for line in lines(event):

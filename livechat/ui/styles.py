@@ -41,7 +41,6 @@ def entry(line: TranscriptLine, width: int) -> list[Text]:
 
 
 def status_line(status: StatusView, width: int) -> Text:
-    """The status bar: one row."""
     return _assemble(bar(status, width))
 
 
