@@ -4,8 +4,6 @@ It is TOML. The settings at the top always count. Those of `[profiles.NAME]` rep
 File names in it count from its own folder. API keys are neither read from it nor written to it.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import os

@@ -4,8 +4,6 @@ Frozen dataclasses. Each with a `type` is one line of `--json`: its fields are t
 unless the name says ms. What only the session speaks is in session/events.py.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -3,8 +3,6 @@
 A new flag is two edits: a field of Flags, and its use as a field of Settings.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields

@@ -3,8 +3,6 @@
 A stream may be closed, non-blocking, slow or on a full disk. None of these may cost a line, a call or a file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -4,8 +4,6 @@ PortAudio finds a device that was unplugged, or whose server died, only after it
 That ends every stream. So a Card reopens all its streams together. docs/audio.md A2 says what a loss looks like.
 """
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import contextlib

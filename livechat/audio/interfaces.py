@@ -3,8 +3,6 @@
 Rates and the 20 ms frame: docs/wire.md 7 (16 kHz in, 24 kHz out, chunks of 20 to 40 ms).
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from typing import Protocol
 

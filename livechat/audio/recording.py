@@ -5,8 +5,6 @@ of the file is the loop's clock. But sound cards have clocks of their own, and t
 voice goes on where it ended, as long as that is close to the clock, and sound waits a moment before it is written.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -3,8 +3,6 @@
 They keep time by the running loop's clock, as sources do (see sources.py).
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 from pathlib import Path

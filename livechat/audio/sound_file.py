@@ -4,8 +4,6 @@ The length in the header is updated while the file grows. So a killed process co
 FLAC is written in blocks: there the block that was not full is missing as well.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

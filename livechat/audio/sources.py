@@ -4,8 +4,6 @@ They keep time by the running loop's clock, against absolute deadlines. So they 
 time runs them as fast as it likes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -1,7 +1,5 @@
 """The model's voice, through a speaker."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """Voice activity detection: is a person speaking? (docs/audio.md A5)"""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import numpy as np

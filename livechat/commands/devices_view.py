@@ -3,8 +3,6 @@
 Only `livechat devices` imports this: it loads Rich, and for the meter prompt_toolkit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import json

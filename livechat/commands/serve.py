@@ -1,7 +1,5 @@
 """`livechat serve`: the embedded Live server for other programs, until it is told to stop."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

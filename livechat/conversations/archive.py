@@ -1,7 +1,5 @@
 """All conversations that were kept: to list them, to read one, to go on with one, to forget some."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

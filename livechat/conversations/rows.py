@@ -5,8 +5,6 @@ later livechat. Such a row is named and passed over, and hides no other. The vie
 makes its own.
 """
 
-from __future__ import annotations
-
 import re
 
 FILE = "conversations.sqlite3"  # in the state folder

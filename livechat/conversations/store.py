@@ -4,8 +4,6 @@ The database is for its owner alone (mode 0600): it holds speech as text, and ha
 for as long as they last. A disk that cannot be written to ends the keeping, never the call.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import secrets

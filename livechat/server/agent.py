@@ -3,8 +3,6 @@
 parrot.py holds the simplest agent, speech_agent.py one that understands speech. agent_choice.py chooses between them.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol

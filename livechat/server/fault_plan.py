@@ -6,8 +6,6 @@ every kind, and docs/faults.md what each does. Times count from the opening of t
 Labels such as F1 are those of docs/wire.md 9.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

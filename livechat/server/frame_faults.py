@@ -5,8 +5,6 @@ here: one frame in, any number of frames out. The rules are applied in the order
 one before returned. docs/faults.md says what each imitates.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 Both the weights and the rule that the context is cut at the start of a user's turn are those of docs/wire.md 4.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The faults of one link: which are planned, which are in force, and which have struck."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What a link and its server know of each other."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -11,8 +11,6 @@ A model that answers in several utterances goes from playing back to thinking un
 utterance is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

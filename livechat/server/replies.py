@@ -4,8 +4,6 @@ It knows the time, the session and its history, some arithmetic, spelling and co
 it repeats as it was heard, so that a person sees how well they are understood.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction

@@ -8,8 +8,6 @@ older handle goes on from there. Handles come every second and are not stored: e
 and a keyed hash that proves it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """The connection under one link: it sends frames in order, and fails as networks do if a fault asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct

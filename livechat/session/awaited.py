@@ -6,8 +6,6 @@ clock. Numbers in parentheses are sections of docs/wire.md.
 docs/design.md says when a session is deaf and when its silence is chosen, and what follows from each.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from livechat.session.pulse import Pulse

@@ -6,8 +6,6 @@ fetch has a limit, so that no thread outlives the dial that wants the token, and
 good or passing. google-auth repeats what failed in passing itself, and the machine dials again later.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from http import HTTPStatus

@@ -7,8 +7,6 @@ the outbox, whose question need not be sent again; the record (turn_record.py), 
 sound that is played; and the machine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from livechat.audio.interfaces import Sink

@@ -5,8 +5,6 @@ runner takes all of it, and some of it is Input too. Times are seconds unless th
 program is shown is in events.py.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Literal

@@ -7,8 +7,6 @@ first, then the handle, then the network; and the same is tried a few times befo
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ docs/design.md says when a handle is dropped. Times are seconds on the caller's 
 sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from livechat.events import Rung

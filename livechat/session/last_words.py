@@ -3,8 +3,6 @@
 Its last question is waited for, also while the line is down, but not for ever.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 LAST_ANSWER_S = 35.0  # how long a question may stay without an answer: the machine asks it again meanwhile (rule 7)

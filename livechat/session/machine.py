@@ -21,8 +21,6 @@ Rules
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple

@@ -15,8 +15,6 @@ Invariants, true after each method:
  - while held, nothing is listed as unsent: `rewind` makes the list anew
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple

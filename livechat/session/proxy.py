@@ -6,8 +6,6 @@ as curl, Go and requests read it: they know more forms than urllib. A proxy's ad
 host and port are ever shown.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import re

@@ -4,8 +4,6 @@ A frame that is not sent is replaced by silence, since a server closes a link on
 (docs/wire.md 3.2).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple

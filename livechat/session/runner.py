@@ -6,8 +6,6 @@ of questions and answers goes to turns.py, the rest to the machine. Nothing here
 lists the files that the runner joins.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable

@@ -4,8 +4,6 @@ While a computer sleeps, the loop's clock may stand still, and the time of day g
 (SIGSTOP), both go on, and nobody looks at them.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@ its way, since without it the next link would have to be asked, or told, again.
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from livechat.models import ROTATE_AFTER_S
 from livechat.session.verdicts import STABLE_S
 

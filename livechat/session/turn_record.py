@@ -1,7 +1,5 @@
 """What of a turn is shown and kept: the question as it is heard, the answer as it comes, and both as they end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

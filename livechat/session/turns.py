@@ -5,8 +5,6 @@ nothing about links: what the machine must know of a turn goes to `feed`. What s
 too late, is made up for here (docs/wire.md 1.5, C2).
 """
 
-from __future__ import annotations
-
 from livechat.errors import Notice
 from livechat.events import Interrupted, ThoughtText
 from livechat.session import events as ev

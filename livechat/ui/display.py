@@ -1,7 +1,5 @@
 """The interface of every display, and the choice between them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io

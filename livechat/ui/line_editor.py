@@ -7,8 +7,6 @@ thing at any time, except the space bar, which does so only on an empty line.
 Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

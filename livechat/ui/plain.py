@@ -3,8 +3,6 @@
 Data goes to stdout and talk to stderr. A reader that goes away (`livechat talk | head -1`) sets `quit`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import dataclasses

@@ -5,8 +5,6 @@ being said, the line being typed, the status bar. One asyncio task draws, at mos
 something has changed. Import this only where there is a terminal: it loads Rich and prompt_toolkit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

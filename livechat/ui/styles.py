@@ -4,8 +4,6 @@ Everything is a `Text` with styles laid over it, so that markup in a model's wor
 wider than asked for: a row that the terminal wrapped would break what is drawn in place.
 """
 
-from __future__ import annotations
-
 from rich.cells import get_character_cell_size
 from rich.text import Text
 
