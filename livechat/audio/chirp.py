@@ -3,8 +3,6 @@
 Correlation finds a chirp to the sample, also when noise is much louder (Farina 2000, swept sines).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`livechat devices --test`: plays a chirp, listens for it, and says what the result means."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from contextlib import closing
