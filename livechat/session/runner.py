@@ -135,7 +135,7 @@ class Runner:
     def _feed(self, event: ev.Input) -> None:
         _log.debug("%s: %s", self._machine.state.name, event)
         now = self._now()
-        if isinstance(event, Tick) and (due := self._machine.deadline()) is not None and due - now < TIMER_S:
+        if isinstance(event, ev.Tick) and (due := self._machine.deadline()) is not None and due - now < TIMER_S:
             now = max(now, due)  # else the machine would find it too early, and set the same timer again, without end
         for action in self._machine.handle(event, now):
             self._perform(action)
