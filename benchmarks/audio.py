@@ -16,7 +16,7 @@ from benchmarks import calls
 from benchmarks.rig import CHUNK_MS, Ear, busy, fine_grained, model_speech, result, spread, until, virtual_card
 from livechat.audio.card import Card
 from livechat.audio.dsp import level
-from livechat.audio.echo import Canceller
+from livechat.audio.echo_canceller import Canceller
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
 from livechat.audio.prebuffer import Prebuffer
