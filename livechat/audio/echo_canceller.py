@@ -36,7 +36,7 @@ _CERTAIN = 0.6  # evidence for a person below which AEC3's output is lowered
 _HEARD_FADE = 0.6  # of AEC3's power, a frame: it leaves holes in speech
 _LISTEN_EVERY = 4  # frames, for the noise while nothing is done: it changes slowly
 _LOOK_EVERY = 4  # frames, for an echo with the veto's correlation, which is dear
-_ECHOES = 2  # such looks in a row that find one: a person's voice may look like an echo once
+_ECHOES, _SAME_LAG = 3, 8  # looks in a row that find one in the same place, to samples: a person's voice has none
 
 
 class Canceller:
@@ -62,7 +62,8 @@ class Canceller:
         self._passed = True
         self._silent_frames = _REMEMBERED  # since something was played
         self._rested = 0  # frames that passed, and that AEC3 and the filter have left out
-        self._echoes = 0  # looks in a row that found one
+        self._echoes = 0  # looks in a row that found one in the same place
+        self._lag = 0
         self._looks = 0  # frames in a row in which an echo is looked for although these are headphones
         self._played = np.zeros(_REMEMBERED * FRAME, np.float32)
         self._left, self._echo = np.zeros(2 * FRAME, np.float32), np.zeros(2 * FRAME, np.float32)
@@ -92,7 +93,8 @@ class Canceller:
         if self._passed and (silent or self._headphones.known):
             self._rested += 1
             if self._rested % _LISTEN_EVERY == 0:
-                self._residual.listen(power(spectrum_of(self._windowed(before, heard))))
+                both = floating(np.concatenate([before, heard]))
+                self._residual.listen(power(spectrum_of(both * self._window)))
             return before
         if self._rested:
             self._wake(before)
@@ -101,9 +103,6 @@ class Canceller:
     def _remember(self, played: Samples) -> None:
         self._played[:-FRAME] = self._played[FRAME:]
         self._played[-FRAME:] = floating(played)
-
-    def _windowed(self, before: Samples, heard: Samples) -> Sound:
-        return floating(np.concatenate([before, heard])) * self._window
 
     def _follow_headphones(self, before: Samples, heard: Samples) -> None:
         """Find out whether there is no echo, and later whether there is one after all."""
@@ -121,8 +120,10 @@ class Canceller:
             self._filter.recall(self._played[:-FRAME])
         self._filter.remove(sound, self._played)
         if self._looks % _LOOK_EVERY == 0:
-            peak = echo_peak(self._windowed(before, heard), self._played)
-            self._echoes = self._echoes + 1 if peak > ECHO_PEAK else 0
+            peak, lag = echo_peak(floating(np.concatenate([before, heard])), self._played)
+            again = abs(lag - self._lag) <= _SAME_LAG
+            self._echoes = 0 if peak < ECHO_PEAK else self._echoes + 1 if again else 1
+            self._lag = lag
         self._looks += 1
         if self._echoes == _ECHOES or self._filter.converged:
             phones.taken_off()
@@ -146,8 +147,7 @@ class Canceller:
             self._residual.restart()
         self._left[:FRAME], self._left[FRAME:] = self._left[FRAME:], left
         self._echo[:FRAME], self._echo[FRAME:] = self._echo[FRAME:], echo
-        windowed = self._left * self._window
-        spectrum = spectrum_of(windowed)
+        spectrum = spectrum_of(self._left * self._window)
         left_power = power(spectrum)
         echo_power = power(spectrum_of(self._echo * self._window))
         self._residual.follow(left_power, echo_power, error, converged=self._filter.converged)
@@ -157,7 +157,7 @@ class Canceller:
             self._residual,
             self._heard,
             self._filter,
-            lambda: echo_peak(self._left * self._window, self._played),
+            lambda: echo_peak(self._left, self._played)[0],
         )
         if self._gate.new_path:
             self._filter.restart()
