@@ -19,14 +19,16 @@ from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
 
 _FRAME = INPUT_RATE * FRAME_MS // 1000  # samples
+_SILENCE = np.zeros(_FRAME, np.int16)
+_SILENCE.flags.writeable = False
 _LOOSE_MS = 5  # the reference jumps when it is further from its place than this
 _OUTLIERS = 9  # measurements whose median is used: a late callback spoils one or two
 _BLOCK = 50  # frames, 1 s, whose median is one measurement of the drift
 _BLOCKS = 60  # of them are kept
-_ENOUGH = 8  # blocks: fewer tell too little
+_ENOUGH = 12  # blocks: fewer tell too little
 # The clocks must have moved so far, and so many times further than the measurements scatter: less is jitter, and a
 # busy machine has more of it.
-_MOVED_S, _CLEARLY = 2.5e-4, 6.0
+_MOVED_S, _CLEARLY = 2.5e-4, 10.0
 _DRIFT_MAX_PPM = 500.0  # no quartz is so wrong
 
 _HALF_WIDTH = 16  # zero crossings of the sinc on each side
@@ -62,6 +64,7 @@ class Reference:
         self._even = 0.0  # when this frame would have been heard if all frames came evenly
         self._late: deque[float] = deque(maxlen=_OUTLIERS)
         self._drift = _Drift()
+        self._ended = False  # the stream stands still, and all that it was given has been heard
         self.restarted = False
 
     def during(self, at: float) -> Samples:
@@ -70,13 +73,18 @@ class Reference:
         self._late.append(at - self._even)
         clock, rate = self._playback.clock, self._playback.rate
         self.restarted = False
+        if self._ended and clock is self._clock:  # nothing was played since: no need to look
+            self._next += rate / INPUT_RATE * _FRAME
+            return _SILENCE
         if clock[2] and clock is not self._clock:  # else the stream stands still, or does not know its time yet
             place = self._playback.place(self._even + _median(self._late))
             self._follow(place, rate, new=clock[0] != self._clock[0])
             self._clock = clock
         step = rate / INPUT_RATE * (1 + self._drift.ppm * 1e-6)
         first, self._next = self._next, self._next + step * _FRAME
-        return self._resampled(first, step)
+        sound = self._resampled(first, step)
+        self._ended = clock is self._clock and first - self._taps.half > clock[1]
+        return sound
 
     def _follow(self, place: float, rate: int, *, new: bool) -> None:
         if rate != self._taps.rate:
@@ -101,7 +109,7 @@ class Reference:
         start = int(first // 1) - taps.half + 1
         sound = self._playback.played(start, ceil(step * _FRAME) + 2 * taps.half)
         if not sound.any():
-            return np.zeros(_FRAME, np.int16)
+            return _SILENCE
         return taps.resample(sound, first - start, step)
 
 
