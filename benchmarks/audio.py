@@ -41,7 +41,7 @@ class ZeroFiller(Speaker):
 @asynccontextmanager
 async def playing(kind: type[Speaker]) -> AsyncIterator[tuple[Speaker, Ear]]:
     """A speaker and an ear on it."""
-    card = Card(lambda message, hint: result("notice", f"{message} ({hint})"))
+    card = Card(lambda notice: result("notice", f"{notice.message} ({notice.hint})"))
     ear, speaker = Ear(card), kind(card)
     task = asyncio.create_task(speaker.run())
     await until(lambda: len(ear._heard) > 10)
@@ -128,7 +128,7 @@ async def underruns() -> None:
 async def echo_loss(card: VirtualCard) -> None:
     """How much quieter the canceller makes the model at the microphone, 10 dB below it and 60 ms after it."""
     card.couple()
-    opened = Card(lambda message, hint: result("notice", f"{message} ({hint})"))
+    opened = Card(lambda notice: result("notice", f"{notice.message} ({notice.hint})"))
     microphone, speaker = Microphone(opened), Speaker(opened)
     canceller = Canceller(speaker)
     frames: list[tuple[bytes, bytes]] = []

@@ -22,7 +22,7 @@ from livechat.audio.card import Card
 from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.microphone import Microphone
 from livechat.audio.speaker import Speaker
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.session import link
@@ -66,7 +66,7 @@ class Timed(Microphone):
 async def call(mode: str) -> AsyncIterator[tuple[Person, Timed, Speaker]]:
     """A conversation with the embedded server, with that kind of echo cancelling."""
     link.load_sdk()
-    person, opened = Person(), Card(lambda message, hint: result("notice", f"{message} ({hint})"))
+    person, opened = Person(), Card(lambda notice: result("notice", f"{notice.message} ({notice.hint})"))
     microphone, speaker = Timed(opened), Speaker(opened)
     microphone.clean = cleaner_of(mode, speaker)
     with contextlib.closing(Store(None, on_trouble=lambda *trouble: None)) as store:

@@ -112,7 +112,7 @@ async def speak_over(mode: str, echo_db: float, speech: Speech, trials: int) -> 
     score, agent = Score(), make_agent()[0]
     with virtual_card() as card:
         card.couple(echo_db)
-        opened = Card(lambda message, hint: None)
+        opened = Card(lambda notice: None)
         microphone, speaker = Microphone(opened), Speaker(opened)
         microphone.clean = cleaner_of(mode, speaker)
         frames: list[bytes] = []

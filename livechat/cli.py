@@ -1,6 +1,6 @@
-"""The commands: they parse, call and exit. What they do is in app.py and server/serve.py.
+"""The command line: what each command is called, and its options. What a command does is in commands/.
 
-Typer with plain help, and everything else imported inside the commands: `livechat --help` is instant.
+It is Typer with plain help. Everything else is imported inside the commands, so that `livechat --help` is instant.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from livechat.flags import FLAGS
 from livechat.process import prepare
 
 if TYPE_CHECKING:
+    from livechat.config_file import Config
     from livechat.process import Journal
 
 
@@ -121,7 +122,7 @@ def _conversations(incomplete: str) -> list[tuple[str, str]]:
 _Conversation = Annotated[
     str | None,
     typer.Argument(
-        metavar="[ID]", help="A conversation, by the beginning of its id; nothing: the newest.",
+        metavar="[ID]", help="A conversation, by the beginning of its id. The default is the newest.",
         autocompletion=_conversations,
     ),
 ]  # fmt: skip
@@ -131,7 +132,9 @@ _Conversation = Annotated[
 @_with_flags
 def talk(flags: dict[str, Any], profile: _Profile = None) -> int:
     """Talk: speak and hear the answer, for as long as you like."""
-    return _converse(flags, profile)
+    from livechat.commands import talk as command
+
+    return command.talk(flags, *_config_and_log(flags, profile))
 
 
 @app.command()
@@ -142,23 +145,23 @@ def resume(
         str | None,
         typer.Argument(
             metavar="[HANDLE|CONVERSATION]",
-            help="What to go on with; nothing: the newest.",
+            help="What to go on with. The default is the newest conversation.",
             autocompletion=_conversations,
         ),
     ] = None,
     profile: _Profile = None,
 ) -> int:
     """Go on with an earlier conversation."""
-    return _converse(flags, profile, resume=conversation, resuming=True)
+    from livechat.commands import talk as command
+
+    return command.resume(conversation, flags, *_config_and_log(flags, profile))
 
 
-def _converse(flags: dict[str, Any], profile: str | None, **how: Any) -> int:
-    from livechat.commands import talk as conversation
+def _config_and_log(flags: dict[str, Any], profile: str | None) -> tuple[Config, Journal | None]:
     from livechat.config_file import load
 
     config = load(os.environ, profile)
-    log = _log_to(flags.get("log_file") or config.values.get("log_file"))
-    return conversation.main(flags, config, log=log, **how)
+    return config, _log_to(flags.get("log_file") or config.values.get("log_file"))
 
 
 @app.command()
@@ -167,14 +170,14 @@ def devices(
     speaker: Annotated[str | None, _option("speaker")] = None,
     profile: _Profile = None,
     test: Annotated[
-        bool, typer.Option("--test", help="Play a chirp, listen for it, and say what that means.")
+        bool, typer.Option("--test", help="Play a chirp, listen for it, and explain the result.")
     ] = False,
     json: _Json = False,
 ) -> int:
     """List microphones and speakers, and show the level of the one in use."""
-    from livechat.commands import devices as sound
+    from livechat.commands import devices as command
 
-    return sound.main(mic=mic, speaker=speaker, profile=profile, json=json, test=test)
+    return command.devices(mic=mic, speaker=speaker, profile=profile, as_json=json, test=test)
 
 
 @app.command()
@@ -183,7 +186,7 @@ def serve(
         int,
         typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port."),
     ] = 0,
-    no_tls: Annotated[bool, typer.Option("--no-tls", help="Speak plain ws://.")] = False,
+    no_tls: Annotated[bool, typer.Option("--no-tls", help="Use plain ws:// without a certificate.")] = False,
     ca_out: Annotated[
         str | None, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
     ] = None,
@@ -193,7 +196,9 @@ def serve(
     lifetime: Annotated[
         str, typer.Option("--lifetime", metavar="TIME", help="End each connection after this time.")
     ] = "590s",
-    goaway: Annotated[str, typer.Option("--goaway", metavar="TIME", help="Say so this long before.")] = "50s",
+    goaway: Annotated[
+        str, typer.Option("--goaway", metavar="TIME", help="Send GoAway this long before the end.")
+    ] = "50s",
     handle_ttl: Annotated[
         str,
         typer.Option("--handle-ttl", metavar="TIME", help="Forget a session this long after its last link."),
@@ -232,17 +237,17 @@ def _list(context: typer.Context, json: _Json = False) -> None:
         if json:
             raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
         return
-    from livechat.commands import sessions
+    from livechat.commands import sessions as command
 
-    exit_with(partial(sessions.show_all, as_json=json))
+    exit_with(partial(command.sessions, as_json=json))
 
 
 @_sessions.command()
 def show(conversation: _Conversation = None, json: _Json = False) -> int:
     """Show what was said and when, and how continuous it was."""
-    from livechat.commands import sessions
+    from livechat.commands import sessions as command
 
-    return sessions.show(conversation, as_json=json)
+    return command.show(conversation, as_json=json)
 
 
 @_sessions.command()
@@ -257,11 +262,11 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
     """Write what was said as a document."""
-    from livechat.commands import sessions
+    from livechat.commands import sessions as command
 
     if json and form not in (None, "json"):
         raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
-    return sessions.write_out(conversation, form="json" if json else form or "md", output=output)
+    return command.export(conversation, form="json" if json else form or "md", output=output)
 
 
 @_sessions.command()
@@ -272,17 +277,17 @@ def forget(
                        autocompletion=_conversations),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for so long: 30d, 12h.")
+        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for this long: 30d, 12h.")
     ] = None,
     json: _Json = False,
 ) -> int:  # fmt: skip
     """Erase conversations for good."""
-    from livechat.commands import sessions
+    from livechat.commands import sessions as command
 
-    return sessions.forget(conversations or [], older_than=older_than, as_json=json)
+    return command.forget(conversations or [], older_than=older_than, as_json=json)
 
 
-_config = _Commands(help="What is set, where that is written, and a way to change it.")
+_config = _Commands(help="Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")
 
 
@@ -295,25 +300,25 @@ def _help(context: typer.Context) -> None:
 @_config.command("show")
 def config_show(profile: _Profile = None) -> int:
     """Print the settings a conversation would have now, and where each comes from."""
-    from livechat.commands import config
+    from livechat.commands import config as command
 
-    return config.show(profile)
+    return command.show(profile)
 
 
 @_config.command("path")
 def config_path() -> int:
     """Print the name of the configuration file."""
-    from livechat.commands import config
+    from livechat.commands import config as command
 
-    return config.where()
+    return command.path()
 
 
 @_config.command("edit")
 def config_edit() -> int:
     """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
-    from livechat.commands import config
+    from livechat.commands import config as command
 
-    return config.edit()
+    return command.edit()
 
 
 def _log_to(path: str | None) -> Journal | None:
@@ -321,8 +326,6 @@ def _log_to(path: str | None) -> Journal | None:
     import logging
 
     if path is None:
-        # Without any handler Python would print warnings, of any library, into the screen.
-        logging.getLogger().addHandler(logging.NullHandler())
         return None
 
     from livechat.process import Journal
@@ -345,7 +348,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())  # noqa: T201, it is what was asked for
@@ -355,7 +360,10 @@ def main() -> NoReturn:
     """The program's entry point."""
 
     def run() -> int:
+        import logging
+
         prepare(os.environ)
+        logging.lastResort = logging.NullHandler()  # else Python prints warnings, of any library, into the screen
         try:
             return int(app(standalone_mode=False) or 0)
         except _ParserError as error:

@@ -1,7 +1,7 @@
-"""The configuration file: what `talk` is given unless a flag or the environment says otherwise.
+"""The configuration file: the flags of `talk` that count unless a flag or the environment says otherwise.
 
-TOML: the keys at the top are for everyone, those of `[profiles.NAME]` for `--profile NAME`, instead of the former.
-File names in it count from its own folder. Keys for a server are neither read from it nor written to it.
+It is TOML. The settings at the top always count. Those of `[profiles.NAME]` replace them for `--profile NAME`.
+File names in it count from its own folder. API keys are neither read from it nor written to it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Config:
     sources: dict[str, str] = field(default_factory=dict)
 
     def flags(self, environ: Mapping[str, str]) -> dict[str, Any]:
-        """Those for `settings.resolve` whose place no variable of the environment takes."""
+        """The flags for `settings.resolve`, without those that a variable of the environment replaces."""
         return {
             name: value
             for name, value in self.values.items()
@@ -43,7 +43,7 @@ class Config:
         }
 
     def check(self, environ: Mapping[str, str]) -> None:
-        """Raises ConfigError if a conversation would be refused for what the file says."""
+        """Raises ConfigError if a conversation would be refused because of the file."""
         try:
             resolve(environ, **layered(self.flags(environ), {}))
         except UsageError as error:
@@ -95,7 +95,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(
             f"the configuration {path} cannot be read: {reason(error)}", "`livechat config edit` makes one"
         ) from None
-    except (ValueError, RecursionError):  # what the parser leaves to Python
+    except (ValueError, RecursionError):  # Python's own limits, which the parser does not catch
         raise ConfigError(
             f"{path}: a number or a list in it goes on for too long", "`livechat config edit` opens it"
         ) from None
@@ -108,9 +108,9 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def layered(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags by name, the last layer above all: what it says leaves out what does not go with it below.
+    """Flags by name. A later layer wins, and leaves out what it excludes in the layers before.
 
-    So is left out what needs another flag that is not there, unless it is the last layer that asks for it.
+    A flag that needs another one is left out if that is not there, unless the last layer asks for it.
     """
     flags: dict[str, Any] = {}
     for layer in layers:
@@ -134,7 +134,7 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in FLAGS:
-            raise ConfigError(*_unknown(where, key, value))
+            raise _unknown(where, key, value)
         kind = FLAGS[name].kind
         if name in flags:
             raise ConfigError(f"{where}: {name} is set twice, with - and with _", "leave one of them out")
@@ -149,16 +149,16 @@ def _table(path: Path, table: dict[str, Any], profile: str) -> dict[str, Any]:
     return flags
 
 
-def _unknown(where: str, key: str, value: object) -> tuple[str, str]:
-    """(message, hint) for a key that is none of ours. Its value is never shown: it may be a secret."""
+def _unknown(where: str, key: str, value: object) -> ConfigError:
+    """The error for a key that is none of ours. Its value is never shown: it may be a secret."""
     if re.search("key|secret|password|credential", key, re.IGNORECASE):
-        return (
+        return ConfigError(
             f"{where}: {key} is not read from a file",
             "set GEMINI_API_KEY in the environment, and take it out here",
         )
     if isinstance(value, dict):
-        return f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]"
-    return f"{where}: there is no setting {key}", _nearest(key.replace("-", "_"), FLAGS)
+        return ConfigError(f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]")
+    return ConfigError(f"{where}: there is no setting {key}", _nearest(key.replace("-", "_"), FLAGS))
 
 
 def _nearest(name: str, known: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""I/O. A SQLite file that other programs use too: what they keep from being written waits in order, and is not lost.
+"""A SQLite file that other programs use too. What they keep from being written waits in order, and is not lost.
 
 Nothing here waits longer than it is told to: a conversation's sound goes on meanwhile.
 """
@@ -6,8 +6,11 @@ Nothing here waits longer than it is told to: a conversation's sound goes on mea
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from contextlib import closing, suppress
 from pathlib import Path
@@ -15,10 +18,15 @@ from typing import Any
 
 from livechat.errors import reason as refusal
 
+log = logging.getLogger(__name__)
+
 # Main result codes of SQLite (sqlite.org/rescode.html), in the low byte of an error's code.
 _ERROR, _LOCKED, _READ_ONLY, _DAMAGED, _FULL = {1}, {5, 6}, {3, 8, 14, 23}, {11, 26}, {13}
 # What WAL meets on a network drive: it cannot make, map or lock its index. The last four are IOERR_SHM… in full.
 _NO_SHARED_MEMORY = {8, 14, 15, 4618, 4874, 5130, 5386}
+
+UNLOCK = "end the program that has it open, such as a backup or a database browser, and try again"
+Statement = tuple[Any, ...]  # SQL, then the values for its question marks
 
 
 class NewerError(sqlite3.DatabaseError):
@@ -26,45 +34,51 @@ class NewerError(sqlite3.DatabaseError):
 
 
 class Database:
-    """One file, or memory for `path` None. Statements are on disk one by one, before the next word is spoken."""
+    """One file, or memory for `path` None. What `write` was given is on disk before the next word is spoken."""
 
-    def __init__(self, path: Path | None, schema: str, *, patience_s: float) -> None:
-        """`schema` makes the tables where they are not there. A file that another program has locked for longer
-        than `patience_s` is opened later.
+    def __init__(self, path: Path | None, schema: str, *, patience_s: float, read_only: bool = False) -> None:
+        """`schema` makes the tables that are not there yet. `read_only`: a copy in memory; the file stays as it is.
+
+        A file that another program keeps locked for longer than `patience_s` is opened later.
 
         Raises OSError or sqlite3.Error where the file cannot be used at all.
         """
-        self.path = path
+        self.path = None if read_only else path
         self._schema = schema
-        self._waiting: list[tuple[str, tuple[object, ...]]] = []
+        self._waiting: list[tuple[Statement, ...]] = []  # transactions
         self._since = 0.0  # when the oldest of them was to be written
         self._journal = "WAL"
         self._ready = False
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
             with suppress(OSError):  # a file system without modes
-                path.chmod(0o600)  # it may come from a backup
-        self._db = self._connect()
+                self.path.chmod(0o600)  # a file from a backup may have another
+        self._db = _copy_in_memory(path) if read_only and path else self._connect()
         try:
             self._run(patience_s)
         except sqlite3.Error as error:
             if not locked(error):
                 self._db.close()
                 raise
+            log.warning("%s: another program has it locked; it is opened with the next statement", self._name)
 
-    def write(self, sql: str, *values: object, patience_s: float) -> bool:
-        """Execute it after all that waits, or let it wait too; whether it was written.
+    def write(self, *statements: Statement, patience_s: float) -> bool:
+        """Write these in one transaction, after all that waits; or let them wait too. Returns whether it is written.
 
         Raises sqlite3.Error for anything but a lock.
         """
         if not self._waiting:
             self._since = time.monotonic()
-        self._waiting.append((sql, values))
-        return self.catch_up(patience_s)
+        self._waiting.append(statements)
+        written = self.catch_up(patience_s)
+        if len(self._waiting) == 1:
+            log.warning("%s: another program has it locked; what is to be written waits", self._name)
+        return written
 
     def catch_up(self, patience_s: float = 0.0) -> bool:
-        """Write what waits; whether nothing does now. Raises as `write`."""
+        """Write what waits. Returns whether nothing waits now. Raises as `write`."""
+        waited, late = len(self._waiting), self.behind_s
         try:
             while self._waiting:
                 self._run(patience_s, *self._waiting[0])
@@ -72,60 +86,85 @@ class Database:
         except sqlite3.Error as error:
             if not locked(error):
                 raise
+        if waited > 1 and not self._waiting:
+            log.info("%s: %d transactions that waited, for %.1f s, are written", self._name, waited, late)
         return not self._waiting
 
     @property
     def behind_s(self) -> float:
-        """For how long the oldest that waits has waited, in seconds; 0 if nothing does."""
+        """For how long the oldest transaction has waited, in seconds; 0 if none waits."""
         return time.monotonic() - self._since if self._waiting else 0.0
 
     def read(self, sql: str, *values: object, patience_s: float) -> list[tuple[Any, ...]]:
-        """The rows, of what waits too unless the file is still locked. Raises sqlite3.Error, also for a lock."""
+        """The rows; those that wait are among them unless the file is still locked.
+
+        Raises sqlite3.Error, also for a lock.
+        """
         self.catch_up()
-        return self._run(patience_s, sql, values)
+        return self._run(patience_s, (sql, *values))
 
     def copy(self, into: sqlite3.Connection) -> None:
-        """All of it, as it is now. Raises sqlite3.Error, also for a lock."""
+        """Copy all of it, as it is now. Raises sqlite3.Error, also for a lock."""
         self._db.backup(into)
 
-    def close(self, patience_s: float = 0.0) -> bool:
-        """Write what waits and give the file back; whether nothing was left. Raises nothing."""
-        written = False
+    def close(self, patience_s: float = 0.0) -> None:
+        """Write what waits, as far as that is possible, and give the file back. Raises nothing."""
         with suppress(sqlite3.Error):
-            written = self.catch_up(patience_s)
+            self.catch_up(patience_s)
+        if self._waiting:
+            log.warning("%s: closed; %d transactions are not written", self._name, len(self._waiting))
         self._waiting.clear()
         self._db.close()
-        return written
+
+    @property
+    def _name(self) -> str:
+        return self.path.name if self.path else "memory"
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path or ":memory:", isolation_level=None, timeout=0.0)
-        db.text_factory = decoded
-        return db
+        return _connection(self.path or ":memory:")
 
-    def _run(self, patience_s: float, sql: str = "", values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    def _run(self, patience_s: float, *statements: Statement) -> list[tuple[Any, ...]]:
         """Execute, once the tables are there; in another way where the file system lacks what WAL needs."""
         try:
-            return self._try(patience_s, sql, values)
+            return self._try(patience_s, statements)
         except sqlite3.Error as error:
             if self.path is None or not {_code(error), _extended(error)} & _NO_SHARED_MEMORY:
                 raise
             first = error
+        log.warning("%s: no shared memory beside it (%s); it is used without", self._name, first)
         self._db.close()
         self._db, self._journal, self._ready = self._connect(), "DELETE", False
         try:
-            return self._try(patience_s, sql, values)
+            return self._try(patience_s, statements)
         except sqlite3.Error as error:
-            # The first says what is wrong, but on a full disk: there it is that the index cannot grow.
+            # The first error says what is wrong. But on a full disk it says only that the index cannot grow.
             raise error if locked(error) or _code(error) in _FULL else first from None
 
-    def _try(self, patience_s: float, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    def _try(self, patience_s: float, statements: tuple[Statement, ...]) -> list[tuple[Any, ...]]:
         if not self._ready:
             self._set_journal()
         self._db.execute(f"PRAGMA busy_timeout = {round(patience_s * 1000)}")
         if not self._ready:
             self._prepare()
-        with closing(self._db.execute(sql, values)) as cursor:
-            return cursor.fetchall()
+        if len(statements) < 2:
+            return self._execute(statements)
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            rows = self._execute(statements)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                self._db.execute("ROLLBACK")
+            raise
+        return rows
+
+    def _execute(self, statements: tuple[Statement, ...]) -> list[tuple[Any, ...]]:
+        """The rows of the last statement."""
+        rows: list[tuple[Any, ...]] = []
+        for sql, *values in statements:
+            with closing(self._db.execute(sql, values)) as cursor:
+                rows = cursor.fetchall()
+        return rows
 
     def _set_journal(self) -> None:
         if self._journal != "WAL":
@@ -143,16 +182,45 @@ class Database:
         self._db.execute("PRAGMA foreign_keys = ON")
 
     def _prepare(self) -> None:
-        # This use of the file is also what gives the exclusive lock back.
+        # This use of the file also gives the exclusive lock back.
         if self._db.execute("PRAGMA user_version").fetchone()[0] > 0:
             raise NewerError("it is of a newer livechat")
         self._db.executescript(self._schema)
         self._ready = True
+        log.info("%s: opened, journal %s", self.path or "memory", self._journal)
+
+
+def _connection(where: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(where, isolation_level=None, timeout=0.0)
+    db.text_factory = decoded
+    return db
+
+
+def _copy_in_memory(path: Path) -> sqlite3.Connection:
+    """All that the file holds. SQLite reads no WAL file, and no journal of a killed program, where it may not write.
+
+    So it is given a copy of them where it may, for as long as it takes to read them.
+    """
+    memory = _connection(":memory:")
+    with tempfile.TemporaryDirectory() as folder:
+        for side in ("", "-wal", "-journal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{side}", f"{folder}/copy{side}")
+        with closing(_connection(f"{folder}/copy")) as copy:
+            copy.backup(memory)
+    return memory
 
 
 def locked(error: Exception) -> bool:
     """Whether another program has the file, and may give it back."""
     return _code(error) in _LOCKED
+
+
+def write_protected(error: Exception) -> bool:
+    """Whether the file, its folder or its disk can only be read."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+    return _code(error) in _READ_ONLY
 
 
 def remedy(error: Exception, path: Path | None) -> str:
@@ -165,7 +233,7 @@ def remedy(error: Exception, path: Path | None) -> str:
     if isinstance(error, NewerError) or code in _ERROR:
         return f"update livechat, or {elsewhere}: it was written by a newer one"
     if code in _LOCKED:
-        return "end the program that has it open, such as a backup or a database browser, and try again"
+        return UNLOCK
     if code in _READ_ONLY:
         return f"make {path} one that can be written to, or {elsewhere}"
     if code in _DAMAGED:

@@ -1,6 +1,25 @@
-"""What can end a conversation or keep it from starting, each with its exit code and its remedy."""
+"""What goes wrong: a Notice where the conversation goes on, a LivechatError with an exit code where it does not."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know, in one line, the `message`; the conversation goes on.
+
+    `hint`: what to do about it, or "".
+    """
+
+    message: str
+    hint: str = ""
+    type: Literal["warning"] = "warning"
+
+
+Notify = Callable[[Notice], object]
 
 
 class LivechatError(Exception):
@@ -15,6 +34,11 @@ class LivechatError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def notice(self) -> Notice:
+        """The same, where it does not end anything."""
+        return Notice(self.message, self.hint)
 
 
 class UsageError(LivechatError):

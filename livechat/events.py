@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from livechat.errors import Notice
+
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
 Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key can ask for; "talk" toggles
 
@@ -204,18 +206,6 @@ class Compression:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """Something the person should know, in one line, the `message`; the conversation goes on.
-
-    `hint`: what to do about it, or "".
-    """
-
-    message: str
-    hint: str = ""
-    type: Literal["warning"] = "warning"
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """The end, in numbers; always the last line.
 
@@ -223,7 +213,7 @@ class Summary:
     sound, silence and all, `captured_ms` were taken and `sent_ms` sent; of speech, `replayed_ms` were sent again and
     `dropped_ms` lost. `longest_gap_ms`: the longest time in which no link took input. `conversation`: its id.
     `resume`: the exact command that picks it up again, or "". `exit_code`: 0 done, 3 key or configuration, 4 audio
-    device, 5 lost for good, 130 interrupted.
+    device, 5 lost for good, 130 interrupted. `kept`: all that was said in this run is on disk.
     """
 
     duration_s: float
@@ -237,6 +227,7 @@ class Summary:
     conversation: str
     resume: str
     exit_code: int
+    kept: bool = True
     type: Literal["summary"] = "summary"
 
 
@@ -272,7 +263,7 @@ Output = (
     | Usage
     | Spent
     | Compression
-    | Warned
+    | Notice
     | Summary
     | Levels
     | Speaking

@@ -1,4 +1,4 @@
-"""The flags of `talk` and `resume`: one table, which the commands, the configuration file and the settings read.
+"""The flags of `talk` and `resume` in one table. The commands, the configuration file and the settings read it.
 
 A new flag is two edits: a field of Flags, and its use as a field of Settings.
 """
@@ -27,7 +27,7 @@ _DETECTION, _FILES, _SCREEN, _COST, _LOGS = (
 
 @dataclass(frozen=True, slots=True)
 class Trait:
-    """What some families of models have and others lack.
+    """Something that some families of models can do and others cannot.
 
     `name`: the field of models.Family. `lack`: what is said of a model without it. `found`: a model that has it.
     """
@@ -67,19 +67,19 @@ class Flag:
         """As it is written on the command line."""
         return _option(self.name)
 
-    def trouble(self, value: Any) -> tuple[str, str] | None:
-        """(message, hint) where the flag does not take this value by itself."""
+    def trouble(self, value: Any) -> UsageError | None:
+        """The error where the flag does not take this value by itself."""
         if self.choices and value not in self.choices:
             *most, last = self.choices
             if len(most) == 1:
                 wrong = f"{self.option} {value} is neither {most[0]} nor {last}"
             else:
                 wrong = f"{self.option} does not know {value!r}"
-            return wrong, f"it takes {', '.join(most)} or {last}"
+            return UsageError(wrong, f"it takes {', '.join(most)} or {last}")
         if self.within:
             low, high = self.within
             if not low <= value <= high or value == math.inf:  # not a number is never within
-                return (
+                return UsageError(
                     f"{self.option} {value} is out of range",
                     f"give {low} or more" if high == math.inf else f"give {low} to {high}",
                 )
@@ -124,7 +124,9 @@ class Flags:
         variable=_MODEL_VARIABLE,
     )
     voice: str | None = _flag(_MODEL, "One of the model's voices, such as Puck or Kore.", metavar="NAME", kept=True)
-    system: str | None = _flag(_MODEL, "How the model is to behave.", metavar="TEXT|@FILE", file="after @", kept=True)
+    system: str | None = _flag(
+        _MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True
+    )
     offline: bool = _switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
     endpoint: str | None = _flag(
         _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
@@ -164,7 +166,7 @@ class Flags:
     )
     echo: str = _flag(
         _DEVICES,
-        "The model's voice in the microphone: cancel it, hear nobody meanwhile, or leave it (headphones).",
+        "The model's voice in the microphone: cancel it, mute you while it speaks, or leave it in (headphones).",
         choices=("cancel", "duck", "off"),
         usual="cancel",
     )
@@ -178,13 +180,13 @@ class Flags:
     text: bool = _switch(_DEVICES, "Type and read: neither microphone nor speaker.")
     start_sensitivity: str | None = _flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
     end_sensitivity: str | None = _flag(
-        _DETECTION, "How easily the server takes you to have finished.", choices=_LEVELS
+        _DETECTION, "How easily the server decides that you have finished.", choices=_LEVELS
     )
     prefix_ms: int | None = _flag(
-        _DETECTION, "Speech before it counts as begun, in milliseconds.", metavar="N", within=_MS
+        _DETECTION, "How long you must speak before speech counts as begun, in milliseconds.", metavar="N", within=_MS
     )
     silence_ms: int | None = _flag(
-        _DETECTION, "Silence that ends what you say, in milliseconds.", metavar="N", within=_MS
+        _DETECTION, "How long a silence ends what you say, in milliseconds.", metavar="N", within=_MS
     )
     input: str | None = _flag(
         _FILES,
@@ -192,24 +194,28 @@ class Flags:
         metavar="FILE|-",
         file="yes",
     )
-    fast: bool = _switch(_FILES, "Go through --input up to ten times faster, for the same answers.")
+    fast: bool = _switch(_FILES, "Read --input up to ten times faster than speech. The answers are the same.")
     output: str | None = _flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
     compact: bool = _switch(_FILES, "Leave the silence between answers out of --output.")
     record: str | None = _flag(
         _FILES, "Record both voices: a stereo WAV or FLAC, you on the left.", metavar="FILE", file="yes"
     )
     json: bool = _switch(_SCREEN, "One JSON object a line on stdout.")
-    plain: bool = _switch(_SCREEN, "Lines instead of a screen, as screen readers like them.")
+    plain: bool = _switch(_SCREEN, "Lines instead of a screen, for screen readers.")
     quiet: bool = _switch(_SCREEN, "Nothing but what was said, and errors.")
-    thoughts: bool = _switch(_SCREEN, "Show what the model thinks, where it tells; it is never kept.", trait=_THINKS)
+    thoughts: bool = _switch(
+        _SCREEN, "Show the thoughts of models that tell them. They are never kept.", trait=_THINKS
+    )
     price_in: float | None = _flag(_COST, "The price of a million tokens of input.", metavar="X", within=_ANY)
     price_out: float | None = _flag(
         _COST, "The price of a million tokens of answers; the bar shows the cost.", metavar="X", within=_ANY
     )
     max_tokens_total: int | None = _flag(
-        _COST, "Leave, resumably, once N tokens are spent.", metavar="N", within=_ANY
+        _COST, "End the conversation, to be resumed later, once N tokens are used.", metavar="N", within=_ANY
     )
-    max_cost: float | None = _flag(_COST, "Leave, resumably, once the tokens have cost X.", metavar="X", within=_ANY)
+    max_cost: float | None = _flag(
+        _COST, "End the conversation, to be resumed later, once the tokens have cost X.", metavar="X", within=_ANY
+    )
     log_file: str | None = _flag(_LOGS, "Write a log, without speech, keys or handles.", metavar="FILE", file="yes")
     trace: str | None = _flag(
         _LOGS, "Write each step of the session, without speech or keys.", metavar="FILE", file="yes"
@@ -239,12 +245,14 @@ class Excludes:
     others: tuple[str, ...]
     called: str = ""
 
-    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
-        """(message, hint) where it is broken by flags of these names."""
+    def trouble(self, given: Collection[str]) -> UsageError | None:
+        """The error where flags of these names break it."""
         other = next((other for other in self.others if other in given), None)
         if self.flag not in given or other is None:
             return None
-        return f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+        return UsageError(
+            f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +268,10 @@ class Needs:
     hint: str
     waits: bool = False
 
-    def trouble(self, given: Collection[str]) -> tuple[str, str] | None:
-        """(message, hint) where it is broken by flags, and the kind of server, of these names."""
+    def trouble(self, given: Collection[str]) -> UsageError | None:
+        """The error where flags, and the kind of server, of these names break it."""
         broken = self.flag in given and not any(other in given for other in self.others)
-        return (self.message, self.hint) if broken else None
+        return UsageError(self.message, self.hint) if broken else None
 
 
 _PRICES = ("a cost needs both prices", "give --price-in and --price-out, each for a million tokens")
@@ -308,11 +316,11 @@ def check(flags: Flags, server: str) -> None:
     rules = (rule.trouble({*given, server}) for rule in RULES)
     for trouble in (*values, *rules):
         if trouble:
-            raise UsageError(*trouble)
+            raise trouble
 
 
 def replaced_by(name: str) -> set[str]:
-    """The flags that a later mention of `name` leaves out, where an earlier one asked for them."""
+    """The flags that a later layer leaves out when it names `name`. An earlier layer may have asked for them."""
     gone = set(_REPLACES.get(name, ()))
     for rule in RULES:
         if isinstance(rule, Excludes):
@@ -324,7 +332,7 @@ def replaced_by(name: str) -> set[str]:
 
 
 def waits_for(name: str) -> set[str]:
-    """The flags one of which must be there for `name` to count; nothing for most flags."""
+    """The flags of which `name` needs one in order to count. Most flags need none."""
     return {
         other
         for rule in RULES

@@ -1,6 +1,6 @@
-"""I/O. How this copy of livechat was installed, and so how it gets the packages it lacks.
+"""How this copy of livechat was installed, and so the command that installs the packages it lacks.
 
-Never by its name alone: the package index has another program of that name, by somebody else.
+The command never names livechat alone: the package index has a stranger's program of that name.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _HAVE_WHEELS = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), 
 
 
 def speech_models() -> str:
-    """What to do to have the offline agent understand speech."""
+    """What to do so that the offline agent understands speech."""
     if not have_wheels(sys.platform, platform.machine(), musl=_is_musl()):
         return "type to it: its speech models do not run on this kind of computer"
     try:
         source = _source(_origin())
-    except (AttributeError, KeyError, TypeError, ValueError):  # what an installer wrote is not as PEP 610 has it
+    except (AttributeError, KeyError, TypeError, ValueError):  # the installer did not keep to PEP 610
         source = ""
     return f"{_installer()} {source}" if source else _ANYWHERE
 
@@ -43,7 +43,7 @@ def _is_musl() -> bool:
 
 
 def _origin() -> dict[str, Any]:
-    """Where the installer had it from (PEP 610); empty where it does not say."""
+    """Where the installer got this copy from (PEP 610); empty if it did not write that down."""
     try:
         found = json.loads(metadata.distribution("livechat").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError, OSError):
@@ -52,7 +52,7 @@ def _origin() -> dict[str, Any]:
 
 
 def _source(origin: dict[str, Any]) -> str:
-    """What to name to the installer, quoted; "" where that is not known, or is gone."""
+    """What the installer must be given, quoted; "" if that is not known, or no longer there."""
     url = urlsplit(origin.get("url", ""))
     if url.scheme == "file":
         path = Path(url2pathname(url.path))
@@ -70,12 +70,12 @@ def _source(origin: dict[str, Any]) -> str:
 
 
 def _quoted(word: str) -> str:
-    """One word for the shell of this system. Windows' own takes '…' for part of the word."""
+    """Quote one word for this system's shell. Windows' shell does not know single quotes."""
     return subprocess.list2cmdline([word]) if sys.platform == "win32" else shlex.quote(word)
 
 
 def _installer() -> str:
-    """The command that installs into the environment this runs in."""
+    """The command that installs into the environment of this process."""
     if Path(sys.prefix, "pipx_metadata.json").exists():
         return "pipx install --force"
     if Path(sys.prefix, "uv-receipt.toml").exists():

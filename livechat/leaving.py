@@ -1,9 +1,9 @@
 """Leaving means gone: the process ends in time, whatever one of its threads is doing.
 
-The look-up of a name, a token endpoint, a sound device, a voice being made, a database that another program has
-locked and a file system can each take minutes. Python waits for such threads, at the end of a loop and once more at
-its own; and where it is the main thread that is stuck, no handler of a signal runs. So here no executor is waited
-for, signals wake a thread of their own, which counts down, and the program ends with `gone`.
+Many calls can take minutes: looking up a name, asking a token endpoint, opening a sound device, making a voice, using
+a locked database or a slow file system. Python waits for such threads at the end of a loop and at its own end. If the
+main thread itself is stuck, no signal handler runs. So no executor is waited for here, signals wake a thread of their
+own, which counts down, and the program ends with `gone`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
+from livechat import process
 from livechat.errors import INTERRUPTED
 from livechat.ui import typed_ahead
 
-LEAVE_S = 1.4  # from being told to leave, or from the end of a conversation: so long it may take by itself
-LAST_S = 0.3  # then for what must be done in any case
-THREADS = 32  # a name that nobody answers for holds one for half a minute, and dials go on meanwhile
+LEAVE_S = 1.4  # how long the program may take to end by itself, once told to leave or at a conversation's end
+LAST_S = 0.3  # and then for the last steps, which are done in any case
+THREADS = 32  # looking up a name may hold one for half a minute, and dials go on meanwhile
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-held = False  # a loop was run here: its threads may be busy, and the program must end with `gone`
 _guard: _Guard | None = None
 
 
@@ -38,8 +38,8 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
     A signal to leave cancels `main`, unless it is in `told`. Raises KeyboardInterrupt once it was cancelled so.
     """
-    global held, _guard  # noqa: PLW0603 - there is one process to leave
-    held = True
+    global _guard  # noqa: PLW0603 - there is one process to leave
+    process.ending = gone  # the loop's threads may be busy
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         loop.set_default_executor(_Unjoined(THREADS, "livechat"))
@@ -80,19 +80,19 @@ def told(call: Callable[[], object]) -> Iterator[None]:
 
 
 def prepare(finish: Callable[[int], object]) -> None:
-    """What completes files and screen, given the exit code. It is called on another thread if this one is stuck."""
+    """Say what completes files and screen, given the exit code. Another thread calls it if this one is stuck."""
     if _guard is not None:
         _guard.finish = finish
 
 
 def countdown(code: int) -> None:
-    """From now on the process ends in LEAVE_S, with `code` unless it ends by itself. A signal begins it, too."""
+    """End the process in LEAVE_S with `code`, unless it ends by itself before. A signal begins this, too."""
     if _guard is not None:
         _guard.start(code)
 
 
 def gone(code: int) -> NoReturn:
-    """End the process now: no thread is joined, and no library's own end, which may hang, is run."""
+    """End the process now. Threads are not joined and libraries are not closed, since both may hang."""
     last = threading.Thread(target=_flush, name="last", daemon=True)
     last.start()
     last.join(LAST_S)
@@ -115,7 +115,7 @@ class _Unjoined(ThreadPoolExecutor):
 
 
 class _Guard:
-    """Hears of signals without the main thread, and ends the process in its place where that is stuck."""
+    """Hears signals without the main thread, and ends the process in its place if that is stuck."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.finish: Callable[[int], object] | None = None

@@ -1,4 +1,4 @@
-"""I/O. Files that a person names: looked at, compared and read, with one line for whatever the system says."""
+"""Files that a person names: looked at, compared and read. And the folder of those that livechat keeps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import codecs
 import contextlib
 import errno
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from livechat.errors import LivechatError, UsageError, reason
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR}
 _BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """The folder of everything livechat keeps: LIVECHAT_STATE, or the platform's for application state."""
+    from platformdirs import user_state_path
+
+    chosen = environ.get("LIVECHAT_STATE")
+    return Path(chosen) if chosen else user_state_path("livechat", appauthor=False)
 
 
 def look(

@@ -1,4 +1,4 @@
-"""I/O. What a process is given by whoever starts it: its standard streams, its environment, and files that fill up.
+"""What a process is given by whoever starts it: standard streams, the environment, and files that may fill up.
 
 A stream may be closed, non-blocking, slow or on a full disk. None of these may cost a line, a call or a file.
 """
@@ -14,17 +14,19 @@ import sys
 import threading
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import Future
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
-from livechat.errors import UsageError, reason
+from livechat.errors import Notice, Notify, UsageError, reason
 
-_SIZES = ("COLUMNS", "LINES")  # of the terminal; nonsense in them counts as nothing
+# How the program ends, given its exit code. Where threads may be busy it must not wait for them (leaving.py).
+ending: Callable[[int], NoReturn] = sys.exit
+_SIZES = ("COLUMNS", "LINES")  # of the terminal. A value that is no size counts as not set
 
 
 class Pipe(io.RawIOBase):
-    """A descriptor that is written to until all has arrived, whether it blocks or not. Not for Windows' console.
+    """A stream that writes everything to its descriptor, even if that does not block. Not for Windows' console.
 
-    `forgiving`: what cannot be written is left out, as for standard error, where nobody could be told.
+    `forgiving`: what cannot be written is left out. Standard error is such: nobody could be told.
     """
 
     def __init__(self, descriptor: int, *, forgiving: bool, owned: bool = False) -> None:
@@ -50,7 +52,7 @@ class Pipe(io.RawIOBase):
             try:
                 left = left[os.write(self._descriptor, left) :]
             except BlockingIOError:
-                # The flag belongs to the pipe, not to us: whoever is at its other end may set it at any time.
+                # The program at the other end of the pipe may make it non-blocking at any time.
                 _wait(self._descriptor, "POLLOUT")
             except OSError:
                 if self._forgiving:
@@ -66,7 +68,7 @@ class Pipe(io.RawIOBase):
 
 
 def read(descriptor: int, size: int) -> bytes:
-    """At least one byte, waiting for it also where the descriptor would not; b"" at the end. Raises OSError."""
+    """Read at least one byte, and wait for it in any case. b"" at the end. Raises OSError."""
     while True:
         try:
             return os.read(descriptor, size)
@@ -94,8 +96,8 @@ def text_to(descriptor: int, like: TextIO | None, *, forgiving: bool, owned: boo
 def prepare(environ: MutableMapping[str, str]) -> None:
     """Put the standard streams and the environment in order, before anything else is opened.
 
-    A closed stream becomes the null device: else the next file or socket gets its number, and what is said is
-    written into that. A variable that is empty counts as one that is not set.
+    A closed stream becomes the null device. Otherwise the next file or socket would get its number, and output
+    would be written into that. An empty variable counts as not set.
     """
     for descriptor in range(3):
         try:
@@ -125,9 +127,9 @@ def _is_size(value: str) -> bool:
 
 
 class Outlet:
-    """Text for streams, in the order in which it is given. A thread writes it, so nobody waits for a slow reader.
+    """Writes text to streams, in the given order. A thread does it, so nobody waits for a slow reader.
 
-    `broken` has the error with which the first stream failed; nothing is written after it.
+    `broken` gets the error of the first stream that fails. Nothing is written after it.
     """
 
     def __init__(self) -> None:
@@ -169,14 +171,14 @@ class Outlet:
 
 
 class Journal:
-    """A file that takes lines, as a log. One that can take no more costs its own lines, and that is said once.
+    """A file of lines, such as a log. When it can take no more, its lines are lost, and that is said once.
 
-    `on_trouble` gets a message and a hint, on the thread that wrote.
+    `on_trouble` is told on the thread that wrote.
     """
 
     def __init__(self, path: str, flag: str, what: str, *, append: bool) -> None:
-        """`what` it is, in words: "log". Raises UsageError, which names `flag`, if it cannot be opened."""
-        self.on_trouble: Callable[[str, str], None] = _warn
+        """`what`: the word for it, "log". Raises UsageError, which names `flag`, if it cannot be opened."""
+        self.on_trouble: Notify = _warn
         self._name, self._lock = f"{what} {path}", threading.Lock()
         how = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
         try:
@@ -196,7 +198,7 @@ class Journal:
             except OSError as error:
                 self._end()
                 why = reason(error)
-        self.on_trouble(f"the {self._name} ends here: {why}", "what was written until then is in it")
+        self.on_trouble(Notice(f"the {self._name} ends here: {why}", "what was written until then is in it"))
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -210,5 +212,5 @@ class Journal:
             self._file = None
 
 
-def _warn(message: str, hint: str) -> None:
-    sys.stderr.write(f"warning: {message}\nhint: {hint}\n")
+def _warn(notice: Notice) -> None:
+    sys.stderr.write(f"warning: {notice.message}\nhint: {notice.hint}\n")

@@ -1,4 +1,4 @@
-"""What one conversation is made with: a flag wins over the environment, the environment over the default."""
+"""The settings of one conversation. A flag wins over the environment, and the environment over the default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from livechat import models
-from livechat.errors import KEY_PAGE, ConfigError, UsageError, reason
+from livechat.errors import KEY_PAGE, ConfigError, Notice, UsageError, reason
 from livechat.flags import FLAGS, Flags, check
 from livechat.paths import decoded, look, same
 
@@ -22,12 +22,12 @@ _COPIED = (*KEYS, *_VERTEX, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")  # 
 
 @dataclass(frozen=True, slots=True)
 class Settings(Flags):
-    """The flags, checked and complete: nothing here can still be refused by our own rules.
+    """The flags, checked and complete: none of our own rules can refuse them any more.
 
     `model` is the one that is used, `voice` as the API spells it, `system` the text itself, and `endpoint` the URL of
     the server, None where it is the SDK's own. `offline` is what was asked for; `backend` says what is used.
     `key_from`: the variable of the key or of the credentials, or what else they are; "" where there are none.
-    `warnings`: (message, hint) of what is worth a word, and not worth refusing.
+    `warnings`: what the person should know, though it is allowed.
     """
 
     model: str = models.DEFAULT_MODEL
@@ -37,7 +37,7 @@ class Settings(Flags):
     api_version: str | None = None
     project: str | None = None
     location: str | None = None
-    warnings: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Notice, ...] = ()
 
     @property
     def compression(self) -> bool:
@@ -78,18 +78,19 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     check(flags, backend)
     _check_compression(flags)
     _check_files(flags)
-    notes: list[tuple[str, str]] = []
+    notes: list[Notice] = []
     if key_from in KEYS and len({environ.get(name) or None for name in KEYS} - {None}) > 1:
-        notes.append((f"{' and '.join(KEYS)} are both set: {key_from} is used", "unset the one you do not mean"))
+        both = " and ".join(KEYS)
+        notes.append(Notice(f"{both} are both set: {key_from} is used", "unset the one you do not mean"))
     model = flags.model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
     if trouble := _no_model(model):
-        raise UsageError(*trouble) if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble[0]}", trouble[1])
+        raise trouble if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble.message}", trouble.hint)
     voice, near = models.voice(flags.voice) if flags.voice else (None, "")
     if near:
-        notes.append((f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
+        notes.append(Notice(f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
     for name, flag in FLAGS.items():
         if flag.trait and getattr(flags, name) and not getattr(models.family(model), flag.trait.name):
-            notes.append((f"{models.bare(model)} {flag.trait.lack}", f"use --model {flag.trait.found}"))
+            notes.append(Notice(f"{models.bare(model)} {flag.trait.lack}", f"use --model {flag.trait.found}"))
     complete = {
         "backend": backend,
         "model": model,
@@ -160,7 +161,7 @@ def _true(value: str | None) -> bool:
 
 
 def _is_address(url: str) -> bool:
-    """Scheme, host, port and maybe a path. No password and no query: the SDK would lose it, and we show the URL."""
+    """Whether it is scheme, host, port and maybe a path. The SDK loses a query, and we would show a password."""
     from urllib.parse import urlsplit
 
     try:
@@ -186,14 +187,14 @@ def _system(wanted: str | None) -> str | None:
     raise UsageError(f"cannot read {name}: {why}", "--system takes a text, or @FILE")
 
 
-def _no_model(name: str) -> tuple[str, str] | None:
-    """(message, hint) where this cannot be the model of a conversation."""
+def _no_model(name: str) -> UsageError | None:
+    """The error where this cannot be the model of a conversation."""
     if not name.isascii() or not name.isprintable() or " " in name:
-        return f"{name!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}"
+        return UsageError(f"{name!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}")
     if models.is_gone(name):
-        return f"{name} has been switched off", f"use --model {models.DEFAULT_MODEL}"
+        return UsageError(f"{name} has been switched off", f"use --model {models.DEFAULT_MODEL}")
     if not models.family(name).converses:
-        return f"{name} does not hold conversations", f"use --model {models.DEFAULT_MODEL}"
+        return UsageError(f"{name} does not hold conversations", f"use --model {models.DEFAULT_MODEL}")
     return None
 
 

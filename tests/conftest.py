@@ -1,8 +1,26 @@
-"""What every test begins with."""
+"""What every test begins with, and how the tests are spread over the processors.
+
+Each of pytest-xdist's workers takes the next test. Tests that hear a sound card are one group: one worker runs them
+in turn, and mostly waits for sound to be played. So there is one worker more than processors. The others give way to
+it, as sound that is late is lost.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support.examples import USUAL
+from tests.support.program import environment
+from tests.support.virtual_card import virtual_card
+
+__all__ = ["virtual_card"]  # the fixture `card`
+
+settings.register_profile("thorough", max_examples=10 * USUAL)
 
 
 def pytest_configure() -> None:
@@ -10,3 +28,25 @@ def pytest_configure() -> None:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The first worker is given the largest group first: the sound card's.
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(10)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """No worker for one file: most files are done before a worker is ready."""
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group what uses the sound card."""
+    for item in items:
+        if "card" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("card"))
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a program that this test starts: without keys, and with a state of its own."""
+    return environment(tmp_path)

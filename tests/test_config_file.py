@@ -14,13 +14,12 @@ from livechat import cli
 from livechat.commands import talk
 from livechat.commands.config import EXAMPLE
 from livechat.config_file import config_path, layered, load, read
-from livechat.conversations.store import Kept
+from livechat.conversations.records import Resumable
 from livechat.errors import ConfigError
 from livechat.flags import FLAGS
 from livechat.settings import Settings
-from tests.commands.test_talk import GO_FORWARD, env, livechat
-
-__all__ = ["env"]  # the fixture
+from tests.commands.test_talk import GO_FORWARD
+from tests.support.program import livechat
 
 PROFILES = """\
 voice = "Puck"
@@ -48,16 +47,16 @@ def settled(
     env: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     profile: str | None = None,
-    kept: Kept | None = None,
+    kept: Resumable | None = None,
     **flags: Any,
 ) -> Settings:
     """What a conversation would be made with."""
     monkeypatch.setattr(os, "environ", env)
-    return talk._resolved(load(env, profile), kept, flags)
+    return talk.settings_for(load(env, profile), kept, flags)
 
 
-def held(**options: Any) -> Kept:
-    return Kept("abc234", "offline", "m", options, [], [])
+def held(**options: Any) -> Resumable:
+    return Resumable("abc234", "offline", "m", options, [], [])
 
 
 # ------------------------------------------------------------------------------------------- what wins

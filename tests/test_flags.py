@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from livechat import cli, models
-from livechat.commands import config, talk
+from livechat.commands import config
+from livechat.commands.resume_conversation import known_options, options_to_keep
 from livechat.config_file import layered, load
-from livechat.errors import UsageError
+from livechat.errors import Notice, UsageError
 from livechat.flags import FLAGS, RULES, SERVER, Excludes, Flag, Flags, Needs, replaced_by
 from livechat.settings import Backend, Settings, resolve
 
@@ -89,11 +90,11 @@ def test_every_flag_reaches_the_settings() -> None:
 
 
 def test_a_resume_begins_with_what_is_kept_and_with_nothing_else() -> None:
-    notices: list[tuple[str, str]] = []
+    notices: list[Notice] = []
     for name, flag in FLAGS.items():
-        made = talk._options(resolve({"GEMINI_API_KEY": "k"}, **fitting(name)))
+        made = options_to_keep(resolve({"GEMINI_API_KEY": "k"}, **fitting(name)))
         assert (name in made) == flag.kept, name
-        assert talk._known(made, notices) == made
+        assert known_options(made, notices.append) == made
     assert notices == []
 
 

@@ -15,12 +15,11 @@ from typing import IO
 
 import pytest
 
+from livechat.errors import Notice
 from livechat.paths import Lines, decoded, look
 from livechat.process import Journal, Outlet, prepare, read, text_to
 from tests import ROOT
-from tests.commands.test_talk import env, livechat
-
-__all__ = ["env"]  # a fixture
+from tests.support.program import livechat
 
 PROGRAM = shlex.join([sys.executable, "-m", "livechat"])
 CODES = {0, 2, 3, 4, 5}
@@ -295,9 +294,9 @@ def test_a_mark_is_no_part_of_the_text_anywhere(encoding: str, env: dict[str, st
 
 
 def test_a_journal_says_once_that_it_can_take_no_more(tmp_path: Path) -> None:
-    said: list[tuple[str, str]] = []
+    said: list[Notice] = []
     journal = Journal(str(tmp_path / "log"), "--log-file", "log", append=True)
-    journal.on_trouble = lambda *words: said.append(words)
+    journal.on_trouble = said.append
     journal.write("one\n")
     journal.write("\udcff\n")
     journal.close()
@@ -306,7 +305,7 @@ def test_a_journal_says_once_that_it_can_take_no_more(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "one\n\\udcff\n"
     assert said == []
     full = Journal("/dev/full", "--log-file", "log", append=True)
-    full.on_trouble = lambda *words: said.append(words)
+    full.on_trouble = said.append
     for _ in range(3):
         full.write("more\n")
-    assert [message for message, _ in said] == ["the log /dev/full ends here: No space left on device"]
+    assert [notice.message for notice in said] == ["the log /dev/full ends here: No space left on device"]

@@ -104,9 +104,9 @@ def test_what_an_env_file_leaves_around_a_value_is_not_of_it(around: str) -> Non
 
 def test_of_two_keys_the_one_that_is_used_is_named_and_neither_is_shown() -> None:
     settings = resolve({"GEMINI_API_KEY": "first", "GOOGLE_API_KEY": "second"})
-    ((message, hint),) = settings.warnings
-    assert message == "GOOGLE_API_KEY and GEMINI_API_KEY are both set: GOOGLE_API_KEY is used"
-    assert hint
+    (notice,) = settings.warnings
+    assert notice.message == "GOOGLE_API_KEY and GEMINI_API_KEY are both set: GOOGLE_API_KEY is used"
+    assert notice.hint
     assert settings.key_from == "GOOGLE_API_KEY"
     assert resolve({"GEMINI_API_KEY": "same", "GOOGLE_API_KEY": '"same"'}).warnings == ()
     assert resolve({"GEMINI_API_KEY": "a", "GOOGLE_API_KEY": ""}).warnings == ()
@@ -239,9 +239,9 @@ def test_a_voice_is_spelt_as_the_api_does_and_an_unknown_one_is_worth_a_word() -
     assert resolve({}, voice="kore").warnings == ()
     settings = resolve({}, voice="Koree")
     assert settings.voice == "Koree"
-    ((message, hint),) = settings.warnings
-    assert "Koree" in message
-    assert "Kore" in hint
+    (notice,) = settings.warnings
+    assert "Koree" in notice.message
+    assert "Kore" in notice.hint
 
 
 def test_a_system_instruction_is_text_or_a_file(tmp_path: Path) -> None:
@@ -382,6 +382,6 @@ def test_a_flag_with_a_few_values_takes_those_and_its_default_is_the_first(
 
 
 def test_a_model_that_does_not_tell_its_thoughts_is_worth_a_word() -> None:
-    ((message, hint),) = resolve({}, thoughts=True).warnings
-    assert message == "gemini-3.8-live does not tell what it thinks"
-    assert resolve({}, thoughts=True, model=hint.split()[-1]).warnings == ()
+    (notice,) = resolve({}, thoughts=True).warnings
+    assert notice.message == "gemini-3.8-live does not tell what it thinks"
+    assert resolve({}, thoughts=True, model=notice.hint.split()[-1]).warnings == ()

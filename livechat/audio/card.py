@@ -16,12 +16,11 @@ from typing import Any
 
 from livechat.audio.device_choice import WORD, Device
 from livechat.audio.device_stream import POLL_S, DeviceStream
-from livechat.audio.interfaces import Notify
 from livechat.audio.portaudio import list_devices, platform, restart, sounddevice
 from livechat.audio.pulse_routes import PulseDevice, routes
 from livechat.audio.remedies import hands_free, is_hands_free, monitor, refused
 from livechat.audio.worker import Worker
-from livechat.errors import DeviceError
+from livechat.errors import DeviceError, Notice, Notify
 
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
 _PATIENCE_S = 3.0  # a named device may take so long to come back before the default replaces it
@@ -97,9 +96,9 @@ class Card:
                 if device is None or device == known.get(stream):
                     continue
                 if stream in known:
-                    self.notify(f"the {WORD[stream.kind]} is now {device.description}", monitor(device.name))
+                    self.notify(Notice(f"the {WORD[stream.kind]} is now {device.description}", monitor(device.name)))
                 if stream.kind == "input" and is_hands_free(device.name):
-                    self.notify(*hands_free(device.description))
+                    self.notify(hands_free(device.description))
                 known[stream] = device
 
     async def _watch(self) -> None:
@@ -109,7 +108,7 @@ class Card:
                 before = {stream: stream.name for stream in self._streams}
                 await self._recover()
                 others = [stream.name for stream in self._streams if stream.name != before.get(stream)]
-                self.notify(f"sound is back{', by ' if others else ''}{' and '.join(others)}", "")
+                self.notify(Notice(f"sound is back{', by ' if others else ''}{' and '.join(others)}"))
                 self._missing.clear()
 
     async def _lost(self) -> bool:
@@ -125,8 +124,10 @@ class Card:
         if new := [word for word in missing if word not in self._missing]:
             self._missing.update(new)
             self.notify(
-                f"the {' and the '.join(new)} went away",
-                "the conversation goes on, and sound as soon as the device is back; type meanwhile",
+                Notice(
+                    f"the {' and the '.join(new)} went away",
+                    "the conversation goes on, and sound as soon as the device is back; type meanwhile",
+                )
             )
         return lost
 

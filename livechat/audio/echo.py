@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from livechat.audio.dsp import SILENCE_DBFS, level
 from livechat.audio.echo_canceller import Canceller
-from livechat.audio.interfaces import FRAME_MS, Notify
+from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.reference import Playback, Reference
+from livechat.errors import Notice, Notify
 
 Cleaner = Callable[[bytes, float], bytes]  # (frame, when it was heard) -> the person's part of it
 
@@ -55,7 +56,9 @@ def cleaner(mode: str, playback: Playback, notify: Notify) -> Cleaner | None:
             return Canceller(playback)
         except ImportError:
             notify(
-                "echo cancelling does not run on this computer: you are not heard while the model speaks",
-                "speak up to cut in; or use headphones, with --echo off",
+                Notice(
+                    "echo cancelling does not run on this computer: you are not heard while the model speaks",
+                    "speak up to cut in; or use headphones, with --echo off",
+                )
             )
     return None if mode == "off" else Ducker(playback)

@@ -5,7 +5,7 @@ Rates and the 20 ms frame: docs/wire.md 7 (16 kHz in, 24 kHz out, chunks of 20 t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 INPUT_RATE = 16_000  # Hz, what the server hears
@@ -13,8 +13,6 @@ OUTPUT_RATE = 24_000  # Hz, what the server speaks unless it names another rate
 FRAME_MS = 20
 FRAME_BYTES = INPUT_RATE * FRAME_MS // 1000 * 2  # 640: one frame of s16le mono at INPUT_RATE
 QUEUE_S = 600  # the model's voice arrives several times faster than it is played (docs/wire.md 1.6)
-
-Notify = Callable[[str, str], None]  # tells the person something: a message, and a hint or ""
 
 
 class Source(Protocol):

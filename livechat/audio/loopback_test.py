@@ -73,7 +73,7 @@ class LoopbackResult:
 
 async def measure(card: Card, mic: str, output: str) -> LoopbackResult:
     """Test the two devices for six seconds. Raises DeviceError if one does not open, or gives nothing."""
-    card.notify = lambda message, hint: None  # noqa: ARG005 - the verdict says it
+    card.notify = lambda notice: None  # noqa: ARG005 - the verdict says it
     with closing(TimedMicrophone(card, mic)) as microphone, closing(TimedSpeaker(card, output)) as speaker:
         return await _measure(microphone, speaker)
 

@@ -15,6 +15,7 @@ from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 from livechat.audio.portaudio import platform
 from livechat.audio.remedies import SILENT, Zeros, hands_free, is_hands_free
+from livechat.errors import Notice
 
 _BACKLOG = 1500  # blocks kept while the loop is busy elsewhere: 30 s
 _HICCUPS = 5  # overflows that are not mentioned: 100 ms
@@ -70,7 +71,7 @@ class Microphone(DeviceStream):
         _log.info("frames of the microphone pass through %s", through)
         device = self.device
         if is_hands_free(device.name, device.host, device.input_channels, device.rate):
-            self._card.notify(*hands_free(device.name))
+            self._card.notify(hands_free(device.name))
         warned = False
         while self.running:
             self._arrived.clear()
@@ -82,7 +83,7 @@ class Microphone(DeviceStream):
                     yield self.clean(frame, at) if self.clean else frame
             if self._overflows > _HICCUPS and not warned:
                 warned = True
-                self._card.notify("parts of what you say are lost", "this computer is too busy to listen")
+                self._card.notify(Notice("parts of what you say are lost", "this computer is too busy to listen"))
             try:
                 async with asyncio.timeout(FRAME_MS / 1000 if away else _LOOK_S):
                     await self._arrived.wait()
@@ -91,12 +92,12 @@ class Microphone(DeviceStream):
                     yield bytes(FRAME_BYTES)
 
     def _check_mute(self, frame: bytes) -> None:
-        """Tell the person when the microphone gives nothing but exact zeros, and when that ends."""
+        """Notify the person when the microphone gives nothing but exact zeros, and when that ends."""
         if self._zeros.feed(frame):
             if self._zeros.silent:
-                self._card.notify("the microphone gives nothing but digital silence", SILENT[platform()])
+                self._card.notify(Notice("the microphone gives nothing but digital silence", SILENT[platform()]))
             else:
-                self._card.notify("the microphone is heard now", "")
+                self._card.notify(Notice("the microphone is heard now"))
 
     def close(self) -> None:
         """Release the device, and end frames(). Safe to call twice."""

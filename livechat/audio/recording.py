@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from livechat.audio.dsp import RateConverter, Resampler, level
-from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, QUEUE_S, Notify, Sink, Source
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, QUEUE_S, Sink, Source
 from livechat.audio.ring import Ring, Samples
 from livechat.audio.sound_file import create
+from livechat.errors import Notice, Notify
 
 _WAIT = OUTPUT_RATE * 2 // 5  # samples, 0.4 s: sound is written so late, since a frame may come so late
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
@@ -102,8 +103,10 @@ class Recording:
             except OSError as error:
                 self._over = True
                 self._on_trouble(
-                    f"recording to {self.name} stopped: {error.strerror}",
-                    "the file holds what was recorded until then, and the conversation goes on",
+                    Notice(
+                        f"recording to {self.name} stopped: {error.strerror}",
+                        "the file holds what was recorded until then, and the conversation goes on",
+                    )
                 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from livechat.audio.interfaces import FRAME_MS
+from livechat.errors import Notice
 
 Platform = Literal["linux", "wsl", "macos", "windows"]
 
@@ -80,9 +81,9 @@ def is_hands_free(name: str, host: str = "", channels: int = 0, rate: int = 0) -
     return narrow or bool(_HANDS_FREE.search(name))
 
 
-def hands_free(name: str) -> tuple[str, str]:
-    """A message and a hint for a Bluetooth headset's microphone."""
-    return (
+def hands_free(name: str) -> Notice:
+    """The notice for a Bluetooth headset's microphone."""
+    return Notice(
         f"{name} is a Bluetooth headset: while its microphone is on, its speaker has telephone quality",
         "for better sound use another microphone: `livechat devices`",
     )

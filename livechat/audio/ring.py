@@ -25,6 +25,7 @@ class Ring:
         self._buffer: Samples = np.zeros(capacity + kept, np.int16)
         self._kept = kept
         self._flushed = 0
+        self._furthest = 0  # of `read`
         self.written = 0
         self.read = 0
 
@@ -64,12 +65,16 @@ class Ring:
         out[:first] = self._buffer[at : at + first]
         out[first:taken] = self._buffer[: taken - first]
         out[taken:] = 0
+        self._furthest = max(self._furthest, start + taken)
         self.read = start + taken  # last: the writer may reuse the room from here on
         return taken
 
     def go_back(self, count: int) -> None:
-        """Read the last `count` samples again, as far as they are kept and were not flushed."""
-        self.read -= min(count, self._kept, max(0, self.read - self._flushed))
+        """Read the last `count` samples again, as far as they are kept and were not flushed.
+
+        What is kept counts from the furthest sample ever read: going back twice must not reach what was overwritten.
+        """
+        self.read -= min(count, max(0, self.read - max(self._flushed, self._furthest - self._kept)))
 
 
 class History:

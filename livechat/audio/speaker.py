@@ -15,6 +15,7 @@ from livechat.audio.dsp import SILENCE_DBFS, RateConverter, level
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE, QUEUE_S
 from livechat.audio.prebuffer import Prebuffer
 from livechat.audio.ring import History, Ring, Samples
+from livechat.errors import Notice
 
 _LINGER_S = 0.2  # the stream is stopped after so long with nothing to play
 _STEP_S = FRAME_MS / 1000
@@ -146,8 +147,10 @@ class Speaker(DeviceStream):
         if self._ring.write(samples) < len(samples) and not self._overfull:
             self._overfull = True
             self._card.notify(
-                f"the model is more than {QUEUE_S // 60} minutes ahead of the speaker",
-                "what it says beyond that is shown, not heard",
+                Notice(
+                    f"the model is more than {QUEUE_S // 60} minutes ahead of the speaker",
+                    "what it says beyond that is shown, not heard",
+                )
             )
         self._queued.set()
 

@@ -1,4 +1,4 @@
-"""`livechat config`: what is set and by what, where that is written, and a way to change it."""
+"""`livechat config`: shows the settings and their sources, names the configuration file, and opens it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from livechat.audio.device_choice import Kind
-from livechat.commands.devices import Choices, open_store
+from livechat.commands.remember_devices import Choices, open_store
 from livechat.config_file import Config, config_path, layered, load, read
 from livechat.errors import ConfigError, UsageError, reason
 from livechat.flags import FLAGS
@@ -36,7 +36,7 @@ EXAMPLE = """\
 
 
 def show(profile: str | None) -> int:
-    """Print the settings that a conversation would have now, and where each comes from. Returns the exit code."""
+    """Print the settings of a conversation begun now, and the source of each. Returns the exit code."""
     config = load(os.environ, profile)
     config.check(os.environ)
     flags = layered(config.flags(os.environ), {})
@@ -55,38 +55,38 @@ def show(profile: str | None) -> int:
     return 0
 
 
-def where() -> int:
-    """Print the file's name, whether it is there or not. Returns the exit code."""
+def path() -> int:
+    """Print the file's name, even if the file does not exist. Returns the exit code."""
     tolerant(sys.stdout)
     print(clean(str(config_path(os.environ))))  # noqa: T201
     return 0
 
 
 def edit() -> int:
-    """Open the file in the person's editor, an example where there was none, and check it. Returns the exit code."""
-    path = config_path(os.environ)
+    """Open the file in the person's editor, then check it. A new file begins as an example. Returns the exit code."""
+    file = config_path(os.environ)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.write_text(EXAMPLE, encoding="utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.write_text(EXAMPLE, encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be made: {reason(error)}", "LIVECHAT_CONFIG names another file") from None
+        raise ConfigError(f"{file} cannot be made: {reason(error)}", "LIVECHAT_CONFIG names another file") from None
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise UsageError("neither VISUAL nor EDITOR names an editor", f"set one of them, or open {path} yourself")
+        raise UsageError("neither VISUAL nor EDITOR names an editor", f"set one of them, or open {file} yourself")
     try:
-        code = subprocess.call([*shlex.split(editor), str(path)])  # noqa: S603 - the person's own
+        code = subprocess.call([*shlex.split(editor), str(file)])  # noqa: S603 - the person's own
     except (OSError, ValueError):
         raise UsageError(f"the editor {editor} cannot be started", "set VISUAL or EDITOR to another") from None
     if code != 0:
-        raise UsageError(f"the editor {editor} ended with {code}", f"{path} is as it left it")
-    for profile in read(path):
+        raise UsageError(f"the editor {editor} ended with {code}", f"{file} is as it left it")
+    for profile in read(file):
         load(os.environ, profile or None).check(os.environ)
     return 0
 
 
 def _setting(name: str, config: Config, flags: dict[str, Any], settings: Settings) -> tuple[str, str]:
-    """(value, source) of what settings are made from."""
+    """(value, source) of one setting."""
     if name in flags:
         return _plain(name, config)
     if name == "model" and os.environ.get("LIVECHAT_MODEL"):
@@ -111,7 +111,7 @@ def _written(value: object) -> str:
 
 
 def _server_source(config: Config, flags: dict[str, Any], settings: Settings) -> str:
-    """What decided it. Only the name of a variable is shown: it may hold a key."""
+    """What chose the server. Of a variable only the name is shown: its value may be a key."""
     for name in ("offline", "endpoint"):
         if flags.get(name):
             return config.sources[name]

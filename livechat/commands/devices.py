@@ -1,199 +1,127 @@
-"""Which microphone and speaker are used, and what they are like: the remembered choice, and `livechat devices`."""
+"""`livechat devices`: lists microphones and speakers, tests them, and shows the level of the one in use."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from livechat import leaving
-from livechat.audio.device_choice import FLAG, WORD, Device, Kind, choose
+from livechat.audio.device_choice import WORD, Device, Kind, choose
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import MISSING
-from livechat.config_file import Config, load
-from livechat.conversations.store import Store, state_folder
-from livechat.errors import DeviceError, LivechatError, UsageError
-from livechat.events import Warned
+from livechat.commands.notices import Notices
+from livechat.commands.remember_devices import Choices, open_preferred, open_store
+from livechat.config_file import load
+from livechat.errors import DeviceError, Notice
 from livechat.ui.display import colored
 
 if TYPE_CHECKING:
+    from livechat.audio.card import Card
     from livechat.commands.devices_view import DeviceRow
 
-_SYSTEM = "default"  # what --mic and --speaker take for the system's own choice
-
 _METER_S = 5.0
-_log = logging.getLogger(__name__)
 _WIRE_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 
 
-class Named(Protocol):
-    """A device, open or not."""
-
-    @property
-    def name(self) -> str:
-        """PortAudio's name for it."""
-
-
-Opened = TypeVar("Opened", bound=Named)
-
-
-class Choices:
-    """Which devices are usual: those that a flag named last in this profile, else those of the configuration."""
-
-    def __init__(self, store: Store, config: Config) -> None:
-        self._store, self._profile = store, config.profile or "default"
-        self._configured: dict[Kind, str | None] = {
-            "input": config.values.get("mic"),
-            "output": config.values.get("speaker"),
-        }
-
-    def usual(self, kind: Kind) -> tuple[str | None, str]:
-        """(name, how to be rid of it); None for the system's default."""
-        if name := self.remembered(kind):
-            return name, f"`{FLAG[kind]} default` forgets {name}"
-        name = self._configured[kind]
-        return None if _is_default(name) else name, "`livechat config edit` changes it"
-
-    def remembered(self, kind: Kind) -> str | None:
-        """The device that a flag named last, if any."""
-        return self._store.preferred(self._profile, kind)
-
-    def remember(self, kind: Kind, name: str | None) -> None:
-        """A flag named this device; None for none."""
-        self._store.prefer(self._profile, kind, name)
-
-
-def _is_default(name: str | None) -> bool:
-    return name is not None and name.strip().lower() == _SYSTEM
-
-
-def prefer(
-    make: Callable[[str | None], Opened],
-    kind: Kind,
-    wanted: str | None,
-    choices: Choices,
-    notices: list[tuple[str, str]],
-) -> Opened:
-    """Open the device asked for, and remember it; without one the usual, if it is there; else the default.
-
-    Raises DeviceError or UsageError if what was asked for, or the default, cannot be opened.
-    """
-    if wanted is not None:
-        _log.info("the %s asked for is %s", WORD[kind], wanted)
-        system = _is_default(wanted)
-        opened = make(None if system else wanted)
-        choices.remember(kind, None if system else opened.name)
-        return opened
-    name, remedy = choices.usual(kind)
-    _log.info("no %s is asked for; the usual one is %s", WORD[kind], name or "the default")
-    if name:
-        try:
-            return make(name)
-        except (UsageError, DeviceError) as error:
-            why = error.message if isinstance(error, DeviceError) else f"the {WORD[kind]} {name} is not there"
-            notices.append((f"{why}: the default is used", remedy))
-    return make(None)
-
-
-def main(
+def devices(
     *,
     mic: str | None = None,
     speaker: str | None = None,
     profile: str | None = None,
-    json: bool = False,
+    as_json: bool = False,
     test: bool = False,
 ) -> int:
-    """`livechat devices`. Returns the exit code; raises DeviceError, UsageError or ConfigError."""
-    from livechat.commands import devices_view as ui
-    from livechat.ui.plain import Plain
-
-    def notice(message: str, hint: str = "") -> None:
-        warned = Warned(message, hint)
-        if json:
-            ui.as_json(sys.stdout, warned.type, warned)
-        else:
-            color = colored(os.environ, tty=sys.stderr.isatty())
-            with contextlib.closing(Plain(sys.stdout, sys.stderr, color=color)) as plain:
-                plain.show(warned)
-
+    """List the devices. Returns the exit code; raises DeviceError, UsageError or ConfigError."""
     config = load(os.environ, profile)
-    with quiet_stderr(), contextlib.closing(open_store(notice)) as store:
+    notify = Notices()
+    with quiet_stderr(), contextlib.closing(open_store(notify)) as store:
         choices = Choices(store, config)
-        return leaving.run(_main({"input": mic, "output": speaker}, choices, notice, json=json, test=test))
+        return leaving.run(_devices({"input": mic, "output": speaker}, choices, notify, as_json=as_json, test=test))
 
 
-def open_store(notice: Callable[[str, str], None]) -> Store:
-    """Where choices are kept; in memory alone, and `notice` is told, where nothing can be."""
-    try:
-        return Store(state_folder(os.environ) / "conversations.sqlite3", on_trouble=notice)
-    except LivechatError as error:
-        notice(error.message, error.hint)
-        return Store(None, on_trouble=notice)
-
-
-async def _main(
-    wishes: dict[Kind, str | None],
-    choices: Choices,
-    notice: Callable[[str, str], None],
-    *,
-    json: bool,
-    test: bool,
+async def _devices(
+    wanted: dict[Kind, str | None], choices: Choices, notify: Notices, *, as_json: bool, test: bool
 ) -> int:
     from livechat.audio.card import Card
-    from livechat.audio.dsp import level
-    from livechat.audio.loopback_test import measure
-    from livechat.audio.microphone import Microphone
     from livechat.audio.portaudio import list_devices, platform
-    from livechat.commands import devices_view as ui
+    from livechat.commands import devices_view as view
 
-    card = Card(notice)
+    card = Card(notify)
     found = card.call(list_devices)
-    notices: list[tuple[str, str]] = []
     chosen: dict[Kind, Device] = {}
     lacking: list[DeviceError] = []
-    for kind, wanted in wishes.items():
+    for kind, name in wanted.items():
+        fitting = partial(choose, found, kind=kind, where=platform())
         try:
-            chosen[kind] = prefer(partial(choose, found, kind=kind, where=platform()), kind, wanted, choices, notices)
+            chosen[kind] = open_preferred(fitting, kind, name, choices, notify)
         except DeviceError as error:
-            if wanted is not None:
+            if name is not None:
                 raise
             lacking.append(error)
+            notify(error.notice)
     if not chosen:
         raise DeviceError("there is neither microphone nor speaker", MISSING[platform()])
     rows = card.call(partial(_rows, found, chosen))
-    if json:
+    if as_json:
         for row in rows:
-            ui.as_json(sys.stdout, "device", row)
+            view.as_json(sys.stdout, "device", row)
     else:
-        (ui.as_tables if sys.stdout.isatty() else ui.as_lines)(sys.stdout, rows)
-    for message, hint in (*notices, *((error.message, error.hint) for error in lacking)):
-        notice(message, hint)
+        (view.as_tables if sys.stdout.isatty() else view.as_lines)(sys.stdout, rows)
+    notify.show_on(_print_json if as_json else _print)
+    if test and lacking:
+        raise lacking[0]
     if test:
-        if lacking:
-            raise lacking[0]
-        tested = await measure(card, str(chosen["input"].index), str(chosen["output"].index))
-        if json:
-            ui.as_json(sys.stdout, "test", tested)
-        else:
-            ui.say_test(sys.stdout, tested.verdict, tested.hint)
-    elif "input" in chosen and not json and sys.stdin.isatty() and sys.stdout.isatty():
-        with contextlib.closing(Microphone(card, str(chosen["input"].index))) as microphone:
-            later: list[tuple[str, str]] = []
-            card.notify = lambda message, hint: later.append((message, hint))  # not into the moving line
-            levels = (level(frame) async for frame in microphone.frames())
-            await ui.meter(sys.stdout, microphone.name, levels, _METER_S)
-            for said in later:
-                notice(*said)
+        await _test(card, chosen, as_json=as_json)
+    elif "input" in chosen and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+        await _meter(card, chosen["input"], notify)
     return 0
 
 
+async def _test(card: Card, chosen: dict[Kind, Device], *, as_json: bool) -> None:
+    """Play a chirp, listen for it, and say what that means."""
+    from livechat.audio.loopback_test import measure
+    from livechat.commands import devices_view as view
+
+    tested = await measure(card, str(chosen["input"].index), str(chosen["output"].index))
+    if as_json:
+        view.as_json(sys.stdout, "test", tested)
+    else:
+        view.say_test(sys.stdout, tested.verdict, tested.hint)
+
+
+async def _meter(card: Card, device: Device, notify: Notices) -> None:
+    """Show the level of this microphone for a while."""
+    from livechat.audio.dsp import level
+    from livechat.audio.microphone import Microphone
+    from livechat.commands import devices_view as view
+
+    with contextlib.closing(Microphone(card, str(device.index))) as microphone:
+        notify.wait()  # a notice would tear the moving line
+        await view.meter(sys.stdout, microphone.name, (level(frame) async for frame in microphone.frames()), _METER_S)
+        notify.show_on(_print)
+
+
+def _print(notice: Notice) -> None:
+    from livechat.ui.plain import Plain
+
+    color = colored(os.environ, tty=sys.stderr.isatty())
+    with contextlib.closing(Plain(sys.stdout, sys.stderr, color=color)) as plain:
+        plain.show(notice)
+
+
+def _print_json(notice: Notice) -> None:
+    from livechat.commands import devices_view as view
+
+    view.as_json(sys.stdout, notice.type, notice)
+
+
 def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[DeviceRow]:
-    """Each device once for each direction. On PortAudio's thread: it tries each out."""
+    """Each device once for each direction. Call it on PortAudio's thread: it tries each device out."""
     from livechat.audio.portaudio import supported_format
     from livechat.commands.devices_view import DeviceRow
 

@@ -1,4 +1,4 @@
-"""`livechat sessions`: what was kept, listed, shown, written out and forgotten."""
+"""`livechat sessions`: lists, shows, exports and forgets kept conversations."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ import contextlib
 import json
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from livechat.conversations import export
-from livechat.conversations.archive import Archive, completions
-from livechat.conversations.store import state_folder
+from livechat.conversations.archive import Archive, completions, opened
+from livechat.conversations.claims import Claims
+from livechat.conversations.export import FORMATS, json_lines, listed, local
+from livechat.conversations.rows import FILE
 from livechat.durations import seconds
 from livechat.errors import UsageError, reason
+from livechat.paths import look, state_folder
 from livechat.ui.safe_text import clean
 
 
-def show_all(*, as_json: bool) -> int:
+def sessions(*, as_json: bool) -> int:
     """All conversations, newest first. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
     with _archive() as archive:
         entries = archive.entries()
-        _name_flaws(archive)
+        _explain(archive)
     if as_json:
         for entry in entries:
-            print(json.dumps(export.listed(entry)))  # noqa: T201
+            print(json.dumps(listed(entry)))  # noqa: T201
     elif not entries:
         print("there are no conversations: `livechat talk` begins one", file=sys.stderr)  # noqa: T201
     else:
@@ -42,35 +45,35 @@ def show(wanted: str | None, *, as_json: bool) -> int:
 
     with _archive() as archive:
         kept = archive.read(wanted)
-        _name_flaws(archive, wanted and kept.entry.id)
+        _explain(archive, wanted and kept.entry.id)
     if as_json:
-        sys.stdout.write(export.json_lines(kept))
+        sys.stdout.write(json_lines(kept))
     else:
         ui.in_full(sys.stdout, kept, time.time())
     return 0
 
 
-def write_out(wanted: str | None, *, form: str, output: str | None) -> int:
+def export(wanted: str | None, *, form: str, output: str | None) -> int:
     """One conversation in another format, to a new file or stdout. Returns the exit code."""
     from livechat.ui.display import tolerant
 
-    if form not in export.FORMATS:
-        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(export.FORMATS)}")
+    if form not in FORMATS:
+        raise UsageError(f"--format does not know {form!r}", f"it takes {', '.join(FORMATS)}")
     with _archive() as archive:
         kept = archive.read(wanted)
-        _name_flaws(archive, wanted and kept.entry.id)
-    written = export.FORMATS[form](kept)
-    if output is None:
+        _explain(archive, wanted and kept.entry.id)
+    written = FORMATS[form](kept)
+    found = look(output, "--output") if output is not None else None
+    if output is None or (found and os.path.samestat(found, os.fstat(1))):  # /dev/stdout is no file of its own
         tolerant(sys.stdout)
         sys.stdout.write(written)
         return 0
+    if found and stat.S_ISREG(found.st_mode):
+        raise UsageError(f"--output {output} is there already, and is not written over", "give it another name")
     try:
-        with Path(output).open("x", encoding="utf-8") as file:
+        # A pipe or a device, such as >(...), holds nothing that could be written over.
+        with Path(output).open("w" if found else "x", encoding="utf-8") as file:
             file.write(written)
-    except FileExistsError:
-        raise UsageError(
-            f"--output {output} is there already, and is not written over", "give it another name"
-        ) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"--output {output} cannot be written: {reason(error)}", "name another file") from None
     return 0
@@ -80,20 +83,20 @@ def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> i
     """Erase these conversations, or those not used for that time, and say which. Returns the exit code."""
     if bool(wanted) == (older_than is not None):
         raise UsageError("say which conversations to forget", "give their ids, or --older-than 30d")
-    with _archive() as archive:
+    claims = Claims(state_folder(os.environ) / "locks")
+    with _archive(to_change=True) as archive, contextlib.closing(claims):
         if older_than is not None:
             going = [entry.id for entry in archive.entries(seen_before=time.time() - seconds(older_than))]
-            _name_flaws(archive)
+            _explain(archive)
         else:
             going = list(dict.fromkeys(archive.to_forget(each) for each in wanted))
         in_use: list[str] = []
         for identity in going:
-            try:
-                archive.claim(identity)
-            except UsageError:
+            if not claims.take(identity):
                 in_use.append(identity)
                 continue
             _forget(archive, identity)
+            claims.erase(identity)
             shown = json.dumps({"type": "forgotten", "id": identity}) if as_json else f"forgot {clean(identity)}"
             print(shown, flush=True)  # noqa: T201
         if not going:
@@ -105,21 +108,23 @@ def forget(wanted: Sequence[str], *, older_than: str | None, as_json: bool) -> i
 
 def complete(incomplete: str) -> list[tuple[str, str]]:
     """Ids for the shell, each with when it was last used."""
-    # And no more: what somebody said is not given to a shell, which evaluates it.
-    found = completions(os.environ)
-    return [(identity, export.local(seen)) for identity, seen in found if identity.startswith(incomplete)]
+    # What somebody said is left out: a shell may evaluate what it is given.
+    found = completions(state_folder(os.environ) / FILE)
+    return [(identity, local(seen)) for identity, seen in found if identity.startswith(incomplete)]
 
 
-def _archive() -> contextlib.closing[Archive]:
-    return contextlib.closing(Archive(state_folder(os.environ)))
+def _archive(*, to_change: bool = False) -> contextlib.closing[Archive]:
+    return contextlib.closing(opened(state_folder(os.environ) / FILE, to_change=to_change))
 
 
-def _name_flaws(archive: Archive, identity: str | None = None) -> None:
-    """Say what is passed over, of one conversation or of all."""
+def _explain(archive: Archive, identity: str | None = None) -> None:
+    """Say what is passed over, of one conversation or of all, and whether all of it can only be read."""
+    if archive.read_only:
+        print(f"the kept conversations can only be read: {archive.read_only}", file=sys.stderr)  # noqa: T201
     flaws = archive.flaws(identity)
     for conversation, what in flaws:
         print(  # noqa: T201
-            f"conversation {clean(conversation)}: {what} cannot be read, and is passed over", file=sys.stderr
+            f"conversation {clean(conversation)}: {what} cannot be read (skipped)", file=sys.stderr
         )
     if flaws:
         conversation = clean(flaws[0][0])
@@ -128,7 +133,7 @@ def _name_flaws(archive: Archive, identity: str | None = None) -> None:
 
 
 def _forget(archive: Archive, identity: str) -> None:
-    """The words, but first what the embedded server remembers: it is found by the handles beside them."""
+    """Forget the words, but first what the embedded server remembers: only the handles beside them lead to it."""
     memory = state_folder(os.environ) / "offline-server.sqlite3"
     if archive.backend(identity) in ("offline", "") and memory.exists():
         from livechat.server.session_memory import SessionMemory

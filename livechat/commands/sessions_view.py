@@ -1,4 +1,4 @@
-"""I/O. Kept conversations as a table, as aligned lines, or one in full. It loads Rich."""
+"""Kept conversations as a table, as aligned lines, or one in full. It loads Rich."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from livechat.ui.display import tolerant
 from livechat.ui.safe_text import age, clean, duration
 
 _HEADS = ("id", "last used", "long", "turns", "resumable until", "model", "first words")
-_LEAST_FIRST = ("model", "long", "turns")  # what a narrow terminal does without
-_GIST = 16  # cells: fewer first words say nothing
+_LEAST_FIRST = ("model", "long", "turns")  # a narrow terminal leaves these out, in this order
+_GIST = 16  # cells of first words; fewer would say nothing
 _GIST_IN_A_PIPE = 60
 
 
 def as_table(out: TextIO, entries: Sequence[Entry], now: float) -> None:
-    """As many columns as there is room for, whole; the first words take what is left."""
+    """As many whole columns as there is room for; the first words take what is left."""
     tolerant(out)
     console = Console(file=out, highlight=False)
     rows = [dict(zip(_HEADS, _words(entry, now), strict=True)) for entry in entries]
@@ -41,7 +41,7 @@ def as_table(out: TextIO, entries: Sequence[Entry], now: float) -> None:
 
 
 def as_lines(out: TextIO, entries: Sequence[Entry], now: float) -> None:
-    """One conversation a line, its fields below one another."""
+    """One conversation a line, in aligned fields."""
     tolerant(out)
     rows = [_words(entry, now) for entry in entries]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
@@ -53,7 +53,7 @@ def as_lines(out: TextIO, entries: Sequence[Entry], now: float) -> None:
 
 
 def in_full(out: TextIO, kept: Conversation, now: float) -> None:
-    """What it was, what was said and when, and how continuous each run was."""
+    """One conversation: what it was, what was said and when, and how continuous each run was."""
     tolerant(out)
     entry = kept.entry
     *_, until, model, _ = _words(entry, now)
@@ -72,7 +72,7 @@ def in_full(out: TextIO, kept: Conversation, now: float) -> None:
 
 
 def _words(entry: Entry, now: float) -> list[str]:
-    """The fields of _HEADS, each fit to be shown."""
+    """The fields of _HEADS, clean."""
     until = entry.resumable_until
     return [
         entry.id,

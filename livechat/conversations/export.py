@@ -1,6 +1,6 @@
-"""PURE. A kept conversation in the formats that `livechat sessions export` writes.
+"""A kept conversation in the formats that `livechat sessions export` writes.
 
-Nothing a terminal obeys is left in any of them: a file is shown at a terminal sooner or later.
+Each of them is free of what a terminal obeys, because a file is shown at a terminal sooner or later.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from livechat.conversations.records import Conversation, Entry, Run, Spoken
-from livechat.ui.safe_text import clean
+from livechat.conversations.records import Conversation, Entry, KeptTurn, Run
+from livechat.ui.safe_text import clean, plain_text
 
-_SPEECH = 15.0  # characters a second, as people speak and as subtitles are read
-_SHORTEST_S = 1.0  # a caption that can be read
+_SPEECH = 15.0  # characters in a second, as people speak and as subtitles are read
+_SHORTEST_S = 1.0  # a shorter caption cannot be read
 
 
 def local(seconds: float, *, of_day: bool = False) -> str:
@@ -40,14 +40,13 @@ def markdown(kept: Conversation) -> str:
 
 def text(kept: Conversation) -> str:
     """As the lines in a pipe: one for each side of an exchange."""
-    sides = [(who, said) for turn in kept.turns for who, said in (("you", turn.user), ("model", turn.model))]
-    return "".join(f"{who}: {clean(said)}\n" for who, said in sides if said)
+    return plain_text((turn.user, turn.model) for turn in kept.turns)
 
 
 def subtitles(kept: Conversation) -> str:
-    """SubRip. The times count from the beginning of the conversation, and are those of the words as they came.
+    """SubRip. The times count from the beginning of the conversation, and are those at which the words came.
 
-    But for a question whose words came late or all at once: it begins as long before its answer as it takes to say.
+    The words of a question may come late or all at once. Then it begins as long before its answer as it takes to say.
     """
     cues: list[tuple[float, float, str]] = []
     before = 0.0
@@ -95,8 +94,8 @@ FORMATS: dict[str, Callable[[Conversation], str]] = {
 }
 
 
-def _times(turn: Spoken) -> tuple[float, float]:
-    """When each side of an exchange began; estimated back from its end where the store does not say."""
+def _times(turn: KeptTurn) -> tuple[float, float]:
+    """When each side of an exchange began; estimated from its end where no time of it is kept."""
     answered = turn.answered or turn.ended - (_spoken_s(turn.model) if turn.model else 0.0)
     return turn.began or answered - _spoken_s(turn.user), answered
 
@@ -110,7 +109,7 @@ def _srt(seconds: float) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02},{ms % 1000:03}"
 
 
-def _dated(what: Entry | Spoken | Run, *times: str) -> dict[str, Any]:
+def _dated(what: Entry | KeptTurn | Run, *times: str) -> dict[str, Any]:
     """The fields of `what`, with those called `times` as ISO 8601 or None."""
     fields = dataclasses.asdict(what)
     for name in times:
@@ -121,7 +120,7 @@ def _dated(what: Entry | Spoken | Run, *times: str) -> dict[str, Any]:
 
 
 def _escaped(said: str) -> str:
-    """As it was said, whatever of it Markdown would take for its own."""
+    """As it was said: what Markdown would take for markup is escaped."""
     inline = re.sub(r"([\\`*_\[\]<>~|&])", r"\\\1", clean(said, newlines=True).strip())
     lines = re.sub(r"^(\s*)(#|[-+=]|\d+(?=[.)]))", _literal, inline, flags=re.MULTILINE)
     return re.sub(r"\n+", "\\\\\n", lines)  # a break, and not a paragraph

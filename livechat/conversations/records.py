@@ -1,11 +1,14 @@
-"""PURE. What the store keeps of a conversation, as it is read back: to be listed, shown and written out.
+"""What is kept of a conversation, as it is read back: to be listed, shown, written out and gone on with.
 
-All times are seconds since the epoch. Texts are as they were said: `ui.text.clean` comes before a terminal.
+All times are seconds since the epoch. Texts are as they were said: `safe_text.clean` comes before a terminal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from livechat.session.context_replay import Exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """One exchange. `began` and `answered`: the first word of each side; None where the store has no time of it.
+class KeptTurn:
+    """One exchange. `began` and `answered`: the first word of each side; None where no time of it is kept.
 
     `ended`: the last word of either.
     """
@@ -59,5 +62,23 @@ class Conversation:
     """All of it: exchanges in their order, and runs, oldest first."""
 
     entry: Entry
-    turns: tuple[Spoken, ...]
+    turns: tuple[KeptTurn, ...]
     runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resumable:
+    """What it takes to go on with a conversation.
+
+    `options`: what it was made with, as `settings.resolve` takes it. `handles`: newest first, at most two,
+    each with the number of turns it covers and its expiry. `numbers`: those of the turns that are kept, and the next
+    one: a row that cannot be read keeps its number.
+    """
+
+    id: str
+    backend: str
+    model: str
+    options: dict[str, Any]
+    turns: list[Exchange]
+    handles: list[tuple[str, int, float]]
+    numbers: tuple[int, ...] = (0,)

@@ -1,14 +1,17 @@
-"""PURE. The tables of the store, and which of their rows can be read: views that all reading goes through.
+"""The tables of the kept conversations, and which of their rows can be read: views that all reading goes through.
 
 SQLite keeps what it is given, whatever the column's type. A row may come from a damaged disk, another program or a
-later livechat: one such row is passed over and named, and hides no other. The views are temporary, of one connection.
+later livechat. Such a row is named and passed over, and hides no other. The views are temporary: each connection
+makes its own.
 """
 
 from __future__ import annotations
 
 import re
 
-TABLES = """
+FILE = "conversations.sqlite3"  # in the state folder
+
+_TABLES = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, started REAL NOT NULL, seen REAL NOT NULL,
     backend TEXT NOT NULL, model TEXT NOT NULL, options TEXT NOT NULL
@@ -37,10 +40,10 @@ CREATE TABLE IF NOT EXISTS devices (
     profile TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (profile, kind)
 );
 """
-# `times` came later than `turns`. It is no column there: an older livechat that is running inserts whole rows.
+# `times` came later than `turns`. Its columns are not in `turns`, because an older livechat inserts whole rows there.
 
-CALENDAR_S = 253_402_000_000  # seconds since the epoch, in the year 9999: no calendar goes on beyond
-MOST = 1_000_000_000  # of anything counted
+CALENDAR_S = 253_402_000_000  # seconds since the epoch, in the year 9999: Python's calendar ends there
+MOST = 1_000_000_000  # the highest count that is believed
 
 
 def _text(column: str) -> str:
@@ -59,23 +62,15 @@ def _time(column: str) -> str:
     return _span(column, CALENDAR_S)
 
 
-# What `is_id` takes; what SQLite's text functions see ends at a NUL.
+# What `is_id` takes. SQLite's text functions stop at a NUL, so the length in bytes is compared too.
 _ID = (
     "typeof(id) = 'text' AND id GLOB '[a-zA-Z0-9]*' AND id NOT GLOB '*[^a-zA-Z0-9_-]*'"
     " AND length(id) <= 64 AND length(id) = length(CAST(id AS BLOB))"
 )
 
 # For each table, what each column that is read must be.
-SOUND = {
-    "conversations": " AND ".join(
-        [
-            _ID,
-            _time("started"),
-            _time("seen"),
-            _text("backend"),
-            _text("model"),
-        ]
-    ),
+READABLE = {
+    "conversations": " AND ".join([_ID, _time("started"), _time("seen"), _text("backend"), _text("model")]),
     "handles": " AND ".join([_text("handle"), "handle <> ''", _count("covers"), _time("expires")]),
     "turns": " AND ".join([_count("number"), _text("user"), _text("model"), _time("at")]),
     "times": " AND ".join([_count("number"), _time("began"), f"(answered IS NULL OR {_time('answered')})"]),
@@ -85,12 +80,12 @@ SOUND = {
     ),
     "devices": " AND ".join(map(_text, ("profile", "kind", "name"))),
 }
-VIEWS = "".join(
-    f"CREATE TEMP VIEW IF NOT EXISTS sound_{table} AS SELECT rowid AS place, * FROM main.{table} WHERE {sound};\n"
-    for table, sound in SOUND.items()
+SCHEMA = _TABLES + "".join(
+    f"CREATE TEMP VIEW IF NOT EXISTS readable_{table} AS SELECT rowid AS place, * FROM main.{table} WHERE {right};\n"
+    for table, right in READABLE.items()
 )
 
-# What is said of one row of each table, and of several.
+# The words for one row of each table, and for several.
 _WORDS = {
     "conversations": ("what livechat noted of it", "what livechat noted of it"),
     "handles": ("1 session handle", "{} session handles"),
@@ -106,19 +101,19 @@ def is_id(text: str) -> bool:
 
 
 def name(column: str) -> str:
-    """SQL for the id in `column` as a person can type it, also where it is no text."""
+    """SQL for the id in `column` as a person can type it, also where it is not text."""
     return f"CASE typeof({column}) WHEN 'text' THEN {column} ELSE quote({column}) END"
 
 
 def flaws() -> str:
-    """SQL for (name of the conversation, table, number of its rows that cannot be read, or belong to none)."""
+    """SQL for (conversation, table, number of its rows that cannot be read or whose conversation is not there)."""
     alone = "NOT EXISTS (SELECT 1 FROM main.conversations c WHERE c.id IS {0}.conversation)"
     selects = [
-        f"SELECT {name('id')}, 'conversations', 1 FROM main.conversations WHERE NOT ({SOUND['conversations']})"
+        f"SELECT {name('id')}, 'conversations', 1 FROM main.conversations WHERE NOT ({READABLE['conversations']})"
     ]
     selects += [
         f"SELECT {name('conversation')}, '{table}', count(*) FROM main.{table}"
-        f" WHERE NOT ({SOUND[table]}) OR {alone.format(table)} GROUP BY 1"
+        f" WHERE NOT ({READABLE[table]}) OR {alone.format(table)} GROUP BY 1"
         for table in _WORDS
         if table != "conversations"
     ]
@@ -126,6 +121,6 @@ def flaws() -> str:
 
 
 def worded(table: str, count: int) -> str:
-    """`count` rows of a table as a person knows them."""
+    """`count` rows of a table, in words for a person."""
     one, several = _WORDS[table]
     return one if count == 1 else several.format(count)

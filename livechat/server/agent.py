@@ -14,7 +14,7 @@ from livechat.server.utterances import UtteranceEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AgentQuestion:
     """The last turn of `history`, to be answered. `speech`: its sound, s16le mono at 16 kHz; b"" if it was typed."""
 
     history: Sequence[HistoryTurn]
@@ -55,7 +55,7 @@ class Agent(Protocol):
         """The words of an utterance, s16le mono at 16 kHz; "" if it has none."""
         ...
 
-    def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         """The answer, piece by piece, as fast as it can be made."""
         ...
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-from livechat.server.agent import Agent, AnswerPiece, Question
+from livechat.server.agent import Agent, AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault
 from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, Action, LiveSession
 
@@ -46,7 +46,7 @@ class Answers:
         self._asked = 0
         self.task: asyncio.Task[None] | None = None  # of the answer under way, or the last one
 
-    def begin(self, question: Question) -> None:
+    def begin(self, question: AgentQuestion) -> None:
         """Answer `question`, and leave the answer before it at what was sent."""
         self.stop()
         self._asked += 1
@@ -71,7 +71,7 @@ class Answers:
         self._empty(fault.reason)
         self._perform(self._live.says_nothing(self._loop.time(), fault.reason))
 
-    async def _answer(self, question: Question) -> None:
+    async def _answer(self, question: AgentQuestion) -> None:
         live = self._live
         written = self._strikes("text-answer") is not None
         try:

@@ -29,16 +29,10 @@ _TEXTS: dict[str, tuple[int, str]] = {
     ),
     "unknown-field": (1007, 'Invalid JSON payload received. Unknown name "{field}"{where}: Cannot find field.'),
     "not-json": (1007, "Invalid JSON payload received. Unexpected token."),
-    "not-base64": (
-        1007,
-        "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed",
-    ),
+    "not-base64": (1007, "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed"),
     "invalid": (1007, "Request contains an invalid argument."),
     "precondition": (1007, "Precondition check failed."),
-    "activity": (
-        1007,
-        "Explicit activity control is not supported when automatic activity detection is enabled.",
-    ),
+    "activity": (1007, "Explicit activity control is not supported when automatic activity detection is enabled."),
     "thinking": (1007, "Thinking level is not supported for this model."),
     "no-thinking": (1007, "Thinking level must be specified for this model."),
     "blocking": (1007, "BLOCKING function calls are not supported for this model."),
@@ -88,13 +82,9 @@ _TEXTS: dict[str, tuple[int, str]] = {
 
 
 _EXAMPLE = {
-    "model": "models/gemini-0",
-    "version": "v1beta",
-    "field": "proactivity",
-    "where": " at 'setup'",
-    "modalities": "TEXT",
-    "language": "es",
-}
+    "model": "models/gemini-0", "version": "v1beta", "field": "proactivity", "where": " at 'setup'",
+    "modalities": "TEXT", "language": "es",
+}  # fmt: skip
 CLOSES = {name: (code, text.format(**_EXAMPLE)) for name, (code, text) in _TEXTS.items()}
 
 

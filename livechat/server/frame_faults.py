@@ -19,10 +19,10 @@ from livechat.server.wire import Json
 Data = str | bytes | list[bytes]  # a text frame, a binary frame, a binary frame in fragments
 
 HUGE = 10_000_000  # bytes in a huge frame
-EARLY = 3  # the piece of an answer after which its turn is said to be complete
-BUNDLED = 4  # pieces of sound in one frame, at most
-TOKENS = 5  # of a piece of sound: 200 ms at 25 tokens a second
-FALL = 0.5  # what is left of the context at each turn
+EARLY = 3  # the piece of an answer after which the early turnComplete comes
+BUNDLED = 4  # the most pieces of sound in one frame
+TOKENS = 5  # of a piece of sound, 200 ms at 25 tokens a second (docs/wire.md 4)
+FALL = 0.5  # the part of the context that is left after each turn
 
 INTERRUPTED: Json = {"serverContent": {"interrupted": True}}
 NOISE: tuple[Json | bytes, ...] = (
@@ -196,7 +196,7 @@ def _unheard(_: FrameFaults, frame: Json) -> list[Json]:
 
 
 def _sounds(change: Callable[[FrameFaults, bytes, str], tuple[bytes, str]]) -> Rule:
-    """Every piece of sound goes through `change`, which takes and gives its bytes and its MIME type."""
+    """Change every piece of sound: `change` takes its bytes and its MIME type and returns new ones."""
 
     def part(link: FrameFaults, part: Json) -> Json:
         blob = part.get("inlineData")
@@ -282,7 +282,7 @@ def _parts(content: Json) -> int:
 
 
 def _merged(one: Json, two: Json) -> Json:
-    """Both frames in one: texts and parts one behind the other, everything else side by side."""
+    """Both frames in one. Texts and lists are joined; of anything else that both have, the second counts."""
     merged: Json = dict(one)
     for name, value in two.items():
         merged[name] = _joined(merged[name], value) if name in merged else value

@@ -10,8 +10,8 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server import live_session, wire
-from livechat.server.agent import Question
+from livechat.server import live_session, utterances, wire
+from livechat.server.agent import AgentQuestion
 from livechat.server.answers import Answers
 from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
@@ -23,15 +23,7 @@ from livechat.server.models import WINDOW
 from livechat.server.session_memory import OtherModelError, StoredSession, fingerprint
 from livechat.server.terms import Endpoint, agree
 from livechat.server.transport import LinkTransport
-from livechat.server.utterances import (
-    BEFORE_MS,
-    LONGEST_S,
-    RATE,
-    UtteranceBegan,
-    UtteranceEnded,
-    UtteranceEvent,
-    resampled,
-)
+from livechat.server.utterances import RATE, UtteranceBegan, UtteranceEnded, UtteranceEvent
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +35,7 @@ class ServerLink:
     """Serves one client until either side closes. `key`: what the client showed as its API key."""
 
     def __init__(
-        self,
-        ws: ServerConnection,
-        host: LinkHost,
-        faults: LinkFaults,
-        *,
-        endpoint: Endpoint,
-        key: str,
+        self, ws: ServerConnection, host: LinkHost, faults: LinkFaults, *, endpoint: Endpoint, key: str
     ) -> None:
         self._ws = ws
         self._host = host
@@ -191,7 +177,7 @@ class ServerLink:
         self._record.audio_bytes += len(audio.pcm)
         self._host.audio(self._record.n, audio.pcm)
         self._live.audio(self._loop.time())
-        pcm = resampled(audio.pcm, audio.rate, RATE)
+        pcm = utterances.resampled(audio.pcm, audio.rate, RATE)
         self._heard_s += len(pcm) / 2 / RATE
         if "deaf" in self._active:
             pass
@@ -206,7 +192,7 @@ class ServerLink:
         if self._terms.transparent:
             self._recent += pcm
         await self._take_events(events)
-        keep_s = LONGEST_S if self._speaking else BEFORE_MS / 1000
+        keep_s = utterances.LONGEST_S if self._speaking else utterances.BEFORE_MS / 1000
         del self._recent[: -int(2 * RATE * keep_s)]
 
     async def _take_activity(self, began: bool) -> None:
@@ -296,7 +282,7 @@ class ServerLink:
             return
         now, age = datetime.now().astimezone(), self._host.memory.clock() - self._session.born
         facts = Facts(now, age, live.tokens(), self._terms.trigger or WINDOW)
-        answers.begin(Question(tuple(live.history), facts, self._speech))
+        answers.begin(AgentQuestion(tuple(live.history), facts, self._speech))
 
     def _failed(self) -> None:
         """An agent is anybody's code: an error in it ends this link, not the server."""

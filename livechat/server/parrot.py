@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from livechat.server import replies
-from livechat.server.agent import AnswerPiece, Question, UtteranceDetector
+from livechat.server.agent import AgentQuestion, AnswerPiece, UtteranceDetector
 from livechat.server.utterances import OUTPUT_RATE, RATE, LoudnessVad, Segmenter, UtteranceEvent, beep, resampled
 
 WORD_S = 0.3  # one word of an answer: half of it a beep, half a pause
@@ -47,7 +47,7 @@ class Parrot:
     async def transcribe(self, pcm: bytes) -> str:
         return f"(speech, {len(pcm) / 2 / RATE:.1f} s)"
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         if question.speech:
             length = len(question.speech) / 2 / RATE
             yield AnswerPiece(f"(your own words, {length:.1f} s)", resampled(question.speech, RATE, OUTPUT_RATE))

@@ -112,7 +112,7 @@ class Server:
         self._on_audio = on_audio
         self._count = 0
         # Links whose upgrade is under way. If it fails, nobody takes the link from here: so the keys are weak.
-        self._begun: WeakKeyDictionary[ServerConnection, LinkFaults] = WeakKeyDictionary()
+        self._begun: WeakKeyDictionary[ServerConnection, tuple[LinkFaults, Endpoint, str]] = WeakKeyDictionary()
         self._serving: set[asyncio.Task[None]] = set()  # one for each link
         self._listener: Listener | None = None
 
@@ -225,21 +225,19 @@ class Server:
             self._end(faults.record)
             ws.transport.abort()
             return None
-        self._begun[ws] = faults
+        self._begun[ws] = faults, to, key_of(request)
         return None
 
     async def _handle(self, ws: ServerConnection) -> None:
-        request = ws.request
-        to = endpoint(urlsplit(request.path).path) if request else None
-        if request is None or to is None or ws not in self._begun:  # _process_request refused it
+        if ws not in self._begun:  # _process_request refused it
             return
-        faults = self._begun.pop(ws)
+        faults, to, key = self._begun.pop(ws)
         faults.record.open = True
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
-            await ServerLink(ws, self, faults, endpoint=to, key=key_of(request)).run()
+            await ServerLink(ws, self, faults, endpoint=to, key=key).run()
         finally:
             self._end(faults.record)

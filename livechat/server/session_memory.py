@@ -214,7 +214,7 @@ class SessionMemory:
         if self._file is None:
             return
         try:
-            self._file.write(sql, *parameters, patience_s=0.0 if self._file.behind_s else _WRITING_S)
+            self._file.write((sql, *parameters), patience_s=0.0 if self._file.behind_s else _WRITING_S)
         except sqlite3.Error as error:
             self._warn(error)
             self._file.close()

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from livechat.server import replies
-from livechat.server.agent import AnswerPiece, Question, UtteranceDetector
+from livechat.server.agent import AgentQuestion, AnswerPiece, UtteranceDetector
 from livechat.server.parrot import LoudnessDetector, Parrot
 from livechat.server.speech_models import HOP, Recogniser, Samples, SileroVad, Synthesiser, samples_of
 from livechat.server.utterances import RATE, Segmenter, UtteranceBegan, UtteranceEvent, UtterancePaused
@@ -101,11 +101,13 @@ class SpeechAgent:
     name = "offline agent: hears, answers and speaks on this computer"
 
     def __init__(self) -> None:
-        # Three, so that a long transcription, or a model that loads, does not keep another client from being heard.
-        self._pool = ThreadPoolExecutor(3, "livechat-speech")
-        self.vad = _Lazy(SileroVad, self._pool)
-        self._recogniser = _Lazy(Recogniser, self._pool)
-        self._synthesiser = _Lazy(Synthesiser, self._pool)
+        # Two, so that a long transcription for one client does not keep another from being heard.
+        self._pool = ThreadPoolExecutor(2, "livechat-speech")
+        # One model at a time: several that load together stop the loop for longer.
+        self._loader = ThreadPoolExecutor(1, "livechat-models")
+        self.vad = _Lazy(SileroVad, self._loader)
+        self._recogniser = _Lazy(Recogniser, self._loader)
+        self._synthesiser = _Lazy(Synthesiser, self._loader)
         self._parrot = Parrot()
         self._foreseen: tuple[bytes, asyncio.Task[str]] | None = None
 
@@ -118,7 +120,7 @@ class SpeechAgent:
             return await asyncio.shield(self._foreseen[1])
         return await self._transcribe(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         repeat = bool(question.speech) and await self._recogniser.get() is None  # its words are not known
         answer = self._parrot.reply(question) if repeat else self.say(replies.reply(question.history, question.facts))
         async for piece in answer:
@@ -136,14 +138,16 @@ class SpeechAgent:
     async def close(self) -> None:
         if self._foreseen:
             self._foreseen[1].cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._loader):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def work(self, job: Callable[..., T], *arguments: Any) -> T:
         """Run `job` in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
 
     def prepare(self) -> None:
-        """Somebody begins to speak: load what hears and answers them while they do."""
+        """Load all models: somebody speaks, or will."""
+        self.vad.begin()
         self._recogniser.begin()
         self._synthesiser.begin()
 

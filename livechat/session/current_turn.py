@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from livechat.audio.interfaces import Sink
-from livechat.events import Output, Warned, Working
+from livechat.errors import Notice
+from livechat.events import Output, Working
 from livechat.session.aftermath import Aftermath
 from livechat.session.answer import TURN_END_S, Answer
 from livechat.session.events import Asked, Noticed, Reopened, Replied, Replying, TurnOver
@@ -193,7 +194,7 @@ class CurrentTurn:
         elif self.answer is not None:
             cut = not self.answer.whole
             if cut:
-                self._show(Warned("the answer was cut off again, and is left at that", "ask for the rest"))
+                self._show(Notice("the answer was cut off again, and is left at that", "ask for the rest"))
             self.over(cut=cut)
         self.answer = None
         self.aftermath.lost()

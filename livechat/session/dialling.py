@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Generator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidProxyMessage, InvalidProxyStatus, Inval
 
 from livechat.session.dialect import readable
 from livechat.session.link_end import system_words
-from livechat.session.proxy import Blocked, Proxy, number_of, plain, proxy_for
+from livechat.session.proxy import Blocked, Proxy, ip_address, plain, proxy_for
 
 # A name may have several addresses. One that does not answer in this time has the next tried beside it (RFC 8305).
 NEXT_ADDRESS_S = 0.15
@@ -53,7 +53,7 @@ class Connect(connect):
             kwargs["proxy_ssl"] = kwargs.get("ssl")  # the proxy's certificate is checked like the server's
         dialled = urlsplit(self._proxy.address if self._proxy else uri).hostname or ""
         # Only for a name. asyncio's race of several addresses, if cancelled, does not close the one that has won.
-        if number_of(dialled) is None:
+        if ip_address(dialled) is None:
             kwargs["happy_eyeballs_delay"] = NEXT_ADDRESS_S
         super().__init__(
             uri,
@@ -81,7 +81,7 @@ class Connect(connect):
             raise
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """The address to try next, or what to raise. The key is sent with each try, so the origin stays the same."""
+        """The address to dial next, or what to raise. The key is sent there, so it must be of the same origin."""
         if not isinstance(exc, InvalidStatus) or not 300 <= exc.response.status_code < 400:
             return exc
         status = exc.response.status_code
@@ -94,7 +94,8 @@ class Connect(connect):
             where = " to an invalid address"
         else:
             if theirs != ours:
-                where = f" to {plain(theirs.host if theirs.host != ours.host else f'{theirs.host}:{theirs.port}')}"
+                _, host, port = theirs
+                where = f" to {plain(host if host != ours[1] else f'{host}:{port}')}"
             elif location and status in _REDIRECTS:
                 return self._follow(target, status)
         why = f"the server redirects the connection{where} (HTTP {status}), and the key is not sent there"
@@ -111,18 +112,12 @@ class Connect(connect):
         return urlunsplit((scheme, place, target.path, target.query, ""))
 
 
-class _Origin(NamedTuple):
-    tls: bool
-    host: str
-    port: int
-
-
-def _origin(uri: SplitResult) -> _Origin:
-    """What a key may not leave. Raises ValueError for what is no address of a server."""
+def _origin(uri: SplitResult) -> tuple[bool, str, int]:
+    """(whether it has TLS, host, port). Raises ValueError for what is no address of a server."""
     tls = uri.scheme in ("https", "wss")
     if not uri.hostname or not (tls or uri.scheme in ("http", "ws")):
         raise ValueError("no server")
-    return _Origin(tls, uri.hostname, uri.port or (443 if tls else 80))
+    return tls, uri.hostname, uri.port or (443 if tls else 80)
 
 
 def _fault(proxy: Proxy, error: Exception, server: str) -> Blocked:
@@ -147,7 +142,9 @@ def _fault(proxy: Proxy, error: Exception, server: str) -> Blocked:
     if isinstance(error, TimeoutError) and not error.errno:
         return proxy.fails("does not answer")
     if isinstance(error, socket.gaierror) and proxy.scheme == "socks4":
-        return proxy.fails(f"needs the number of {server}, which cannot be looked up", "use socks4a:// or socks5://")
+        return proxy.fails(
+            f"needs the IP address of {server}, which cannot be looked up", "use socks4a:// or socks5://"
+        )
     if isinstance(error, socket.gaierror) or isinstance(error.__cause__, socket.gaierror):
         return proxy.fails("cannot be found: its name cannot be looked up")
     if isinstance(error, OSError):

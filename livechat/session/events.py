@@ -22,12 +22,6 @@ Interaction = Literal["working", "idle", ""]
 # An activity of the person begins or ends, or the microphone stops for a while.
 Signal = Literal["start", "end", "stream end"]
 
-
-def handle_name(handle: str) -> str:
-    """A handle's name for people and programs: eight hex digits that say nothing of it."""
-    return hashlib.sha256(handle.encode()).hexdigest()[:8]
-
-
 # ----------------------------------------------------------------------------------------------- inputs
 # What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
 
@@ -47,8 +41,8 @@ class Resumption:
 
     @property
     def name(self) -> str:
-        """See handle_name."""
-        return handle_name(self.handle)
+        """The handle's name for people and programs: eight hex digits that say nothing of it."""
+        return hashlib.sha256(self.handle.encode()).hexdigest()[:8]
 
     def __repr__(self) -> str:  # a handle is as good as a password: it never reaches a log
         return f"Resumption(covers={self.covers}, expires={self.expires})"

@@ -23,29 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.models import family
+from livechat.session import events as ev
 from livechat.session import live_config
 from livechat.session.context_replay import ContextTurn
-from livechat.session.events import (
-    Audio,
-    Counted,
-    CutIn,
-    Dial,
-    Ended,
-    GoAway,
-    HandleUpdate,
-    Heard,
-    Interaction,
-    Noticed,
-    Opened,
-    Replied,
-    Said,
-    Signal,
-    Status,
-    Thought,
-    TurnOver,
-    Wire,
-    Written,
-)
 from livechat.session.link_end import ended
 
 if TYPE_CHECKING:
@@ -96,7 +76,7 @@ class Dialler:
         self._settings = settings
         self._client = live_config.client(settings, url or settings.endpoint, ca_pem)
 
-    def dial(self, how: Dial, post: Callable[[Wire], None]) -> Link:
+    def dial(self, how: ev.Dial, post: Callable[[ev.Wire], None]) -> Link:
         """A new link, to be `run`. Everything that it hears goes to `post`, on the loop."""
         return Link(self._client, self._settings, how, post)
 
@@ -104,7 +84,7 @@ class Dialler:
 class Link:
     """One connection. `run` it once: it posts Opened at most once and Ended exactly once."""
 
-    def __init__(self, client: Client, settings: Settings, how: Dial, post: Callable[[Wire], None]) -> None:
+    def __init__(self, client: Client, settings: Settings, how: ev.Dial, post: Callable[[ev.Wire], None]) -> None:
         """`how`: the number of the link, and the session to resume."""
         self.n = how.n
         self._client, self._settings, self._post = client, settings, post
@@ -115,7 +95,7 @@ class Link:
 
     async def run(self) -> None:
         """Connect, listen until the end, and post why it ended. Raises nothing but CancelledError."""
-        end = Ended(self.n, "network")
+        end = ev.Ended(self.n, "network")
         try:
             await self._talk()
         except Exception as e:  # noqa: BLE001 - anything that the SDK, its libraries or the system raise ends the link
@@ -137,7 +117,7 @@ class Link:
             if self._closing:
                 return
             self._session = session
-            self._post(Opened(self.n, (loop.time() - began) * 1000))
+            self._post(ev.Opened(self.n, (loop.time() - began) * 1000))
             while True:
                 try:
                     async for message in session.receive():
@@ -161,7 +141,7 @@ class Link:
 
         await self._send(audio=types.Blob(data=frame, mime_type=_AUDIO_IN))
 
-    async def send_signal(self, signal: Signal) -> None:
+    async def send_signal(self, signal: ev.Signal) -> None:
         """The person begins or stops speaking (push-to-talk only), or the microphone is muted."""
         from google.genai import types
 
@@ -207,56 +187,54 @@ class Link:
         content = message.server_content or types.LiveServerContent()
         status = _status(content.interaction_status)
         if message.voice_activity or content.waiting_for_input:
-            post(Noticed(n))
+            post(ev.Noticed(n))
         if status == "working" and not content.turn_complete:
-            post(Status(n, status))
+            post(ev.Status(n, status))
         self._hear_content(content)
         if usage := message.usage_metadata:
             prompt, response = usage.prompt_token_count or 0, usage.response_token_count or 0
             if prompt:
-                post(Counted(n, prompt, response, usage.total_token_count or prompt + response))
+                post(ev.Counted(n, prompt, response, usage.total_token_count or prompt + response))
         self._reason = _reason(content.turn_complete_reason) or self._reason
         if content.turn_complete:
-            post(TurnOver(n, status, self._reason))
+            post(ev.TurnOver(n, status, self._reason))
             self._reason = ""
         elif status == "idle":
-            post(Status(n, status))
+            post(ev.Status(n, status))
         if update := message.session_resumption_update:
             handle = (update.new_handle or "") if update.resumable else ""
-            post(HandleUpdate(n, handle, consumed=update.last_consumed_client_message_index))
+            post(ev.HandleUpdate(n, handle, consumed=update.last_consumed_client_message_index))
         if message.go_away:
-            post(GoAway(n, _seconds(message.go_away.time_left)))
+            post(ev.GoAway(n, _seconds(message.go_away.time_left)))
 
     def _hear_content(self, content: types.LiveServerContent) -> None:
         n, post = self.n, self._post
         if content.input_transcription and content.input_transcription.text:
-            post(Heard(n, content.input_transcription.text))
+            post(ev.Heard(n, content.input_transcription.text))
         if content.output_transcription and content.output_transcription.text:
-            self._reason = (
-                ""  # the answer goes on, or another begins: an earlier reason was not about this turn's end
-            )
-            post(Said(n, content.output_transcription.text))
+            self._reason = ""  # the answer goes on, or another begins: a reason before it is not this turn's
+            post(ev.Said(n, content.output_transcription.text))
         for part in (content.model_turn.parts if content.model_turn else None) or ():
             self._reason = ""
             self._hear_part(part)
         if content.interrupted:
-            post(CutIn(n))
+            post(ev.CutIn(n))
         if content.generation_complete:
-            post(Replied(n))
+            post(ev.Replied(n))
 
     def _hear_part(self, part: types.Part) -> None:
         n, post = self.n, self._post
         if part.text and part.text.strip():
             if not part.thought:
-                post(Written(n, part.text))
+                post(ev.Written(n, part.text))
             else:  # never spoken or stored (11). Some models send them unasked, and they prove a living session
-                post(Thought(n, part.text[:MAX_THOUGHT] if self._settings.thoughts else ""))
+                post(ev.Thought(n, part.text[:MAX_THOUGHT] if self._settings.thoughts else ""))
         blob = part.inline_data
         if blob and blob.data and (blob.mime_type or "").startswith("audio/pcm"):
-            post(Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
+            post(ev.Audio(n, blob.data[: len(blob.data) // 2 * 2], _rate(blob.mime_type or "")))
 
 
-def _status(status: types.InteractionStatus | None) -> Interaction:
+def _status(status: types.InteractionStatus | None) -> ev.Interaction:
     """What the server says of the question. REQUIRES_ACTION is an older word for IDLE.
 
     A word that is not known says nothing, as protobuf has it: it neither ends a question nor keeps one open (12).

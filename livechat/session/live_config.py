@@ -45,29 +45,16 @@ def client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         args["ssl"] = args["verify"] = unused["verify"] = context
     else:
         trust.check_environment(os.environ)
-    if settings.backend == "vertex" and not settings.key:
+    vertex = settings.backend == "vertex"
+    account: dict[str, Any] = {"api_key": settings.key}
+    if vertex and not settings.key:
         trust.check_credentials(os.environ)
-    options = types.HttpOptions(
-        base_url=url, api_version=settings.api_version, client_args=unused, async_client_args=args
-    )
+        account = {"credentials": VertexCredentials(), "project": settings.project, "location": settings.location}
+    version = settings.api_version
+    options = types.HttpOptions(base_url=url, api_version=version, client_args=unused, async_client_args=args)
     try:
-        if settings.backend == "vertex" and settings.key:
-            return genai.Client(vertexai=True, api_key=settings.key, http_options=options)
-        if settings.backend == "vertex":
-            credentials: Any = VertexCredentials()
-            return genai.Client(
-                vertexai=True,
-                credentials=credentials,
-                project=settings.project,
-                location=settings.location,
-                http_options=options,
-            )
-        return genai.Client(vertexai=False, api_key=settings.key, http_options=options)
-    except (
-        ValueError,
-        OSError,
-        ImportError,
-    ) as e:  # ImportError: a variable asks for a library that is not installed
+        return genai.Client(vertexai=vertex, http_options=options, **account)
+    except (ValueError, OSError, ImportError) as e:  # the last: a variable asks for a library that is not installed
         raise ConfigError(
             f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
         ) from None

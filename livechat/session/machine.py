@@ -27,8 +27,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from livechat.errors import ConfigError, LivechatError, LostError
-from livechat.events import GoAwayNotice, LinkState, Rung, Warned
+from livechat.errors import ConfigError, LivechatError, LostError, Notice
+from livechat.events import GoAwayNotice, LinkState, Rung
 from livechat.session.awaited import Awaited, Deafness
 from livechat.session.events import (
     Action,
@@ -156,7 +156,7 @@ class Machine:
     def _dial(self, now: float) -> list[Action]:
         actions: list[Action] = []
         while self._ladder.expired(now):
-            actions.append(Show(Warned("the session's handle has expired", self._next_rung())))
+            actions.append(Show(Notice("the session's handle has expired", self._next_rung())))
         if self._nothing_to_resume():
             return [*actions, *self._finish(LostError("there is nothing to resume: the handle has expired", _ONLY))]
         self._link += 1
@@ -228,14 +228,14 @@ class Machine:
         closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=verdict.why)
         actions: list[Action] = [Show(closed)]
         if verdict.kind is Kind.FATAL:
-            return [*actions, *self._finish(_error(verdict))]
+            return [*actions, *self._finish(ConfigError(verdict.why, verdict.hint))]
         struck = event.how == "close" and verdict.kind is Kind.RESUME  # a used up quota says nothing of a handle
         dead = ((struck and self._ladder.strike()) or verdict.kind is Kind.FRESH) and bool(self._ladder)
         if dead:
             self._ladder.drop_dead_session()
             if self._nothing_to_resume():
                 return [*actions, *self._finish(LostError(f"there is nothing to resume: {verdict.why}", _ONLY))]
-            actions.append(Show(Warned(verdict.why, self._next_rung())))
+            actions.append(Show(Notice(verdict.why, self._next_rung())))
         if self._failures.hopeless:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
         if verdict.idle and self.state is State.LIVE and not self._awaited.busy:
@@ -246,7 +246,7 @@ class Machine:
             return [*actions, *self._dial(now)]
         slow = verdict.kind is Kind.SLOW
         if verdict.hint and self._failures.count == (1 if slow else 2):
-            actions.append(Show(Warned(verdict.why, verdict.hint)))
+            actions.append(Show(Notice(verdict.why, verdict.hint)))
         return [*actions, *self._dial_after(self._failures.delay_s(slow=slow), verdict.why, now)]
 
     def _dial_after(self, delay: float, why: str, now: float) -> list[Action]:
@@ -330,7 +330,7 @@ class Machine:
     def _deafened(self, deafness: Deafness, now: float) -> list[Action]:
         """Rule 7."""
         if deafness in ("silence", "no answer"):
-            said = Warned("there is no answer to this", "say it again, or in other words")
+            said = Notice("there is no answer to this", "say it again, or in other words")
             return [Show(said), Forgo(heard=deafness == "silence")]
         if deafness == "ask in a new session" and self._ladder:
             self._ladder.drop_dead_session()
@@ -339,7 +339,7 @@ class Machine:
     def _leave_behind(self, why: str, now: float) -> list[Action]:
         """This link is no good, though it is open."""
         self._limit.cause = why
-        return [Show(Warned(why, "asking once more on another connection")), *self._move(now)]
+        return [Show(Notice(why, "asking once more on another connection")), *self._move(now)]
 
     def _stuck(self, _: Stuck, now: float) -> list[Action]:
         return self._leave_behind("the answer stopped coming", now)
@@ -431,11 +431,6 @@ class Machine:
 
     def _ignore(self, _: Input, __: float) -> list[Action]:
         return []
-
-
-def _error(verdict: Verdict) -> LivechatError:
-    kind = ConfigError if verdict.exit_code == ConfigError.exit_code else LostError
-    return kind(verdict.why, verdict.hint)
 
 
 class Row(NamedTuple):

@@ -81,11 +81,11 @@ def is_loopback(host: str) -> bool:
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    ip = number_of(name)
+    ip = ip_address(name)
     return ip is not None and (ip.is_loopback or ip.is_unspecified)
 
 
-def number_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def ip_address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address that `name` is, in any notation; None for a name."""
     try:
         ip = ipaddress.ip_address(name.strip("[]").partition("%")[0])
@@ -195,7 +195,7 @@ def _port(parts: SplitResult, default: int) -> int:
 
 def _listed(no_proxy: str, host: str, port: int) -> bool:
     """Whether NO_PROXY names this server: by *, a domain, an IP address or a network, each with a port or without."""
-    name, number = host.lower().rstrip("."), number_of(host)
+    name, ip = host.lower().rstrip("."), ip_address(host)
     for entry in re.split(r"[\s,]+", no_proxy.lower()):
         if entry == "*":
             return True
@@ -204,18 +204,18 @@ def _listed(no_proxy: str, host: str, port: int) -> bool:
         if found and int(found[2]) != port:
             continue
         place = found[1] if found else entry
-        if number is None:
+        if ip is None:
             suffix = place.removeprefix("*").strip(".")
             if suffix and (name == suffix or name.endswith(f".{suffix}")):
                 return True
-        elif _within(number, place):
+        elif _within(ip, place):
             return True
     return False
 
 
-def _within(number: ipaddress.IPv4Address | ipaddress.IPv6Address, place: str) -> bool:
+def _within(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, place: str) -> bool:
     try:
-        return number in ipaddress.ip_network(re.sub(r"[\[\]]", "", place), strict=False)
+        return ip in ipaddress.ip_network(re.sub(r"[\[\]]", "", place), strict=False)
     except ValueError:
         return False
 

@@ -18,8 +18,8 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 from livechat.audio.interfaces import FRAME_MS, Sink
-from livechat.errors import LivechatError, LostError
-from livechat.events import Command, HandleState, Handover, Levels, Mic, Output, Speaking, Usage, Warned
+from livechat.errors import LivechatError, LostError, Notice
+from livechat.events import Command, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
 from livechat.models import Family
 from livechat.session.compression import ContextCount
 from livechat.session.events import (
@@ -146,7 +146,7 @@ class Runner:
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
         if self.outbox.give_up():
-            self._show(Warned("what you typed last did not reach the server", "it is kept with the conversation"))
+            self._show(Notice("what you typed last did not reach the server", "it is kept with the conversation"))
         return self._error or self._lost
 
     def leave(self, *, hurry: bool = False) -> None:
@@ -228,7 +228,7 @@ class Runner:
             self._show(HandleState("", resumable=False, expires_in_s=0.0))
         elif update.consumed is not None:
             self.outbox.consumed(update.consumed)
-        self._feed(HandleIn(update.link, update.handle, self.turns.answered()))
+        self._feed(HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
 
     def _count(self, event: Counted) -> None:
         self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))
@@ -319,7 +319,7 @@ class Runner:
                 async with asyncio.timeout_at(self.turns.more_until if self.turns.free else None):
                     await self._changed.wait()
             except TimeoutError:
-                continue
+                return  # not by a look at the clock: a timer may go off a moment before its time
 
     def _begun(self, flow: Flow, replayed_ms: int, dropped_ms: int) -> None:
         """A link takes input."""
@@ -382,7 +382,7 @@ class Runner:
         if end == "undelivered":
             self._lost = LostError("what was said last could not be delivered", "resume when the server is back")
         if end == "unanswered":
-            self._show(Warned("no answer came to the last words", "they may have been too short, or not speech"))
+            self._show(Notice("no answer came to the last words", "they may have been too short, or not speech"))
         self.leave()
 
 

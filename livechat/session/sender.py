@@ -48,6 +48,7 @@ class Sender:
         self._flow: Flow | None = None  # the link is open and has not been given its context yet
         self._dropped_before = 0  # before the handover going on
         self._wake = asyncio.Event()
+        self._known: int | None = None  # all turns that the session knows before its context; None: it has that
         self.flowing = False  # a link takes input
 
     @property
@@ -57,8 +58,15 @@ class Sender:
 
     def start(self, link: Linklike | None, flow: Flow) -> None:
         """A link is open: give it its context, what waits, and what comes."""
-        self._link, self._flow = link, flow
+        self._link, self._flow, self._known = link, flow, flow.covers
         self.wake()
+
+    def covered(self, answered: int) -> int:
+        """How many of the answered turns a handle holds that comes now.
+
+        One from before the context was given holds none of it: to resume by it would lose what the session was told.
+        """
+        return answered if self._known is None else min(answered, self._known)
 
     def hold(self) -> None:
         """Nothing is sent any more until the next `start`."""
@@ -94,7 +102,7 @@ class Sender:
             await link.send_context(contents)
         if self._flow is not flow:
             return  # that link is gone already
-        self._flow = None
+        self._flow = self._known = None
         self._begin()
         replayed = self._outbox.rewind(flow.replay, given=bool(contents))
         self.flowing = True

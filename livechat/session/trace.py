@@ -67,7 +67,7 @@ def encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         if fields.get("handle", "#")[:1] not in ("", "#"):  # a replayed handle is a hash already
-            fields["handle"] = f"#{events.handle_name(fields['handle'])}"
+            fields["handle"] = "#" + events.Resumption(fields["handle"], 0).name
         return {"is": type(value).__name__} | {name: encode(field) for name, field in fields.items()}
     if isinstance(value, LivechatError):
         return {"is": type(value).__name__, "message": value.message, "hint": value.hint}

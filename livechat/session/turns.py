@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from livechat.audio.interfaces import Sink
-from livechat.events import Interrupted, Output, ThoughtText, Warned
+from livechat.errors import Notice
+from livechat.events import Interrupted, Output, ThoughtText
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
 from livechat.session.barge_in import BargeIn
@@ -318,7 +319,7 @@ class Turns:
         now, reason = self._now(), event.reason
         if reason:
             self._record.question()
-            self._show(Warned(explained(reason), ASK_AGAIN))
+            self._show(Notice(explained(reason), ASK_AGAIN))
         if event.status == "working":
             self._at_work(with_turn=True)
         else:
@@ -364,7 +365,7 @@ class Turns:
 
     def _leave_unanswered(self, reason: str) -> None:
         if not reason:  # else it has been shown
-            self._show(Warned(NO_ANSWER, ASK_AGAIN))
+            self._show(Notice(NO_ANSWER, ASK_AGAIN))
         self._turn.close_unanswered()
 
     # ------------------------------------------------------------- the server's word on the whole question

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from livechat.errors import KEY_PAGE
+from livechat.models import DEFAULT_MODEL
 from livechat.session.events import Ended
 
 STABLE_S = 8.0  # a link that was open this long, or brought output of the model, was a good one (6.1)
@@ -24,14 +25,13 @@ class Kind(Enum):
     FRESH = "fresh"  # this handle is dead: one rung down the ladder, at once
     SLOW = "slow"  # the server asks for patience: after a long pause
     AGAIN = "again"  # refused, though it was accepted before: the same after growing pauses, and the handle is kept
-    FATAL = "fatal"  # none: no dial will help
+    FATAL = "fatal"  # none: no dial will help, and the program ends with the exit code of ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What to do next, and what to tell the person. `why` completes "the line was lost: …".
 
-    `exit_code`: the program's, if the kind is FATAL.
     `vague`: the reason does not say what was refused. Most likely the setup; but it may be the handle or old speech.
     `idle`: the link ended because nobody spoke, so no other is needed until somebody does.
     `of_key`: the key or the credentials were refused, so the person is told where they come from.
@@ -40,7 +40,6 @@ class Verdict:
     kind: Kind
     why: str
     hint: str = ""
-    exit_code: int = 5
     vague: bool = False
     idle: bool = False
     of_key: bool = False
@@ -51,86 +50,52 @@ _LOGIN = (
     "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the file of an account"
 )
 _REPORT = "change the option it names; please report it if you set none"
+_MODEL = "choose another --model"
+_SPEND = "raise it at https://ai.studio/spend, or add --offline"
+_QUOTA = "wait, or see https://ai.google.dev/gemini-api/docs/rate-limits"
+_REGION = "use Vertex AI in a region that has it, or add --offline"
+
+_FATAL, _FRESH, _SLOW, _RESUME = Kind.FATAL, Kind.FRESH, Kind.SLOW, Kind.RESUME
 
 # (text in the reason, verdict). The first that fits counts.
 _TEXTS: tuple[tuple[str, Verdict], ...] = (
-    ("api key not valid", Verdict(Kind.FATAL, "the server does not know this API key", _KEY, 3, of_key=True)),
-    ("api key expired", Verdict(Kind.FATAL, "the API key has expired", _KEY, 3, of_key=True)),
-    ("unregistered callers", Verdict(Kind.FATAL, "no API key reached the server", _KEY, 3)),
+    ("api key not valid", Verdict(_FATAL, "the server does not know this API key", _KEY, of_key=True)),
+    ("api key expired", Verdict(_FATAL, "the API key has expired", _KEY, of_key=True)),
+    ("unregistered callers", Verdict(_FATAL, "no API key reached the server", _KEY)),
     (
         "is not found for api version",
-        Verdict(
-            Kind.FATAL,
-            "the server has no such Live model",
-            "choose another with --model, such as gemini-3.8-live",
-            3,
-        ),
+        Verdict(_FATAL, "the server has no such Live model", f"{_MODEL}, such as {DEFAULT_MODEL}"),
     ),
-    ("cannot be read", Verdict(Kind.RESUME, "the server does not speak the protocol of the Live API")),
-    ("code execution", Verdict(Kind.FATAL, "this model takes no code execution tool", _REPORT, 3)),
-    ("session not found", Verdict(Kind.FRESH, "the server no longer has this session")),
-    ("requested entity was not found", Verdict(Kind.FRESH, "the server no longer has this session")),
-    ("invalid session handle", Verdict(Kind.FRESH, "the server no longer accepts this handle")),
-    ("goaway", Verdict(Kind.RESUME, "the server's time limit for one connection")),
-    ("the operation was aborted", Verdict(Kind.RESUME, "the server closed an idle connection", idle=True)),
-    (
-        "spending cap",
-        Verdict(
-            Kind.FATAL,
-            "the project's monthly spending cap is reached",
-            "raise it at https://ai.studio/spend, or add --offline",
-            3,
-        ),
-    ),
-    (
-        "exceeded your current quota",
-        Verdict(
-            Kind.SLOW,
-            "the project's quota is used up",
-            "wait, or see https://ai.google.dev/gemini-api/docs/rate-limits",
-        ),
-    ),
-    ("resource_exhausted", Verdict(Kind.SLOW, "the project has too many sessions open", "end another one")),
-    ("resource has been exhausted", Verdict(Kind.SLOW, "the project's quota is used up", "wait a little")),
-    (
-        "user location is not supported",
-        Verdict(
-            Kind.FATAL,
-            "the Live API is not offered where you are",
-            "use Vertex AI in a region that has it, or add --offline",
-            3,
-        ),
-    ),
-    (
-        "explicit activity control",
-        Verdict(Kind.FATAL, "the server refused a manual activity signal", _REPORT, 3),
-    ),
-    ("unknown name", Verdict(Kind.FATAL, "the server does not know an option of the setup", _REPORT, 3)),
-    (
-        "thinking level",
-        Verdict(Kind.FATAL, "this model and its thinking level do not fit", "choose another --model", 3),
-    ),
-    ("response modalities", Verdict(Kind.FATAL, "this model does not speak", "choose another --model", 3)),
-    ("cannot extract voices", Verdict(Kind.FATAL, "this model does not speak", "choose another --model", 3)),
-    (
-        "no matching speaker voice",
-        Verdict(Kind.FATAL, "this model has no such voice", "choose another --voice", 3),
-    ),
-    (
-        "unsupported language code",
-        Verdict(Kind.FATAL, "this model does not take a language code", _REPORT, 3),
-    ),
-    ("blocking function calls", Verdict(Kind.FATAL, "this model takes no blocking tools", _REPORT, 3)),
-    ("deadline expired", Verdict(Kind.RESUME, "the server's time limit for one connection")),
-    ("currently unavailable", Verdict(Kind.RESUME, "the service is unavailable just now")),
-    ("internal error", Verdict(Kind.RESUME, "an error inside the server")),
-    ("keepalive ping timeout", Verdict(Kind.RESUME, "the connection went silent")),
+    ("cannot be read", Verdict(_RESUME, "the server does not speak the protocol of the Live API")),
+    ("code execution", Verdict(_FATAL, "this model takes no code execution tool", _REPORT)),
+    ("session not found", Verdict(_FRESH, "the server no longer has this session")),
+    ("requested entity was not found", Verdict(_FRESH, "the server no longer has this session")),
+    ("invalid session handle", Verdict(_FRESH, "the server no longer accepts this handle")),
+    ("goaway", Verdict(_RESUME, "the server's time limit for one connection")),
+    ("the operation was aborted", Verdict(_RESUME, "the server closed an idle connection", idle=True)),
+    ("spending cap", Verdict(_FATAL, "the project's monthly spending cap is reached", _SPEND)),
+    ("exceeded your current quota", Verdict(_SLOW, "the project's quota is used up", _QUOTA)),
+    ("resource_exhausted", Verdict(_SLOW, "the project has too many sessions open", "end another one")),
+    ("resource has been exhausted", Verdict(_SLOW, "the project's quota is used up", "wait a little")),
+    ("user location is not supported", Verdict(_FATAL, "the Live API is not offered where you are", _REGION)),
+    ("explicit activity control", Verdict(_FATAL, "the server refused a manual activity signal", _REPORT)),
+    ("unknown name", Verdict(_FATAL, "the server does not know an option of the setup", _REPORT)),
+    ("thinking level", Verdict(_FATAL, "this model and its thinking level do not fit", _MODEL)),
+    ("response modalities", Verdict(_FATAL, "this model does not speak", _MODEL)),
+    ("cannot extract voices", Verdict(_FATAL, "this model does not speak", _MODEL)),
+    ("no matching speaker voice", Verdict(_FATAL, "this model has no such voice", "choose another --voice")),
+    ("unsupported language code", Verdict(_FATAL, "this model does not take a language code", _REPORT)),
+    ("blocking function calls", Verdict(_FATAL, "this model takes no blocking tools", _REPORT)),
+    ("deadline expired", Verdict(_RESUME, "the server's time limit for one connection")),
+    ("currently unavailable", Verdict(_RESUME, "the service is unavailable just now")),
+    ("internal error", Verdict(_RESUME, "an error inside the server")),
+    ("keepalive ping timeout", Verdict(_RESUME, "the connection went silent")),
 )
 
 _HTTP = {
-    401: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3, of_key=True),
-    403: Verdict(Kind.FATAL, "the server refused the credentials", _KEY, 3, of_key=True),
-    429: Verdict(Kind.SLOW, "the server is turning connections away", "wait a little"),
+    401: Verdict(_FATAL, "the server refused the credentials", _KEY, of_key=True),
+    403: Verdict(_FATAL, "the server refused the credentials", _KEY, of_key=True),
+    429: Verdict(_SLOW, "the server is turning connections away", "wait a little"),
 }
 
 
@@ -145,27 +110,25 @@ def judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
 
 def _judge(end: Ended, *, setting_up: bool, age_s: float) -> Verdict:
     if end.how == "bad":
-        return Verdict(Kind.FATAL, end.reason, end.hint or "check the options and the environment", 3)
+        return Verdict(_FATAL, end.reason, end.hint or "check the options and the environment")
     if end.how == "proxy":
-        return Verdict(Kind.RESUME, end.reason, end.hint)
+        return Verdict(_RESUME, end.reason, end.hint)
     if end.how == "auth":
-        return Verdict(Kind.FATAL, end.reason, _LOGIN, 3, of_key=True)
+        return Verdict(_FATAL, end.reason, _LOGIN, of_key=True)
     if end.how == "token":
-        return Verdict(
-            Kind.RESUME, f"no token for Vertex AI is available just now ({end.reason})", "check the network"
-        )
+        return Verdict(_RESUME, f"no token for Vertex AI is available just now ({end.reason})", "check the network")
     if end.how == "http":
         return _http(end.code or 0)
     if end.how == "timeout":
-        return Verdict(Kind.RESUME, "the server did not answer in time")
+        return Verdict(_RESUME, "the server did not answer in time")
     if end.how == "dns":
-        return Verdict(Kind.RESUME, "the server's name cannot be looked up", "check the network")
+        return Verdict(_RESUME, "the server's name cannot be looked up", "check the network")
     if end.how == "tls":
         why, hint = _tls(end.reason)
-        return Verdict(Kind.FATAL if setting_up else Kind.RESUME, why, hint, 3)
+        return Verdict(_FATAL if setting_up else _RESUME, why, hint)
     if end.how == "network":
         why = f"the server cannot be reached ({end.reason})" if end.reason else "the connection was cut"
-        return Verdict(Kind.RESUME, why, "check the network")
+        return Verdict(_RESUME, why, "check the network")
     return _close(end.code, end.reason, young=setting_up or age_s < STABLE_S, setting_up=setting_up)
 
 
@@ -187,8 +150,8 @@ def _http(status: int) -> Verdict:
     if status in _HTTP:
         return _HTTP[status]
     if 400 <= status < 500 and status != 408:
-        return Verdict(Kind.FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint", 3)
-    return Verdict(Kind.RESUME, f"the service is unavailable just now (HTTP {status})")
+        return Verdict(_FATAL, f"the server refused the connection (HTTP {status})", "check --endpoint")
+    return Verdict(_RESUME, f"the service is unavailable just now (HTTP {status})")
 
 
 def _close(code: int | None, words: str, *, young: bool, setting_up: bool) -> Verdict:
@@ -198,12 +161,12 @@ def _close(code: int | None, words: str, *, young: bool, setting_up: bool) -> Ve
     if unsupported or "invalid argument" in reason or "precondition check failed" in reason:
         if young:
             why = "the server refused the setup of this conversation"
-            return Verdict(Kind.FATAL, why, _REPORT, 3, vague=True)
-        return Verdict(Kind.RESUME if unsupported else Kind.FRESH, "the server gave up this session")
+            return Verdict(_FATAL, why, _REPORT, vague=True)
+        return Verdict(_RESUME if unsupported else _FRESH, "the server gave up this session")
     for text, verdict in _TEXTS:
         if text in reason:
             return verdict
     if code in (1007, 1008) and setting_up:
         why = f"the server refused the conversation: {words or code}"
-        return Verdict(Kind.FATAL, why, _REPORT, 3, vague=True)
-    return Verdict(Kind.RESUME, "the connection was cut", vague=code == 1007 and young)
+        return Verdict(_FATAL, why, _REPORT, vague=True)
+    return Verdict(_RESUME, "the connection was cut", vague=code == 1007 and young)

@@ -1,6 +1,6 @@
-"""PURE. How full the context is: the server's count, and between two of them a prediction from what was said since.
+"""How full the context is: the server's count, and until its next one a prediction from what was said since.
 
-25 tokens are a second of sound, whoever speaks; four characters of text are about one (docs/wire.md 4).
+A second of sound is 25 tokens, whoever speaks; four characters of text are about one token (docs/wire.md 4).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ TOKENS_PER_S = 25
 CHARACTERS = 4  # of typed text, to a token
 
 
-class Context:
+class ContextGauge:
     """Follows one conversation. `now` is monotonic seconds, the same clock in every call."""
 
     def __init__(self) -> None:
-        self._counted: float | None = None  # with what was said since, up to `_at`
+        self._counted: float | None = None  # tokens at `_at`, the predicted ones among them
         self._at = 0.0
         self._speaking = ev.Speaking(person=False, model=False)
-        self._answering = False  # and the answer is in no count yet, though it may sound on when it is
+        self._answering = False  # no count has the answer yet. A counted answer may still be heard
 
     def apply(self, event: ev.Output, now: float) -> None:
         """Take in one event that happened at `now`."""

@@ -1,4 +1,4 @@
-"""PURE. The details of a conversation's links, for whoever wants to see how the line does: events in, rows out."""
+"""The details of a conversation's links: events in, rows out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LINKS = 4  # the newest
 
 
 @dataclass(slots=True)
-class _Link:
+class _LinkHistory:
     n: int
     began: str  # by the conversation's clock
     opened_at: float | None = None
@@ -28,7 +28,7 @@ class Details:
 
     def __init__(self) -> None:
         self._begun: float | None = None
-        self._links: deque[_Link] = deque(maxlen=LINKS)
+        self._links: deque[_LinkHistory] = deque(maxlen=LINKS)
         self._handle: ev.HandleState | None = None
         self._handle_at = 0.0
         self._handles = 0
@@ -72,7 +72,7 @@ class Details:
                 pass
 
     def rows(self, now: float) -> list[str]:
-        """What is known at `now`, clean, each row for itself; nothing of what has not been yet."""
+        """What is known at `now`, in clean rows. What has not happened yet has no row."""
         rows = [_link_row(link, now) for link in reversed(self._links)]
         if self._handle:
             left = self._handle.expires_in_s - (now - self._handle_at)
@@ -98,7 +98,7 @@ class Details:
 
     def _link(self, event: ev.LinkState, now: float) -> None:
         if event.state == "connecting":
-            self._links.append(_Link(event.n, age(now - (self._begun or now))))
+            self._links.append(_LinkHistory(event.n, age(now - (self._begun or now))))
         link = next((link for link in self._links if link.n == event.n), None)
         if link is None:
             return
@@ -110,7 +110,7 @@ class Details:
             link.end = clean(": ".join(part for part in (event.why, wire) if part))
 
 
-def _link_row(link: _Link, now: float) -> str:
+def _link_row(link: _LinkHistory, now: float) -> str:
     lasts = link.lasted or (f"open for {age(now - link.opened_at)}" if link.opened_at is not None else "connecting")
     setup = f"set up in {duration(link.setup_ms)}" if link.setup_ms is not None else ""
     end = f"ended: {link.end}" if link.end else ""

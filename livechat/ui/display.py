@@ -1,4 +1,4 @@
-"""The interface every display stands behind, and the choice between them."""
+"""The interface of every display, and the choice between them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from livechat.events import Command, Output
 
 
 class Display(Protocol):
-    """Shows one conversation. `app` uses it as: `run()` in a task, `show()` as things happen, `close()`."""
+    """Shows one conversation: `run()` in a task, `show()` as things happen, then `close()`."""
 
     quit: asyncio.Event
     """Set when the person wants to leave, or when nobody reads what is written any more."""
 
     def show(self, event: Output) -> None:
-        """Show `event`, now or with the next refresh. Never raises for a reader that has gone."""
+        """Show `event`, now or with the next refresh. A reader that has gone raises nothing."""
         ...
 
     async def run(self) -> None:
@@ -31,7 +31,7 @@ class Display(Protocol):
         ...
 
     def commands(self) -> AsyncIterator[Command]:
-        """What the person asks for by keys, for as long as the display is there."""
+        """What the person asks for by keys or slash words, for as long as the display is there."""
         ...
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ def colored(env: Mapping[str, str], *, tty: bool) -> bool:
 
 
 def write_no_more(stream: IO[str]) -> None:
-    """Send what the interpreter flushes at its end to nowhere: nobody reads it, and it must not fail again."""
+    """Send what the interpreter flushes at its end to nowhere: nobody reads it, and it would fail once more."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -1,7 +1,7 @@
-"""PURE. Keys that are let go, where a terminal reports them: the kitty keyboard protocol, as far as we need it.
+"""Keys that are let go, where a terminal reports them: the kitty keyboard protocol, as far as it is needed here.
 
-A terminal is asked (ASK) and says so (SUPPORTED); with REPORT on, a key that makes text still sends that text
-when it goes down, and this when it comes up: ESC [ code ; modifiers : 3 u. Repeats are 2 in place of 3.
+A terminal is asked (ASK) and answers. With REPORT on, a key that makes text still sends that text when it goes down.
+When it comes up it sends ESC [ code ; modifiers : 3 u, and while it repeats 2 in place of 3.
 https://sw.kovidgoyal.net/kitty/keyboard-protocol/
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-ASK = "\x1b[?u\x1b[c"  # and for the device's attributes, which every terminal answers: so an answer always comes
+ASK = "\x1b[?u\x1b[c"  # the second asks for the device's attributes, which every terminal answers
 REPORT = "\x1b[>2u"
 END = "\x1b[<u"
 RELEASED = "\x1b[32;1:3u"  # the space bar came up
@@ -21,13 +21,13 @@ _OTHER_KEY = re.compile(r"\x1b\[(\d+);(\d*):([123])([A-HPQS~])")  # arrows, Home
 _PART = re.compile(r"\x1b(?:\[[?\d:;]*)?$")
 
 
-class Keys:
-    """Takes out of what a terminal sends what only this protocol has."""
+class KittyKeyboard:
+    """Takes this protocol's sequences out of what a terminal sends."""
 
     def __init__(self) -> None:
         self.supported = False
         self.awaiting = False  # the terminal was asked, and has not answered
-        self.released = False  # the space bar came up; whoever sees to it sets this back
+        self.released = False  # the space bar came up; whoever acts on that sets this back
         self._rest = ""
 
     def feed(self, data: str) -> str:
@@ -42,13 +42,13 @@ class Keys:
         return data
 
     def flush(self) -> str:
-        """What was kept back of a sequence whose rest has not come in time."""
+        """The beginning of a sequence whose rest has not come in time."""
         rest, self._rest = self._rest, ""
         return rest
 
 
 def _as_before(key: re.Match[str]) -> str:
-    """The sequence without this protocol's field: "" where the key came up, as if pressed where it repeats."""
+    """The sequence without this protocol's field: "" for a key that came up, a press for one that repeats."""
     number, modifiers, event, end = key.groups()
     if event == "3":
         return ""

@@ -1,9 +1,9 @@
-"""I/O. The line a person types, on prompt_toolkit's key decoder and editing buffer, and keys that ask for things.
+"""The line a person types, on prompt_toolkit's key decoder and editing buffer, and keys that ask for things.
 
-Keys: printable characters and pastes go into the line; Enter sends it, Alt-Enter and Ctrl-J begin a new row of
-it; Up and Down bring back what was sent before; the usual editing keys (arrows, Home, End, Backspace, Delete,
-Ctrl-A/E/K/U/W) work; Ctrl-C leaves, and so does Ctrl-D on an empty line; Ctrl-Z stops the program. A key of
-`commands` asks for its thing at any time, but for the space bar, which does on an empty line only.
+Printable characters and pastes go into the line. Enter sends it; Alt-Enter and Ctrl-J begin a new row of it. Up and
+Down bring back what was sent before. The usual editing keys (arrows, Home, End, Backspace, Delete, Ctrl-A/E/K/U/W)
+work. Ctrl-C leaves, and so does Ctrl-D on an empty line; Ctrl-Z stops the program. A key of `commands` asks for its
+thing at any time, except the space bar, which does so only on an empty line.
 Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
 """
 
@@ -21,7 +21,7 @@ from prompt_toolkit.keys import Keys
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.shortcuts import Wish
 
-EARLIER = 100  # lines that Up brings back
+EARLIER = 100  # so many sent lines can be brought back
 
 WRITING = "writing"  # the name of characters, one or more that came together
 PASTE = Keys.BracketedPaste.value
@@ -30,20 +30,20 @@ NEW_ROW = "new row"  # Alt-Enter, which is Escape and Enter
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class TypedKey:
     """One key: prompt_toolkit's name for it, or one of the names above; and what it writes."""
 
     name: str
     text: str = ""
 
 
-def decoded(presses: Sequence[KeyPress]) -> list[Key]:
+def decoded(presses: Sequence[KeyPress]) -> list[TypedKey]:
     """The keys of what was read at once.
 
-    A letter after Escape is the letter: Alt with it and the two one after the other look the same, and only this
-    way no character is lost.
+    A letter after Escape is the letter: Alt with a letter looks the same as the two keys one after the other, and
+    only this way no character is lost.
     """
-    keys: list[Key] = []
+    keys: list[TypedKey] = []
     before = None
     for press in presses:
         if not isinstance(press.key, Keys) or press.key == Keys.ControlI:
@@ -51,11 +51,11 @@ def decoded(presses: Sequence[KeyPress]) -> list[Key]:
             if keys and keys[-1].name == WRITING:
                 keys[-1] = replace(keys[-1], text=keys[-1].text + text)
             else:
-                keys.append(Key(WRITING, text))
+                keys.append(TypedKey(WRITING, text))
         elif press.key == Keys.Enter and before == Keys.Escape:
-            keys[-1] = Key(NEW_ROW)
+            keys[-1] = TypedKey(NEW_ROW)
         else:
-            keys.append(Key(press.key.value, press.data if press.key == Keys.BracketedPaste else ""))
+            keys.append(TypedKey(press.key.value, press.data if press.key == Keys.BracketedPaste else ""))
         before = press.key
     return keys
 
@@ -101,10 +101,10 @@ class TypedLine:
         commands: Mapping[str, Wish],
         typing: bool = True,
     ) -> None:
-        """`send` gets each finished line and says whether it took it; else it stands. Without `typing` there is none.
+        """`send` gets each finished line and returns whether it took it; else the line stays. `typing`: there is one.
 
-        `leave` and `suspend` hear each wish to, `refuse` of a paste that would make the line longer than LONGEST.
-        `commands`: names of keys, and what each makes `ask` be called with.
+        `leave` and `suspend` are called when the person wants to; `refuse` for a paste that would make the line
+        longer than LONGEST. `commands`: for names of keys, what `ask` is called with.
         """
         self._buffer = Buffer()
         self._send = send
@@ -115,7 +115,7 @@ class TypedLine:
         self.commands = commands
         self._typing = typing
         self._earlier: deque[str] = deque(maxlen=EARLIER)
-        self._recalled = 0  # which of them is in the line; their number: none
+        self._recalled = 0  # the index of the one in the line; len(_earlier) for none
         self._draft = ""  # what was in the line before
 
     @property
@@ -127,7 +127,7 @@ class TypedLine:
         """What stands before the cursor and what stands after it."""
         return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
 
-    def press(self, key: Key) -> None:
+    def press(self, key: TypedKey) -> None:
         """Take in one key."""
         line, name = self._buffer, key.name
         if name == LEAVE or (name == Keys.ControlD.value and not line.text):
@@ -149,10 +149,10 @@ class TypedLine:
         else:
             self._insert(key.text)
 
-    def _wish(self, key: Key) -> Wish | None:
+    def _wish(self, key: TypedKey) -> Wish | None:
         if key.name != WRITING:
             return self.commands.get(key.name)
-        # Space bars alone; with more behind them in the same breath they are the beginning of a paste.
+        # Only spaces: with more behind them at once they are the beginning of a paste.
         return self.commands.get(" ") if self.empty and not key.text.strip(" ") else None
 
     def _insert(self, text: str) -> None:
@@ -169,7 +169,7 @@ class TypedLine:
         self._recalled = len(self._earlier)
 
     def _recall(self, number: int) -> None:
-        """Put an earlier line in the place of this one; after the last of them comes this one again."""
+        """Put an earlier line in the place of this one; after the newest of them this one comes back."""
         if not 0 <= number <= len(self._earlier):
             return
         if self._recalled == len(self._earlier):

@@ -1,4 +1,4 @@
-"""I/O. For pipes and programs: what was said as lines, or every event as a line of JSON.
+"""For pipes and programs: what was said as lines, or every event as a line of JSON.
 
 Data goes to stdout and talk to stderr. A reader that goes away (`livechat talk | head -1`) sets `quit`.
 """
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import os
 import signal
 import sys
 import threading
@@ -19,14 +18,14 @@ from typing import BinaryIO, TextIO
 
 from livechat import process
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
-from livechat.events import Command, Levels, Output, Speaking, Summary, UserText, Warned
+from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
 from livechat.paths import Lines
 from livechat.process import Outlet
-from livechat.ui.display import colored, tolerant, write_no_more
+from livechat.ui.display import tolerant, write_no_more
 from livechat.ui.safe_text import LONGEST, clean
-from livechat.ui.transcript_lines import Line, closing, lines
+from livechat.ui.transcript_lines import TranscriptLine, closing, lines
 
-# Bytes of a line that a terminal passes on while it lets it be edited; the rest it throws away in silence.
+# Bytes of a line that a terminal passes on, where it does the editing; it throws the rest away in silence.
 CANONICAL = 4_095 if sys.platform == "linux" else 1_023
 _AHEAD = 64  # lines read before somebody wants them
 _LAST_WORDS_S = 1.0  # for a reader that is slow while the person wants to leave
@@ -34,8 +33,8 @@ SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # an
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
 
 
-class _Writer:
-    """What both displays share: no screen to keep alive, and a reader that may go away."""
+class _LineDisplay:
+    """What both displays share: they have no screen to keep alive, and their reader may go away."""
 
     def __init__(self, out: TextIO, stdin: BinaryIO | None) -> None:
         self.quit = asyncio.Event()
@@ -57,7 +56,7 @@ class _Writer:
         self.quit.set()
 
     async def lines(self) -> AsyncIterator[str]:
-        """The lines of `stdin`, or none. At a terminal, slash commands are none, and the end asks to leave."""
+        """The lines of `stdin`, or none. At a terminal a slash command is no line, and the end asks to leave."""
         if self._stdin is not None:
             async for line in piped_lines(self._stdin, CANONICAL if self._typed else None):
                 if isinstance(line, LivechatError):
@@ -84,7 +83,7 @@ class _Writer:
         """
         if not self._outlet.drain(_LAST_WORDS_S) and self._code != INTERRUPTED:
             with contextlib.suppress(ValueError):  # not the main thread
-                # Nothing else is left to do: an interrupt ends the waiting, and the loop cannot hear of it.
+                # Only the waiting is left, and the loop does not run: so an interrupt must end it by itself.
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
             self._outlet.drain(None)
@@ -107,7 +106,7 @@ class _Writer:
             raise error
 
 
-class Plain(_Writer):
+class Plain(_LineDisplay):
     """The Display for pipes and screen readers: `you: …` and `model: …` on `out`, notes and warnings on `err`."""
 
     def __init__(
@@ -120,9 +119,9 @@ class Plain(_Writer):
         stdin: BinaryIO | None = None,
         echoed: bool = False,
     ) -> None:
-        """`color` is for the talk on `err`, which `quiet` leaves out; data is never coloured.
+        """`color`: the talk on `err` is coloured; data never is. `quiet`: there is no talk.
 
-        `stdin` holds lines to say, if any; `echoed`: the terminal that shows `out` has shown them already.
+        `stdin` holds lines to say, if any. `echoed`: the terminal that shows `out` has shown them already.
         """
         super().__init__(out, stdin)
         self._quiet, self._echoed = quiet, echoed
@@ -147,8 +146,9 @@ class Plain(_Writer):
                 self._talk("", text)
 
     def refuse(self, error: LivechatError) -> None:
-        """Said even where the rest is not."""
-        say_error(error, self._err, color=self._color)
+        """Say it also where `quiet` leaves out the talk."""
+        with contextlib.suppress(BrokenPipeError):
+            self._outlet.write(self._err, error_lines(error, color=self._color))
 
     def _talk(self, kind: str, text: str) -> None:
         if not self._quiet:
@@ -156,7 +156,7 @@ class Plain(_Writer):
                 self._outlet.write(self._err, _said(kind, text, color=self._color))
 
 
-class Json(_Writer):
+class Json(_LineDisplay):
     """The Display for programs: one object a line, flushed, with `t` in seconds since this was made."""
 
     def __init__(self, out: TextIO, *, clock: Callable[[], float], stdin: BinaryIO | None = None) -> None:
@@ -175,32 +175,24 @@ class Json(_Writer):
         self._write(json.dumps({"type": event.type, "t": elapsed} | dataclasses.asdict(event)))
 
     def refuse(self, error: LivechatError) -> None:
-        """As a warning, for whoever reads the lines."""
-        self.show(Warned(error.message, error.hint))
+        """Show it as a warning, for whoever reads the lines."""
+        self.show(error.notice)
 
 
-def say_error(error: LivechatError, err: TextIO, *, color: bool) -> None:
-    """Write `error: …` and, with a remedy, `hint: …` to `err`."""
-    tolerant(err)
-    with contextlib.suppress(BrokenPipeError):
-        err.write(_said("error", clean(error.message), color=color))
-        if error.hint:
-            err.write(_said("hint", clean(error.hint), color=color))
-        err.flush()
-
-
-def report(error: LivechatError) -> None:
-    """Say it on this program's stderr, coloured as that is."""
-    say_error(error, sys.stderr, color=colored(os.environ, tty=sys.stderr.isatty()))
+def error_lines(error: LivechatError, *, color: bool) -> str:
+    """`error: …` and, with a remedy, `hint: …`, each a line."""
+    hint = _said("hint", clean(error.hint), color=color) if error.hint else ""
+    return _said("error", clean(error.message), color=color) + hint
 
 
 async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIterator[str | LivechatError]:
     """The lines of `stream` (pipe, file, device), without line ends, until it ends; no blank ones.
 
-    A line is whole; in the place of one that is too long comes an error that says so. `canonical`: `stream` is a
-    terminal, which cuts off what is longer than so many bytes.
-    Bytes that are no text become �. A thread reads the descriptor itself, ahead of any buffer, so that
-    neither the loop nor the end of the program ever waits for a writer that says nothing.
+    Each line is whole; an error takes the place of one that is too long. `canonical`: `stream` is a terminal, which
+    cuts off what is longer than so many bytes. Bytes that are no text become �.
+
+    A thread reads the descriptor, so that neither the loop nor the end of the program waits for a writer that says
+    nothing. It does not use Python's buffer: if a thread holds its lock at exit, the interpreter aborts.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | LivechatError | None] = asyncio.Queue(_AHEAD)
@@ -245,7 +237,7 @@ async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIt
         yield line
 
 
-def _utterance(line: Line) -> str:
+def _utterance(line: TranscriptLine) -> str:
     return f"{line.kind}: {line.text}{' —' if line.cut else ''}"
 
 

@@ -1,27 +1,27 @@
-"""PURE. Text made fit for a terminal: escaping, wrapping, and how times, counts and levels are written.
+"""Text made fit for a terminal: escaping, wrapping, and how exchanges, times, counts and levels are written.
 
-Whatever a model, a server or a person wrote passes `clean` before it is shown. The sequences it defuses:
+Whatever a model, a server or a person wrote passes `clean` before it is shown. It makes harmless:
 ECMA-48 (ESC, CSI, OSC and the other C0 and C1 controls) and Unicode UAX #9 (bidi embeddings and overrides).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-# Characters in one line of a person's. Far beyond what a model takes in, and even escaped in JSON within the 16 MiB
-# that a server may take in one message; a line without an end must not fill the memory.
+# The most characters in one line from a person: a line without an end must not fill the memory. It is more than a
+# model takes in, and fits, even escaped in JSON, into the 16 MiB that a server may take in one message.
 LONGEST = 1_000_000
 
 _ODD = re.compile(
     "["
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1 but tab, newline, return, which `clean` sees to
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 and C1, without tab, newline and return: `clean` replaces those first
     "\u00ad\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # invisible
     "\u200e\u200f\u061c\u202a-\u202e\u2066-\u206f"  # reorders what is beside it
     "\ud800-\udfff"  # lone surrogates, which no stream can encode
     "]"
 )
-# Joiner and non-joiner (U+200C, U+200D) stay: Persian, Indic scripts and emoji are wrong without them.
+# U+200C and U+200D (non-joiner, joiner) stay: Persian, Indic scripts and emoji are wrong without them.
 
 
 def clean(text: str, *, newlines: bool = False) -> str:
@@ -41,6 +41,15 @@ def _visible(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "␡" if code == 0x7F else "�"
+
+
+def plain_text(exchanges: Iterable[tuple[str, str]]) -> str:
+    """Questions and answers as in a pipe: one line for each side that said something, `you: …` and `model: …`.
+
+    A line end within an utterance becomes a space: else an answer could contain a line that looks like a question.
+    """
+    sides = [(who, said.strip()) for user, model in exchanges for who, said in (("you", user), ("model", model))]
+    return "".join(f"{who}: {clean(said)}\n" for who, said in sides if said)
 
 
 def wrap(text: str, width: int, cells: Callable[[str], int]) -> list[str]:

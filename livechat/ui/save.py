@@ -1,4 +1,4 @@
-"""I/O. The words of a conversation in a text file of their own."""
+"""The words of a conversation in a text file of their own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from livechat.ui.safe_text import clean
+from livechat.ui.safe_text import plain_text
 
 
 def save(turns: Iterable[tuple[str, str]], conversation: str, folder: Path, day: date) -> Path:
     """Write each question and its answer to a new file in `folder`, named after day and conversation.
 
-    Returns its path; a file that is there already is left alone, and the next free number taken. Raises OSError,
+    Returns its path. A file that is there already is left alone, and the next free number is taken. Raises OSError,
     and leaves nothing behind then.
     """
-    words = [
-        f"{who}: {clean(text.strip(), newlines=True)}\n"
-        for turn in turns
-        for who, text in zip(("you", "model"), turn, strict=True)
-        if text.strip()
-    ]
     stem, number = f"livechat-{day}-{conversation}", 1
     while True:
         path = folder / f"{stem}{f'-{number}' if number > 1 else ''}.txt"
@@ -31,7 +25,7 @@ def save(turns: Iterable[tuple[str, str]], conversation: str, folder: Path, day:
             number += 1
     try:
         with file:
-            file.writelines(words)
+            file.write(plain_text(turns))
     except OSError:
         path.unlink()
         raise

@@ -1,8 +1,8 @@
-"""I/O. The terminal: Rich's Live keeps the status bar below a transcript that scrolls away as usual.
+"""The terminal: Rich's Live keeps the status bar below a transcript that scrolls away as usual.
 
-Finished lines are printed once and are the terminal's from then on. Below them, redrawn in place: what is
-being said, the line being typed, the status bar. One asyncio task draws, ten times a second at most, and
-only what has changed. Import this only where there is a terminal: it loads Rich and prompt_toolkit.
+Finished lines are printed once and belong to the terminal from then on. Below them are redrawn in place: what is
+being said, the line being typed, the status bar. One asyncio task draws, at most ten times a second, and only if
+something has changed. Import this only where there is a terminal: it loads Rich and prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from livechat.errors import LivechatError
-from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText, Warned
+from livechat.errors import LivechatError, Notice
+from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText
 from livechat.ui import shortcuts, styles, typed_ahead
 from livechat.ui.details import Details
 from livechat.ui.display import tolerant
-from livechat.ui.line_editor import LEAVE, PASTE, STOP, WRITING, Key, TypedLine, decoded
+from livechat.ui.line_editor import LEAVE, PASTE, STOP, WRITING, TypedKey, TypedLine, decoded
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.save import save
 from livechat.ui.shortcuts import LABELS, SLASHES, Wish
 from livechat.ui.status import KEYBOARD, ViewState
 from livechat.ui.terminal import Terminal
-from livechat.ui.transcript_lines import Line, closing, lines, said
+from livechat.ui.transcript_lines import TranscriptLine, closing, lines, said
 
 WIDE = 90  # columns: room for more words in the hint
 FRAME_S = 0.1
-REPEAT_S = 0.15  # a key that comes again so soon is being held: terminals repeat it 30 times a second
-SHORT = 60  # characters of a line that a warning repeats
-ESCAPE_S = 0.5  # after this an ESC is the key and not the start of a sequence; as prompt_toolkit has it
+REPEAT_S = 0.15  # a key that comes again so soon is held down: terminals repeat it 30 times a second
+SHORT = 60  # a warning repeats so many characters of a line
+ESCAPE_S = 0.5  # after this an ESC is the key, and no sequence begins with it; prompt_toolkit's value
 
 
 class _Region:
-    """What is redrawn in place. Live holds this one object, so printing above it draws the newest rows."""
+    """What is redrawn in place. Live holds this one object, and draws its newest rows whenever it prints."""
 
     def __init__(self) -> None:
         self.rows: list[Text] = []
@@ -70,8 +70,8 @@ class Screen:
     ) -> None:
         """`clock` is monotonic seconds. `lifetime_s` is how long a link lasts, for the countdown.
 
-        Without `typing` the person may leave, but has nothing to write to. `push_to_talk`: space is the key.
-        `said`: each question of a conversation and its answer, to be saved.
+        `typing`: there is a line to write in; without it keys only ask for things. `push_to_talk`: space is the key.
+        `said` returns each question of a conversation with its answer, to be saved.
         """
         self.quit = asyncio.Event()
         self._clock = clock
@@ -108,14 +108,10 @@ class Screen:
         self._said = said
         self._region = _Region()
         self._live = Live(
-            self._region,
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            vertical_overflow="visible",
+            self._region, console=self._console, auto_refresh=False, transient=True, vertical_overflow="visible"
         )
-        self._finals: list[Line] = []  # to be printed with the next refresh
-        self._partials: dict[str, Line] = {}  # by speaker
+        self._finals: list[TranscriptLine] = []  # to be printed with the next refresh
+        self._partials: dict[str, TranscriptLine] = {}  # by speaker
         self._summary: Summary | None = None
         self._size = self._console.size
         self._closed = self._ended = False
@@ -129,7 +125,7 @@ class Screen:
             self._partials.pop(line.kind, None)
             if not event.final:
                 self._partials[line.kind] = line
-        if not isinstance(event, LinkState):  # the bar tells that
+        if not isinstance(event, LinkState):  # the status bar shows it
             self._finals += lines(event, newlines=True)
         if isinstance(event, Start):
             self._offer(microphone=event.input != KEYBOARD)
@@ -193,7 +189,7 @@ class Screen:
                 self._console.print(words, soft_wrap=True)
 
     def _send(self, text: str) -> bool:
-        """Whether it was taken. What begins with a slash and is no command stays in the line, to be mended."""
+        """Send it; returns whether it was taken. An unknown command stays in the line, to be corrected."""
         if not text.startswith("/") or text.startswith("//"):
             self._typed.put_nowait(text.removeprefix("/") if text.startswith("//") else text)
         elif wish := SLASHES.get(text[1:].strip().lower()):
@@ -201,13 +197,13 @@ class Screen:
         else:
             names = ", ".join(f"/{name}" for name in SLASHES)
             first = text[:SHORT] + "…" * (len(text) > SHORT)
-            self.show(Warned(f"there is no command {first}", f"there are {names}; //text sends /text"))
+            self.show(Notice(f"there is no command {first}", f"there are {names}; //text sends /text"))
             return False
         return True
 
     def _refuse(self) -> None:
         self.show(
-            Warned(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
+            Notice(f"the paste is too long and was left out: a line holds {LONGEST:,} characters", "send it in parts")
         )
 
     def _ask(self, wish: Wish) -> None:
@@ -240,11 +236,11 @@ class Screen:
                 raise LivechatError("there is nothing to save yet")
             path = save(turns, self._conversation, Path.cwd(), datetime.now().astimezone().date())
         except OSError as error:
-            self.show(Warned(f"the conversation cannot be saved here: {error.strerror}"))
+            self.show(Notice(f"the conversation cannot be saved here: {error.strerror}"))
         except LivechatError as error:
-            self.show(Warned(error.message))
+            self.show(Notice(error.message))
         else:
-            self._finals.append(Line("note", clean(f"saved as {path}")))
+            self._finals.append(TranscriptLine("note", clean(f"saved as {path}")))
 
     def _leave(self) -> None:
         if self.quit.is_set():
@@ -270,17 +266,17 @@ class Screen:
         for key in decoded(presses):
             if not self.quit.is_set():
                 self._key(key)
-            elif key.name == LEAVE:  # nobody is there any more to send to
+            elif key.name == LEAVE:  # other keys write to nobody any more
                 self._leave()
 
-    def _key(self, key: Key) -> None:
+    def _key(self, key: TypedKey) -> None:
         if self._helping:
             self._helping = False
             if key.name == WRITING:
-                key = Key(WRITING, key.text[1:])  # the first closes it; what came with it is a paste
+                key = TypedKey(WRITING, key.text[1:])  # the first closes the help; the others came with it in a paste
             elif key.name not in (LEAVE, STOP, PASTE):
                 return
-        if key != Key(WRITING):
+        if key != TypedKey(WRITING):
             self._line.press(key)
 
     @contextlib.contextmanager
@@ -313,7 +309,7 @@ class Screen:
             self._live.refresh()
 
     def _rows(self, now: float, width: int, height: int) -> list[Text]:
-        """What is redrawn in place, never more than the screen holds: of long speech, its end."""
+        """What is redrawn in place, never more than the screen holds. Of long speech only the end is shown."""
         status = self._view.status(now)
         before, after = self._line.parts()
         rows = [styles.status_line(status, width)]
@@ -355,14 +351,14 @@ class Screen:
         return [text for line in taken for text in styles.entry(line, self._console.width - 1)]
 
     def _follow_reflow(self, width: int) -> None:
-        """Clear the rows a narrower terminal has broken ours into; Live knows only of its own number."""
+        """Clear the rows into which a narrower terminal has broken ours: Live counts only those it has drawn."""
         more = sum(max(0, -(-cell_len(text.plain) // width) - 1) for text in self._region.rows)
         for _ in range(more):
             self._console.control(Control((ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)))
 
 
 def reflows(env: Mapping[str, str]) -> bool:
-    """Whether the terminal breaks long lines anew as it gets narrower: nearly all but xterm and screen do."""
+    """Whether the terminal breaks long lines anew when it gets narrower. Nearly all do; xterm and screen do not."""
     if "TMUX" in env:
         return True
     return "XTERM_VERSION" not in env and not env.get("TERM", "").startswith(("screen", "linux"))

@@ -1,12 +1,12 @@
-"""PURE. What a person can ask the screen for: a word after a slash, a Ctrl or function key, and the help on both.
+"""What a person can ask the screen for: a word after a slash, a Ctrl or function key, and the help on both.
 
 No command is a key that writes: a sentence may begin with any letter, and be typed at any speed. The one
 exception is the space bar on an empty line with --ptt, which the person has asked for.
 
-Which keys are left: a terminal sends Ctrl-H, I, J and M as Backspace, Tab, and the two line ends; A, D, E, K, U and W
-edit; C and Z leave and stop; S and Q hold a terminal's output; B, F, N, P, R, T, V and Y are habits of line
-editors, after which nobody expects a shut microphone. Alt is none: on a Mac it writes letters, and Escape before
-a typed letter looks the same.
+Few Ctrl keys are free. A terminal sends Ctrl-H, I, J and M as Backspace, Tab, and the two line ends. A, D, E, K, U
+and W edit. C and Z leave and stop. S and Q hold a terminal's output. B, F, N, P, R, T, V and Y are habits of line
+editors: nobody expects them to shut the microphone. Alt is not used: on a Mac it writes letters, and Escape before a
+typed letter looks the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Wish = Command | Literal["help", "details", "save", "quit"]
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """`key`, as prompt_toolkit names it, "" for none, or `/wish` typed. `does` fits into what is left of COLUMN."""
+    """`key` (prompt_toolkit's name for it, "" for none) or `/wish` asks for `wish`. `does`: the help on it."""
 
     key: str
     wish: Wish
@@ -46,7 +46,7 @@ SHORTCUTS = (
 )
 SLASHES: dict[str, Wish] = {shortcut.wish: shortcut.wish for shortcut in SHORTCUTS}
 LABELS: dict[Wish, str] = {shortcut.wish: shortcut.label for shortcut in SHORTCUTS}
-COLUMN = 36  # cells: two columns of help at 80
+COLUMN = 36  # cells, so that a terminal of 80 shows two columns of help; `does` fits into what is left of one
 
 _WRITING = (
     ("Enter", "send"),
@@ -65,7 +65,7 @@ def available(*, microphone: bool, push_to_talk: bool) -> frozenset[Wish]:
 
 
 def keys(has: frozenset[Wish]) -> dict[str, Wish]:
-    """The keys that ask for it."""
+    """Which key asks for what."""
     return {shortcut.key: shortcut.wish for shortcut in SHORTCUTS if shortcut.key and shortcut.wish in has}
 
 

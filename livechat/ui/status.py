@@ -1,15 +1,16 @@
-"""PURE. What the screen should say: events and the time go in, a `Status` of ready words comes out.
+"""What the screen should say: events and the time go in, a `StatusView` of ready words comes out.
 
-While all is well `Status.notice` is empty. When something is late it says what, for how long, and how to
-leave; mosh's `terminaloverlay` is the model. The state words, first match wins:
+While all is well `StatusView.notice` is empty. When something is late it says what, for how long, and how to
+leave; mosh's `terminaloverlay` is the model. The state words; the first that fits is shown:
 
-* connecting, handing over, waiting to retry: there is no link now; the middle one once there has been one
-* resting: there is none, and none is needed until the person speaks or types
-* hearing you, speaking: as `Speaking` says, the person first, since a person cuts in
+* waiting to retry: there is no link, and the next one is dialled later
+* connecting, handing over: a link is being opened, the first one or a later one
+* resting: there is no link, and none is needed until the person speaks or types
+* hearing you, speaking: as `Speaking` says; the person first, because a person cuts in
 * still working: the server said that more of the answer is to come
-* thinking: the person has ended, or typed, and nothing has come back yet
-* muted; press space: the microphone is shut, until the key to talk is pressed
-* listening, or `typing only` when the conversation has no microphone
+* thinking: the person has stopped speaking, or typed, and nothing has come back yet
+* muted, press space: the microphone is shut; the second until the key to talk is pressed
+* listening; `typing only` where the conversation has no microphone
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat import events as ev
-from livechat.ui.context_gauge import Context
+from livechat.ui.context_gauge import ContextGauge
 from livechat.ui.safe_text import age, clean, duration, tokens, validity
 
 KEYBOARD = "keyboard"  # `Start.input` of a conversation without a microphone
 
 LATE_S = 2.0  # a missing link is worth a notice after this
 SLOW_S = 10.0  # an answer that has not begun is worth one after this
-NOISE_S = 4.0  # a sound without a transcript counts as a question for this long
+NOISE_S = 4.0  # a sound without a transcript counts as a question for no longer than this
 URGENT_S = 30.0  # the GoAway countdown turns urgent below this
-COMPRESSED_S = 10.0  # a compression that was seen is news for this long
+COMPRESSED_S = 10.0  # a compression is shown as news for this long
 STALE_S = 1.0  # levels older than this are shown as silence
 FLOOR_DB, FULL_DB = -60.0, -6.0  # the two ends of a meter
 
@@ -39,7 +40,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusView:
     """Everything the status bar says at one moment; "" where there is nothing to say."""
 
     state: str  # one of SIGNS
@@ -54,7 +55,7 @@ class Status:
     compression: str  # "102k→51k": from trigger to target, or "off"
     context: str  # tokens in the context, predicted between two counts of the server's
     filled: float | None  # context against the trigger, 0 to 1; None with compression off
-    compressed: str  # "103k→51k": what has just been seen
+    compressed: str  # "103k→51k": a compression that has just been seen
     mic: float  # 0 to 1
     shut: bool  # what the microphone hears does not go out
     speaker: float
@@ -82,7 +83,7 @@ class ViewState:
         self._handle: ev.HandleState | None = None
         self._handle_at = 0.0
         self._resumable = False
-        self._context = Context()
+        self._context = ContextGauge()
         self._compressed: ev.Compression | None = None
         self._compressed_at = 0.0
         self._levels = ev.Levels(-90, -90)
@@ -90,9 +91,9 @@ class ViewState:
         self._speaking = ev.Speaking(person=False, model=False)
         self._mic: Literal["open", "muted", "held"] = "open"
         self._asked_at: float | None = None  # since when an answer is due
-        self._worded = False  # the question was typed or transcribed, so it is no mere noise
+        self._worded = False  # the question was typed or transcribed: it is more than a noise
         self._answering = False
-        self._working = False  # more of the answer is to come, by the server's word
+        self._working = False  # the server said that more of the answer is to come
         self._reply_ms: float | None = None
         self._dropped_ms = 0.0
         self._spent: ev.Spent | None = None
@@ -118,6 +119,22 @@ class ViewState:
                     self._handle, self._handle_at = event, now
             case ev.Handover():
                 self._dropped_ms += event.dropped_ms
+            case ev.Compression():
+                self._compressed, self._compressed_at = event, now
+            case ev.Spent():
+                self._spent = event
+            case ev.Mic():
+                self._mic = event.state
+            case ev.Levels():
+                self._levels, self._levels_at = event, now
+            case ev.Summary():
+                self._ended = True
+            case _:
+                self._apply_turn(event, now)
+
+    def _apply_turn(self, event: ev.Output, now: float) -> None:
+        """Who speaks, whether an answer is due, and whether it comes."""
+        match event:
             case ev.UserText() if event.source != "restored" and not self._answering:
                 self._asked_at = now if self._asked_at is None else self._asked_at
                 self._worded = True
@@ -129,7 +146,7 @@ class ViewState:
                 self._speaking = event
             case ev.ModelText() if not event.restored:
                 self._answering = not event.final
-                if not event.cut:  # what cut it short is a question that still waits
+                if not event.cut:  # else the question that cut it short still waits
                     self._asked_at, self._worded = None, False
             case ev.Interrupted():
                 self._answering = False
@@ -140,16 +157,6 @@ class ViewState:
                 self._working = event.active
                 if not event.active:
                     self._answering, self._asked_at, self._worded = False, None, False
-            case ev.Compression():
-                self._compressed, self._compressed_at = event, now
-            case ev.Spent():
-                self._spent = event
-            case ev.Mic():
-                self._mic = event.state
-            case ev.Levels():
-                self._levels, self._levels_at = event, now
-            case ev.Summary():
-                self._ended = True
             case _:
                 pass
 
@@ -163,7 +170,7 @@ class ViewState:
         self._why = clean(event.why) or self._why
         self._link, self._link_at = event, now
 
-    def status(self, now: float) -> Status:
+    def status(self, now: float) -> StatusView:
         """What to say at `now`."""
         link = self._link
         is_open = link is not None and link.state == "open"
@@ -175,7 +182,7 @@ class ViewState:
         state = self._state(now)
         context = self._context.tokens(now)
         news = self._compressed if now - self._compressed_at < COMPRESSED_S else None
-        return Status(
+        return StatusView(
             state=state,
             time=age(now - self._begun) if self._begun is not None else age(0),
             link=str(link.n) if link else "",

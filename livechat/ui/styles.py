@@ -1,7 +1,7 @@
-"""Rich Text out of what the pure files say: transcript entries, the line being typed, the status bar.
+"""Rich Text for what the screen shows: transcript entries, the line being typed, the status bar.
 
-Everything is a `Text` with styles laid over it, so that no markup in a model's words is ever interpreted. No
-row is wider than asked for, whatever is in it: one that wrapped by itself would tear what is drawn in place.
+Everything is a `Text` with styles laid over it, so that markup in a model's words is never interpreted. No row is
+wider than asked for: a row that the terminal wrapped would break what is drawn in place.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from rich.cells import get_character_cell_size
 from rich.text import Text
 
 from livechat.ui.safe_text import clean, wrap
-from livechat.ui.status import Status
-from livechat.ui.status_bar import Parts, Role, bar, foot
-from livechat.ui.transcript_lines import Line
+from livechat.ui.status import StatusView
+from livechat.ui.status_bar import Emphasis, Spans, bar, foot
+from livechat.ui.transcript_lines import TranscriptLine
 
 INDENT = 7  # cells: a label, right-aligned, and a gap
 MEASURE = 100  # cells: longer lines are hard to read
 LEAVE = "Ctrl-C to leave"
 
-_ROLES: dict[Role, str] = {
+_ROLES: dict[Emphasis, str] = {
     "quiet": "dim", "plain": "", "state": "cyan", "strong": "bold", "full": "cyan", "empty": "dim",
     "good": "green", "late": "bold yellow",
 }  # fmt: skip
@@ -26,7 +26,7 @@ _LABELS = {"you": "you", "model": "model", "thought": "think", "note": "·", "wa
 _STYLES = {"you": "cyan", "model": "green", "thought": "dim", "note": "dim", "warning": "bold yellow", "hint": "dim"}
 
 
-def entry(line: Line, width: int) -> list[Text]:
+def entry(line: TranscriptLine, width: int) -> list[Text]:
     """The rows of one transcript entry, its label in front of the first, the others below its text."""
     label_style = f"{_STYLES[line.kind]}{' dim' if line.restored else ''}"
     text_style = "dim" if line.restored or line.kind in ("thought", "note", "hint") else ""
@@ -40,13 +40,13 @@ def entry(line: Line, width: int) -> list[Text]:
     return texts
 
 
-def status_line(status: Status, width: int) -> Text:
+def status_line(status: StatusView, width: int) -> Text:
     """The status bar: one row."""
     return _assemble(bar(status, width))
 
 
-def notice(status: Status, width: int) -> Text:
-    """What is late, and how to leave: one row; the latter stays when the former is long."""
+def notice(status: StatusView, width: int) -> Text:
+    """What is late, and how to leave, in one row. How to leave is never cut off."""
     text = Text(f"! {status.notice}", "yellow")
     text.truncate(max(1, width - len(LEAVE) - 3), overflow="ellipsis")
     text.append(f" · {LEAVE}", "dim")
@@ -54,7 +54,7 @@ def notice(status: Status, width: int) -> Text:
     return text
 
 
-def prompt(status: Status, width: int, *, hint: str) -> Text:
+def prompt(status: StatusView, width: int, *, hint: str) -> Text:
     """The row above the bar while nothing is being typed: the keys there are, the levels, the last delay."""
     left = Text(f"› {hint}", "dim")
     left.truncate(width)
@@ -63,7 +63,7 @@ def prompt(status: Status, width: int, *, hint: str) -> Text:
 
 
 def panel(rows: list[str], width: int, height: int) -> list[Text]:
-    """Rows to look up, each cut off at the edge; as many as `height` has room for."""
+    """Help or details: as many rows as `height` has room for, each cut off at the edge."""
     texts = [Text(f"  {row}", "dim") for row in rows[: max(0, height)]]
     for text in texts:
         text.truncate(width, overflow="ellipsis")
@@ -71,9 +71,9 @@ def panel(rows: list[str], width: int, height: int) -> list[Text]:
 
 
 def typed(before: str, after: str, width: int) -> Text:
-    """What is being typed, as one row that always shows the cursor, between `before` and `after`."""
+    """What is being typed, as one row. The cursor, between `before` and `after`, is always shown."""
     room = max(1, width - 2 - 2)  # the prompt, and a cursor on a wide character
-    # No more than fits is looked at: this is done ten times a second, for lines of any length.
+    # Only what fits is looked at: this happens ten times a second, with lines of any length.
     before, after = (clean(part.replace("\n", "⏎")) for part in (before[-room:], after[:width]))
     under = after[:1] or " "
     while before and sum(map(cells, before)) > room:
@@ -84,9 +84,9 @@ def typed(before: str, after: str, width: int) -> Text:
 
 
 def cells(char: str) -> int:
-    """How many columns one character takes at most; the emoji variation selector widens what it follows."""
+    """How many columns one character takes at most. The emoji variation selector widens what stands before it."""
     return 1 if char == "\ufe0f" else get_character_cell_size(char)
 
 
-def _assemble(parts: Parts) -> Text:
+def _assemble(parts: Spans) -> Text:
     return Text.assemble(*((text, _ROLES[role]) for text, role in parts))

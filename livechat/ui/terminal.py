@@ -1,7 +1,7 @@
-"""I/O. The terminal while the screen has it: keys as they are pressed, pastes in brackets, keys that are let go.
+"""The terminal while the screen has it: keys as they are pressed, pastes in brackets, keys that are let go.
 
-All of it is given back in every case, and for as long as Ctrl-Z has stopped the program. Import this only where
-there is a terminal: it loads prompt_toolkit.
+The terminal is given back in every case, also while Ctrl-Z has stopped the program. Import this only where there is
+a terminal: it loads prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from livechat.ui import kitty_keyboard, typed_ahead
 
 
 class _Reader:
-    """Stands before the terminal's own reader, so that the key decoder sees only what it knows."""
+    """Stands before the terminal's own reader, so that the key decoder sees only sequences it knows."""
 
-    def __init__(self, reader: Any, keys: kitty_keyboard.Keys) -> None:
+    def __init__(self, reader: Any, keys: kitty_keyboard.KittyKeyboard) -> None:
         self._reader, self._keys = reader, keys
 
     @property
@@ -48,7 +48,7 @@ class Terminal:
         pressed: Callable[[Sequence[KeyPress]], object],
         gone: Callable[[], object],
     ) -> None:
-        """`pressed` gets the keys, `gone` hears that no more will come. `drawing` is entered once all is set.
+        """`pressed` gets the keys; `gone` is called when no more will come. `drawing` is entered while it is taken.
 
         `keyboard`: None for this process's own. `releases`: ask the terminal to report keys that are let go.
         """
@@ -57,13 +57,13 @@ class Terminal:
         self._drawing = drawing
         self._releases = releases and sys.platform != "win32"
         self._pressed, self._gone = pressed, gone
-        self.kitty = kitty_keyboard.Keys()
+        self.kitty = kitty_keyboard.KittyKeyboard()
         self._reporting = False  # keys that are let go
         self._modes = contextlib.ExitStack()  # of the terminal
         self._held = contextlib.ExitStack()  # of this process's loop and screen
 
     def take(self) -> None:
-        """Have the terminal's keys and its screen, until `give_back`."""
+        """Take the terminal's keys and its screen, until `give_back`."""
         keyboard: Any = self._keyboard
         if keyboard is None:
             keyboard = self._keyboard = create_input()
@@ -76,7 +76,7 @@ class Terminal:
             self._write("\x1b[?2004h")  # pastes come in brackets, so that a newline in one does not send it
             with contextlib.suppress(RuntimeError, ValueError):  # no loop, or not the main thread's
                 loop = asyncio.get_running_loop()
-                # Not add_signal_handler, which would keep leaving.py from hearing of signals.
+                # add_signal_handler would take the signals away from leaving.py.
                 before = signal.signal(signal.SIGTSTP, lambda *_: loop.call_soon_threadsafe(self.suspend))
                 self._held.callback(self._unhandle, before)
             if self._releases:
@@ -95,7 +95,7 @@ class Terminal:
         self._held.close()
 
     def end(self) -> None:
-        """Give it back with nothing left in it of what was typed to us."""
+        """Give it back, without what was typed to this program and not read."""
         if self._keyboard is not None:
             with contextlib.suppress(NotImplementedError):  # a keyboard without a descriptor
                 typed_ahead.discard(self._keyboard.fileno())
@@ -106,18 +106,18 @@ class Terminal:
         if sys.platform == "win32":
             return
         self.give_back()
-        os.kill(0, signal.SIGTSTP)  # the whole job: the shell that runs us in a script must stop, too
+        os.kill(0, signal.SIGTSTP)  # the whole job: a script that runs us must stop too
         try:
             self.take()
         except OSError:
             self._gone()
 
     def _unhandle(self, before: Any) -> None:
-        with contextlib.suppress(ValueError):  # another thread gives back what this one is stuck with (leaving.py)
+        with contextlib.suppress(ValueError):  # leaving.py calls from another thread where this one is stuck
             signal.signal(signal.SIGTSTP, before)
 
     def lost(self) -> bool:
-        """Whether another job has the terminal now, though nobody stopped us: the shell that ran us was killed."""
+        """Whether another job has the terminal now. Then the shell that ran us was killed: nobody has stopped us."""
         if sys.platform == "win32":
             return False
         try:
@@ -126,7 +126,7 @@ class Terminal:
             return False  # no terminal that jobs share
 
     def flush(self) -> Sequence[KeyPress]:
-        """The keys that began what would have been a longer sequence, had more followed."""
+        """The keys of a sequence whose rest did not come."""
         if self._keyboard is None:
             return ()
         if rest := self.kitty.flush():

@@ -1,4 +1,4 @@
-"""PURE. Which events are worth a line of the transcript, and in which words; for screen and pipe alike."""
+"""Which events get a line of the transcript, and in which words; for screen and pipe alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat import events as ev
-from livechat.errors import KEY_PAGE
+from livechat.errors import KEY_PAGE, Notice
 from livechat.ui.safe_text import age, clean, duration, tokens
 from livechat.ui.status import KEYBOARD
 
@@ -22,76 +22,83 @@ _RUNGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One entry, already clean. `said` is data; notes, warnings and hints are talk about it."""
+class TranscriptLine:
+    """One entry, already clean. "you" and "model" are data: what was said. The other kinds are talk about it."""
 
     kind: Literal["you", "model", "thought", "note", "warning", "hint"]
-    text: str  # may hold "\\n" when `newlines` was asked for
+    text: str  # may hold "\\n" where `newlines` was asked for
     cut: bool = False  # the answer did not get to its end
     restored: bool = False  # said in an earlier run
 
 
-def lines(event: ev.Output, *, newlines: bool = False) -> list[Line]:
-    """What `event` adds to the transcript for good: nothing for what is partial or only measured."""
+def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
+    """What `event` adds to the transcript for good. Partial words and measurements add nothing."""
     match event:
         case ev.UserText(final=True) | ev.ModelText(final=True):
             line = said(event, newlines=newlines)
             return [line] if line.text or line.cut else []
         case ev.ThoughtText():
-            return [Line("thought", clean(event.text.strip(), newlines=newlines))]
+            return [TranscriptLine("thought", clean(event.text.strip(), newlines=newlines))]
         case ev.Start():
             return _start(event)
         case ev.Handover():
             return [_handover(event)]
         case ev.LinkState(state="waiting"):
             why = f": {clean(event.why)}" if event.why else ""
-            return [Line("note", f"no link; next try in {duration((event.retry_in_s or 0) * 1000)}{why}")]
+            return [_note(f"no link; next try in {duration((event.retry_in_s or 0) * 1000)}{why}")]
         case ev.Compression():
-            return [Line("note", f"context compressed, {tokens(event.before)}→{tokens(event.after)} tokens")]
-        case ev.Warned():
-            hint = [Line("hint", clean(event.hint))] if event.hint else []
-            return [Line("warning", clean(event.message)), *hint]
+            return [_note(f"context compressed, {tokens(event.before)}→{tokens(event.after)} tokens")]
+        case Notice():
+            hint = [TranscriptLine("hint", clean(event.hint))] if event.hint else []
+            return [TranscriptLine("warning", clean(event.message)), *hint]
         case _:
             return []
 
 
-def said(event: ev.UserText | ev.ModelText, *, newlines: bool = False) -> Line:
+def said(event: ev.UserText | ev.ModelText, *, newlines: bool = False) -> TranscriptLine:
     """The utterance of `event`, final or not."""
     text = clean(event.text.strip(), newlines=newlines)
     if isinstance(event, ev.UserText):
-        return Line("you", text, restored=event.source == "restored")
-    return Line("model", text, cut=event.cut, restored=event.restored)
+        return TranscriptLine("you", text, restored=event.source == "restored")
+    return TranscriptLine("model", text, cut=event.cut, restored=event.restored)
 
 
 def closing(summary: ev.Summary) -> list[str]:
     """The last lines, three at most: how long, how continuous, and the command that picks it up again."""
     turns = f"{summary.turns} turn{'s' * (summary.turns != 1)}"
     links = f"{summary.links} link{'s' * (summary.links != 1)}"
-    kept = f"{duration(summary.dropped_ms)} lost" if summary.dropped_ms > 0 else "nothing lost"
-    gap = f"longest gap {duration(summary.longest_gap_ms)}, " if summary.longest_gap_ms > 0 else ""
-    sent_again = f", {duration(summary.replayed_ms)} sent again" if summary.replayed_ms > 0 else ""
+    facts = (
+        f"longest gap {duration(summary.longest_gap_ms)}" if summary.longest_gap_ms > 0 else "",
+        f"{duration(summary.dropped_ms)} lost" if summary.dropped_ms > 0 else "nothing lost" if summary.kept else "",
+        f"{duration(summary.replayed_ms)} sent again" if summary.replayed_ms > 0 else "",
+        "" if summary.kept else "not all of it kept",
+    )
     resume = [clean(summary.resume)] if summary.resume else []
-    return [f"{age(summary.duration_s)} · {turns} · {links}", f"{gap}{kept}{sent_again}", *resume]
+    return [f"{age(summary.duration_s)} · {turns} · {links}", ", ".join(filter(None, facts)), *resume]
 
 
-def _start(event: ev.Start) -> list[Line]:
+def _start(event: ev.Start) -> list[TranscriptLine]:
     where = _BACKENDS.get(event.backend, "your endpoint")
     voice = f" · voice {event.voice}" if event.voice else ""
     heard = "you type" if event.input == KEYBOARD else f"hears {event.input}"
-    found = [Line("note", clean(f"livechat {event.version} · {where} · {event.model}{voice}"))]
+    found = [_note(clean(f"livechat {event.version} · {where} · {event.model}{voice}"))]
     if event.backend == "offline":
-        found.append(Line("hint", f"for Gemini, set GEMINI_API_KEY from {KEY_PAGE}"))
+        found.append(TranscriptLine("hint", f"for Gemini, set GEMINI_API_KEY from {KEY_PAGE}"))
     told = "shows the answer" if event.output == SILENT else f"plays to {event.output}"
-    found.append(Line("note", clean(f"{heard} · {told}")))
+    found.append(_note(clean(f"{heard} · {told}")))
     if event.restored:
         known = f"{event.restored} turn{'s' * (event.restored != 1)}"
-        found.append(Line("note", f"conversation {clean(event.conversation)} goes on after {known}"))
+        found.append(_note(f"conversation {clean(event.conversation)} goes on after {known}"))
     return found
 
 
-def _handover(event: ev.Handover) -> Line:
+def _handover(event: ev.Handover) -> TranscriptLine:
     lost = f", {duration(event.dropped_ms)} lost" if event.dropped_ms > 0 else ""
     again = f", {duration(event.replayed_ms)} sent again" if event.replayed_ms > 0 else ""
     cause = f" ({clean(event.cause)})" if event.cause else ""
     gap = duration(event.gap_ms)
-    return Line("note", f"link {event.n} after {gap}{cause}{again}{lost}{_RUNGS[event.how]}")
+    return _note(f"link {event.n} after {gap}{cause}{again}{lost}{_RUNGS[event.how]}")
+
+
+def _note(text: str) -> TranscriptLine:
+    return TranscriptLine("note", text)

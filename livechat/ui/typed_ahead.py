@@ -1,8 +1,8 @@
-"""I/O. What is typed to this program is never taken for a command by the shell that started it.
+"""What was typed to this program never becomes a command of the shell that started it.
 
-A terminal keeps what nobody has read for whoever reads next, and a person may be typing while the program closes
-its files. So what is left is thrown away, and only then the last words are said: whoever has read them writes to
-the shell again. That is the very last thing before the process ends.
+A terminal keeps what nobody has read for the next reader, and a person may still type while the program closes its
+files. So at the very end of the process what is left is thrown away. Only then the last words are shown: whoever has
+read them types to the shell again.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import sys
 from collections.abc import Callable
 
 if sys.platform != "win32":
-    import termios  # at the end it may be too late: a thread that is stuck in an import keeps all others from theirs
+    import termios  # now: a thread that is stuck in an import at the end would hold up this one
 
-held = False  # `end` will come: there is something to wait for
+held = False  # the program has promised to call `end`
 _waiting: list[Callable[[], object]] = []
 
 
 def hold() -> None:
-    """From now on what is for the end waits for `end`, which this program calls."""
+    """From now on `last` waits for `end`, which this program calls."""
     global held  # noqa: PLW0603 - a process ends once
     held = True
     atexit.register(end)  # should anything else have ended it
@@ -36,7 +36,7 @@ def last(call: Callable[[], object]) -> None:
 
 
 def end() -> None:
-    """The process ends: call what has waited. Safe to call twice, and from another thread."""
+    """The process ends: make the calls that have waited. Safe to call twice, and from another thread."""
     while _waiting:
         _waiting.pop(0)()
 
@@ -46,6 +46,6 @@ def discard(terminal: int) -> None:
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError, termios.error):
-        # In the background it is not ours, and to touch it would stop the process.
+        # In the background the terminal is not ours, and touching it would stop the process.
         if os.tcgetpgrp(terminal) == os.getpgrp():
             termios.tcflush(terminal, termios.TCIFLUSH)

@@ -20,6 +20,7 @@ from livechat.audio.dsp import (
     level,
 )
 from livechat.audio.interfaces import FRAME_BYTES
+from tests.support.examples import examples
 
 RATES = [(48_000, 16_000), (44_100, 16_000), (8_000, 16_000), (24_000, 48_000), (24_000, 44_100)]
 
@@ -142,7 +143,7 @@ def test_equal_blocks_give_equal_blocks(from_rate: int, to_rate: int) -> None:
     st.lists(st.integers(0, 500), min_size=1, max_size=20),
     st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(20))
 def test_block_sizes_change_nothing(rates: tuple[int, int], sizes: list[int], seed: int) -> None:
     sound = np.random.default_rng(seed).integers(-20_000, 20_000, sum(sizes)).astype(np.int16).tobytes()
     once, piecewise = Resampler(*rates), Resampler(*rates)

@@ -60,7 +60,7 @@ def test_it_is_open_while_no_echo_is_expected() -> None:
 
 def test_a_sound_that_correlates_with_what_is_played_is_no_person() -> None:
     scene = Scene()
-    assert not scene.decide(SOUND, 2 * LOUD, peak=15.0)
+    assert not scene.decide(SOUND, 2 * LOUD, peak=18.0)
     assert (scene.gate.vetoed, scene.gate.new_path) == (True, False)
     scene.decide(SOUND, 2 * LOUD, peak=30.0)
     assert (scene.gate.vetoed, scene.gate.new_path) == (True, True)

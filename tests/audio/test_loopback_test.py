@@ -37,4 +37,4 @@ def test_a_device_that_gives_no_sound_is_named(card: VirtualCard, monkeypatch: p
     monkeypatch.setattr("livechat.audio.loopback_test._PATIENCE_S", 0.5)
     card.control("suspend-sink", "virtual_mic", "1").check_returncode()
     with pytest.raises(DeviceError, match="the microphone opens, but gives no sound"):
-        asyncio.run(measure(Card(lambda message, hint: None), "virtual_mic", "virtual_speaker"))
+        asyncio.run(measure(Card(lambda notice: None), "virtual_mic", "virtual_speaker"))

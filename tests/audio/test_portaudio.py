@@ -16,7 +16,7 @@ __all__ = ["virtual_card"]  # the fixture `card`
 
 
 def test_an_unknown_name_is_an_error_that_lists_what_there_is(card: VirtualCard) -> None:
-    opened = Card(lambda message, hint: None)
+    opened = Card(lambda notice: None)
     with pytest.raises(UsageError, match="no microphone fits") as caught:
         Microphone(opened, "Mars")
     assert "virtual_mic" in caught.value.hint

@@ -84,7 +84,7 @@ def test_a_device_that_does_not_open_has_a_remedy_by_its_error(
 )
 def test_a_bluetooth_headset_is_known(name: str, host: str, channels: int, rate: int, found: bool) -> None:
     assert is_hands_free(name, host, channels, rate) is found
-    assert name in hands_free(name)[0]
+    assert name in hands_free(name).message
 
 
 def test_the_sound_of_the_speaker_is_no_microphone() -> None:

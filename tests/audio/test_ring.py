@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livechat.audio.ring import History, Ring
@@ -24,10 +24,12 @@ steps = st.lists(
 
 
 @given(steps)
+@example([("write", 6), ("read", 6), ("write", 16), ("go back", 1), ("go back", 5), ("read", 1)])
 def test_gives_back_what_was_written_in_order_but_for_what_was_flushed(steps: list[tuple[str, int]]) -> None:
     ring = Ring(CAPACITY, KEPT)
     queued: list[int] = []
     done: list[int] = []  # read and not flushed
+    back = 0  # read, and to be read again
     unreleased = 0  # flushed, but its room not yet given back by the reader
     following = 1
     for step, size in steps:
@@ -42,15 +44,18 @@ def test_gives_back_what_was_written_in_order_but_for_what_was_flushed(steps: li
             unreleased += len(queued)
             queued = []
             done = []
+            back = 0
         elif step == "go back":
             ring.go_back(size)
-            again = done[len(done) - min(size, KEPT, len(done)) :]
+            again = done[len(done) - min(size, KEPT - back, len(done)) :]
             queued = again + queued
+            back += len(again)
             del done[len(done) - len(again) :]
         else:
             out = np.full(size, -1, np.int16)
             assert ring.read_into(out) == min(size, len(queued))
             assert out.tolist() == (queued[:size] + [0] * size)[:size]
+            back = max(0, back - min(size, len(queued)))
             done += queued[:size]
             del queued[:size]
             unreleased = 0

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from livechat.audio.interfaces import FRAME_MS
 from livechat.conversations.store import Store
-from livechat.events import Mic, ModelText, UserText, Warned
+from livechat.errors import Notice
+from livechat.events import Mic, ModelText, UserText
 from livechat.models import THINKING_MODEL
 from livechat.server.answers import FIRST_WORDS
 from livechat.session.outbox import LEAD
@@ -74,7 +75,7 @@ def check(world: World, store: Store) -> None:
         _check_last(world, told)
     _check_answers(world)
     _check_reasons(world)
-    kept = store.find(None)
+    kept = store.archive().find(None)
     turns = kept.turns if kept is not None else []  # one in which nothing was said is not kept
     _check_transcript(world, [(turn.user, turn.model) for turn in turns])
     for told in world.told:
@@ -222,7 +223,7 @@ def _never_idle(world: World) -> bool:
 
 def _check_last(world: World, told: Told) -> None:
     """Whoever waits for an answer gets it: each line of a pipe, and what is asked last."""
-    told_so = any("answer" in event.message for event in told.display.of(Warned))
+    told_so = any("answer" in event.message for event in told.display.of(Notice))
     touched = told.by_hand or any(key == "interrupt" for _, key in told.run.keys) or told.run.deeds
     mute = {"silence", "reason", "empty-turn", "poison", "poison-dies", "deaf"}
     if touched or told_so or told.code != 0 or any(faults & mute for faults in world.faults.values()):

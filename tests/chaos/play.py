@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
+from livechat.errors import Notice
 from livechat.events import (
     Command,
     GoAwayNotice,
@@ -242,7 +243,7 @@ async def _one_run(
                     one_at_a_time=one.one_at_a_time,
                     sink=Loudspeaker(),
                     store=store,
-                    resumed=store.find(None),
+                    resumed=store.archive().find(None),
                     random=jitter.random,
                     wall=time.time,
                 )
@@ -302,8 +303,8 @@ def _do(
             display.press(key)
 
 
-def _trouble(message: str, hint: str) -> None:
-    raise AssertionError(f"the store: {message} {hint}")
+def _trouble(notice: Notice) -> None:
+    raise AssertionError(f"the store: {notice.message} {notice.hint}")
 
 
 @contextmanager

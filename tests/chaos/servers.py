@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livechat.server import session_memory
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import parse
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -29,7 +29,7 @@ class Agent(Parrot):
     async def transcribe(self, pcm: bytes) -> str:
         return self._world.sayings.words(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         world, asked = self._world, question.history[-1].text
         if question.history[-1].role == "model":  # its first words
             asked = question.history[-2].text

@@ -21,11 +21,12 @@ from pathlib import Path
 from unittest import mock
 
 from livechat.audio.interfaces import FRAME_MS
-from livechat.commands.talk import Parts, converse
+from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
+from livechat.errors import Notice
 from livechat.events import Handover, Output, Summary
 from livechat.server import session_memory
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault, Plan
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -114,7 +115,7 @@ class _Agent(Parrot):
     async def transcribe(self, pcm: bytes) -> str:
         return self._sayings.words(pcm)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         yield AnswerPiece(f"You said: {question.history[-1].text}", bytes(48_000))
 
 
@@ -196,7 +197,7 @@ async def _talk(result: Result, folder: Path) -> None:
                     )
                 )
                 await watching
-            kept = store.find(None)
+            kept = store.archive().find(None)
     result.turns = len(kept.turns) if kept else 0
     result.summary = display.summary
     result.handovers = [((at - BEGIN) / HOUR, e) for at, e in display.events if isinstance(e, Handover)]
@@ -230,5 +231,5 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("store.sqlite3*"))
 
 
-def _trouble(message: str, hint: str) -> None:
-    raise AssertionError(f"the store: {message} {hint}")
+def _trouble(notice: Notice) -> None:
+    raise AssertionError(f"the store: {notice.message} {notice.hint}")

@@ -1,107 +1,19 @@
-"""Which device a conversation takes: asked for, asked for before, or the system's own; and `livechat devices`."""
+"""`livechat devices`, on the virtual sound card and without one."""
 
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from livechat.commands.devices import Choices, prefer
-from livechat.config_file import Config
-from livechat.conversations.store import Store
-from livechat.errors import DeviceError, UsageError
 from tests import ROOT
-from tests.commands.test_talk import livechat
-from tests.support.terminal import Terminal
-from tests.support.virtual_card import VirtualCard, virtual_card
-
-__all__ = ["virtual_card"]  # the fixture `card`
-
-
-NONE = Config(Path("config.toml"))
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """The card's environment, if one is there, and a state of its own."""
-    ours = {"LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull}
-    return {**os.environ, **ours, "TERM": "xterm-256color"}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "conversations.sqlite3", on_trouble=lambda message, hint: None)
-    yield opened
-    opened.close()
-
-
-def taken(
-    store: Store, wanted: str | None, *there: str, kind: Any = "input", config: Config = NONE
-) -> tuple[str, list[str]]:
-    """The name of the microphone taken, and what is said about it."""
-    notices: list[tuple[str, str]] = []
-
-    def make(name: str | None) -> Any:
-        if name == "busy":
-            raise DeviceError("the microphone cannot be opened")
-        found = next((device for device in there if name and name in device), None)
-        if name and not found:
-            raise UsageError(f"no microphone fits {name}")
-        return SimpleNamespace(name=found or "the system's")
-
-    return prefer(make, kind, wanted, Choices(store, config), notices).name, [message for message, _ in notices]
-
-
-def test_what_was_named_once_is_used_until_the_default_is_asked_for(store: Store) -> None:
-    assert taken(store, None, "USB Headset") == ("the system's", [])
-    assert taken(store, "Head", "USB Headset") == ("USB Headset", [])
-    assert taken(store, None, "USB Headset", "USB Headset 2") == ("USB Headset", [])
-    assert taken(store, None, "USB Headset", kind="output") == ("the system's", [])
-    assert taken(store, " Default", "USB Headset") == ("the system's", [])
-    assert taken(store, None, "USB Headset") == ("the system's", [])
-
-
-def test_what_is_not_there_is_named_in_one_notice_and_used_again_when_it_is(store: Store) -> None:
-    taken(store, "USB", "USB Headset")
-    name, (notice,) = taken(store, None)
-    assert name == "the system's"
-    assert notice == "the microphone USB Headset is not there: the default is used"
-    assert taken(store, None, "USB Headset") == ("USB Headset", [])
-    store.prefer("default", "input", "busy")
-    assert taken(store, None) == ("the system's", ["the microphone cannot be opened: the default is used"])
-
-
-def test_what_is_asked_for_and_not_there_is_an_error_and_changes_nothing(store: Store) -> None:
-    taken(store, "USB", "USB Headset")
-    with pytest.raises(UsageError):
-        taken(store, "Jabra", "USB Headset")
-    assert taken(store, None, "USB Headset") == ("USB Headset", [])
-
-
-def test_a_device_of_the_configuration_is_usual_until_a_flag_names_one(store: Store) -> None:
-    config = Config(Path("config.toml"), values={"mic": "Desk"})
-    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("Desk Mic", [])
-    assert taken(store, None, "USB Headset", config=config)[0] == "the system's"
-    assert taken(store, "USB", "USB Headset", "Desk Mic", config=config) == ("USB Headset", [])
-    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("USB Headset", [])
-    assert taken(store, "default", "USB Headset", "Desk Mic", config=config) == ("the system's", [])
-    assert taken(store, None, "USB Headset", "Desk Mic", config=config) == ("Desk Mic", [])
-    system = Config(Path("config.toml"), values={"mic": "Default"})
-    assert taken(store, None, "Desk Mic", config=system) == ("the system's", [])
-
-
-def test_each_profile_remembers_its_own_devices(store: Store) -> None:
-    pair = Config(Path("config.toml"), "pair")
-    assert taken(store, "USB", "USB Headset", config=pair) == ("USB Headset", [])
-    assert taken(store, None, "USB Headset") == ("the system's", [])
-    assert taken(store, None, "USB Headset", config=pair) == ("USB Headset", [])
+from tests.support.program import livechat
+from tests.support.terminal import LIVECHAT, Terminal
+from tests.support.virtual_card import VirtualCard
 
 
 def test_devices_are_listed_for_people_and_for_programs(card: VirtualCard, env: dict[str, str]) -> None:
@@ -140,7 +52,10 @@ def test_without_devices_or_portaudio_there_is_one_line_and_a_remedy(env: dict[s
         "import ctypes.util\nfound = ctypes.util.find_library\n"
         "ctypes.util.find_library = lambda name: None if name == 'portaudio' else found(name)\n"
     )
-    without = livechat("devices", env=env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"})
+    command = [sys.executable, "-m", "livechat", "devices"]  # afresh: else it is not looked up
+    without = subprocess.run(
+        command, env=env | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True, check=False
+    )
     assert without.returncode == 4
     assert without.stderr.startswith("error: PortAudio, the sound library, is not installed\nhint: apt install")
 
@@ -171,7 +86,7 @@ def test_a_microphone_that_opens_and_gives_nothing_is_an_error(card: VirtualCard
 
 
 def test_at_a_terminal_there_is_a_table_and_a_level_until_a_key(card: VirtualCard, env: dict[str, str]) -> None:
-    terminal = Terminal(80, 24, [sys.executable, "-m", "livechat", "devices"], env | card.environment)
+    terminal = Terminal(80, 24, [LIVECHAT, "devices"], env | card.environment)
     try:
         terminal.until_shown("microphones")
         terminal.until_shown("speakers")
@@ -188,7 +103,7 @@ def test_at_a_terminal_there_is_a_table_and_a_level_until_a_key(card: VirtualCar
 
 
 def test_a_silent_microphone_is_explained_below_its_level(card: VirtualCard, env: dict[str, str]) -> None:
-    terminal = Terminal(80, 24, [sys.executable, "-m", "livechat", "devices"], env | card.environment)
+    terminal = Terminal(80, 24, [LIVECHAT, "devices"], env | card.environment)
     try:
         assert terminal.until_ended() == 0  # by itself
         rows = terminal.rows()

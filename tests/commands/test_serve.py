@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_talk import env, livechat
-
-__all__ = ["env"]
+from tests.support.program import livechat
 
 CLIENT = """\
 import asyncio

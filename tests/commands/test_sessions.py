@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -11,30 +12,33 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from livechat.commands import sessions
 from livechat.commands.sessions_view import as_lines, as_table
-from livechat.conversations.archive import Archive
 from livechat.conversations.records import Entry
+from livechat.conversations.rows import FILE
+from livechat.conversations.store import Store
+from livechat.errors import UsageError
 from livechat.session.events import Resumption
-from tests.commands.test_talk import env, livechat, talking
-from tests.support.terminal import Terminal
-
-__all__ = ["env"]  # the fixture
+from tests.commands.test_talk import talking
+from tests.support.program import livechat
+from tests.support.terminal import LIVECHAT, Terminal
 
 HOSTILE = "go \x1b[31mred\x1b]0;owned\x07 \N{OWL} now and for ever and ever and ever and ever and ever and ever"
 
 
 def filled(env: dict[str, str], *words: str) -> list[str]:
     """The ids of conversations in which this was said, oldest first."""
-    archive = Archive(Path(env["LIVECHAT_STATE"]))
+    store = Store(Path(env["LIVECHAT_STATE"]) / FILE, on_trouble=lambda *told: None)
     identities = []
     for said in words:
-        identities.append(archive.begin("gemini", "gemini-3.8-live", {}))
-        archive.turn(identities[-1], 0, said, f"You said {said}.")
-        archive.keep(identities[-1], Resumption(f"handle of {said}", 1), 7200.0)
-    archive.close()
+        identities.append(store.begin("gemini", "gemini-3.8-live", {}))
+        store.turn(identities[-1], 0, said, f"You said {said}.")
+        store.keep(identities[-1], Resumption(f"handle of {said}", 1), 7200.0)
+    store.close()
     return identities
 
 
@@ -54,7 +58,7 @@ def test_a_pipe_gets_aligned_lines_newest_first_and_nothing_is_cut_in_an_escape(
 
 def test_what_cannot_be_erased_is_one_line_with_a_documented_exit_code(env: dict[str, str]) -> None:
     (identity,) = filled(env, "hello")
-    with contextlib.closing(sqlite3.connect(Path(env["LIVECHAT_STATE"]) / "conversations.sqlite3")) as db:
+    with contextlib.closing(sqlite3.connect(Path(env["LIVECHAT_STATE"]) / FILE)) as db:
         db.execute("CREATE TRIGGER kept BEFORE DELETE ON turns BEGIN SELECT raise(ABORT, 'not this one'); END")
         db.commit()
     done = livechat("sessions", "forget", identity, env=env)
@@ -62,12 +66,37 @@ def test_what_cannot_be_erased_is_one_line_with_a_documented_exit_code(env: dict
     assert done.stderr.startswith("error: the kept conversations cannot be changed: not this one\nhint: ")
 
 
+def test_what_may_only_be_read_is_listed_and_that_is_said(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not as a process: the tests may run as root, whom no mode of a file stops."""
+
+    def refuse(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, *more, **named)
+
+    (identity,) = filled(env, "hello")
+    real = os.open
+    monkeypatch.setattr("livechat.database.os.open", refuse)
+    monkeypatch.setenv("LIVECHAT_STATE", env["LIVECHAT_STATE"])
+    assert sessions.sessions(as_json=False) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(identity)
+    assert err == "the kept conversations can only be read: Read-only file system\n"
+    assert sessions.show(None, as_json=False) == 0
+    assert sessions.export(None, form="txt", output=None) == 0
+    assert capsys.readouterr().out.endswith("you: hello\nmodel: You said hello.\n")
+    with pytest.raises(UsageError, match="the kept conversations cannot be changed: Read-only file system"):
+        sessions.forget([identity], older_than=None, as_json=False)
+
+
 @pytest.mark.parametrize(("columns", "heads"), [(60, 4), (80, 6), (120, 7)])
 def test_a_terminal_gets_the_columns_it_has_room_for_each_conversation_one_line(
     columns: int, heads: int, env: dict[str, str]
 ) -> None:
     identities = filled(env, HOSTILE, "hello")
-    terminal = Terminal(columns, 24, [sys.executable, "-m", "livechat", "sessions"], env | {"TERM": "xterm"})
+    terminal = Terminal(columns, 24, [LIVECHAT, "sessions"], env | {"TERM": "xterm"})
     try:
         assert terminal.until_ended() == 0
         head, *rows = [row for row in terminal.rows() if row.strip()]
@@ -152,6 +181,9 @@ def test_a_document_goes_to_stdout_or_into_a_new_file(env: dict[str, str], tmp_p
     assert again.returncode == 2
     assert "is there already, and is not written over" in again.stderr
     assert livechat("sessions", "export", "--output", "/dev/null/a", env=env).returncode == 2
+    to_stdout = livechat("sessions", "export", "--output", "/dev/stdout", env=env)
+    assert (to_stdout.returncode, to_stdout.stdout) == (0, livechat("sessions", "export", env=env).stdout)
+    assert livechat("sessions", "export", "--output", "/dev/null", env=env).returncode == 0
     as_json = livechat("sessions", "export", "--json", env=env).stdout
     assert as_json == livechat("sessions", "show", "--json", env=env).stdout
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from livechat.conversations.archive import Archive, completions
-from livechat.conversations.records import Spoken
+from livechat.conversations.archive import Archive, completions, opened
+from livechat.conversations.records import KeptTurn
+from livechat.conversations.rows import FILE
 from livechat.conversations.store import Store
 from livechat.errors import UsageError
 from livechat.events import Summary
@@ -35,15 +41,15 @@ INSERT INTO turns VALUES ('abc234', 0, 'hello', 'Hi.', 120.0);
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
-    with contextlib.closing(Archive(tmp_path)) as opened:
-        yield opened
+    with contextlib.closing(opened(tmp_path / FILE)) as archive:
+        yield archive
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A livechat that is running beside it."""
-    with contextlib.closing(Store(tmp_path / "conversations.sqlite3", on_trouble=lambda *told: None)) as opened:
-        yield opened
+    with contextlib.closing(Store(tmp_path / FILE, on_trouble=lambda *told: None)) as store:
+        yield store
 
 
 def test_conversations_are_listed_newest_first_with_their_facts(store: Store, archive: Archive, clock: Clock) -> None:
@@ -71,15 +77,16 @@ def test_a_turn_has_the_times_of_its_first_words_and_of_its_last(
     for user, model in (("what", ""), ("what time", ""), ("what time", "It"), ("what time", "It is noon.")):
         store.turn(identity, 0, user, model)
         clock.now += 1
-    assert archive.read(None).turns == (Spoken("what time", "It is noon.", began, began + 2, began + 3),)
+    assert archive.read(None).turns == (KeptTurn("what time", "It is noon.", began, began + 2, began + 3),)
 
 
 def test_a_store_of_before_is_read_and_goes_on(tmp_path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(tmp_path / "conversations.sqlite3")) as db:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as db:
         db.executescript(OLD)
-    with contextlib.closing(Archive(tmp_path)) as archive:
-        assert archive.read("abc234").turns == (Spoken("hello", "Hi.", None, None, 120.0),)
-        archive.turn("abc234", 1, "again", "Yes.")
+    with contextlib.closing(opened(tmp_path / FILE)) as archive:
+        assert archive.read("abc234").turns == (KeptTurn("hello", "Hi.", None, None, 120.0),)
+        with contextlib.closing(Store(tmp_path / FILE, on_trouble=lambda *told: None)) as store:
+            store.turn("abc234", 1, "again", "Yes.")
         assert [turn.began is None for turn in archive.read("abc").turns] == [True, False]
 
 
@@ -105,21 +112,19 @@ def test_what_is_forgotten_is_overwritten_and_the_rest_stays(store: Store, archi
     store.turn(goes, 0, "xylophone", "zeppelin")
     store.keep(goes, Resumption("quince", 1), 7200.0)
     store.close()
-    archive.claim(goes)
     archive.forget(goes)
     assert [entry.id for entry in archive.entries()] == [stays]
     archive.close()
-    left = b"".join(file.read_bytes() for file in tmp_path.glob("conversations.sqlite3*"))
+    left = b"".join(file.read_bytes() for file in tmp_path.glob(f"{FILE}*"))
     assert b"a rose" in left
     assert not [word for word in (b"xylophone", b"zeppelin", b"quince") if word in left]
-    assert not (tmp_path / "locks" / goes).exists()
 
 
 _TALKER = """
 import sys
 from pathlib import Path
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: sys.exit(notice.message))
 identity = store.begin("offline", "m", {})
 for n in range(3000):
     store.turn(identity, n, f"q{n}", "a")
@@ -129,25 +134,106 @@ print(identity)
 """
 
 
-def test_forgetting_takes_no_word_from_a_conversation_that_goes_on(archive: Archive, tmp_path: Path) -> None:
+def test_forgetting_takes_no_word_from_a_conversation_that_goes_on(
+    store: Store, archive: Archive, tmp_path: Path
+) -> None:
     """A checkpoint would: the one who writes meanwhile is told that the database is locked."""
-    command = [sys.executable, "-c", _TALKER, str(tmp_path / "conversations.sqlite3")]
+    command = [sys.executable, "-c", _TALKER, str(tmp_path / FILE)]
     talkers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     while any(talker.poll() is None for talker in talkers):
-        archive.forget(archive.begin("gemini", "m", {}))
+        identity = store.begin("gemini", "m", {})
+        store.catch_up(20.0)
+        archive.forget(identity)
     said = {talker.communicate()[0].strip(): 3000 for talker in talkers}
     assert [talker.returncode for talker in talkers] == [0, 0]
     assert {entry.id: entry.turns for entry in archive.entries()} == said
 
 
 def test_a_shell_is_told_the_ids_and_nothing_is_made_for_it(tmp_path: Path) -> None:
-    environ = {"LIVECHAT_STATE": str(tmp_path / "none")}
-    assert completions(environ) == []
-    assert not (tmp_path / "none").exists()
-    environ = {"LIVECHAT_STATE": str(tmp_path)}
-    (tmp_path / "conversations.sqlite3").write_text("no database at all")
-    assert completions(environ) == []
-    (tmp_path / "conversations.sqlite3").unlink()
-    with contextlib.closing(Archive(tmp_path)) as archive:
-        identities = [archive.begin("gemini", "m", {}) for _ in range(2)]
-        assert [identity for identity, _ in completions(environ)] == identities[::-1]
+    path = tmp_path / "none" / FILE
+    assert completions(path) == []
+    assert not path.parent.exists()
+    path.parent.mkdir()
+    path.write_text("no database at all")
+    assert completions(path) == []
+    path.unlink()
+    with contextlib.closing(Store(path, on_trouble=lambda *told: None)) as store:
+        identities = [store.begin("gemini", "m", {}) for _ in range(2)]
+        assert [identity for identity, _ in completions(path)] == identities[::-1]
+
+
+# ------------------------------------------------------------------------------------------ read only
+
+
+@pytest.fixture
+def protected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that cannot be written to, as Linux tells. (These tests may run as root, whom no mode stops.)"""
+
+    def refuse(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, *more, **named)
+
+    real = os.open
+    monkeypatch.setattr("livechat.database.os.open", refuse)
+
+
+@pytest.mark.usefixtures("protected")
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_may_only_be_read_is_read_with_its_last_words_and_left_as_it_is(killed: bool, tmp_path: Path) -> None:
+    """A process that was killed has left its last words in the WAL file, which SQLite does not read there."""
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(OLD)
+        copy = tmp_path / "media"
+        copy.mkdir()
+        if killed:
+            for side in ("", "-wal"):
+                shutil.copyfile(f"{tmp_path / FILE}{side}", f"{copy / FILE}{side}")
+    if not killed:
+        shutil.copyfile(tmp_path / FILE, copy / FILE)
+    before = {file.name: file.read_bytes() for file in copy.iterdir()}
+    with contextlib.closing(opened(copy / FILE)) as archive:
+        assert archive.read_only == "Read-only file system"
+        assert [entry.id for entry in archive.entries()] == ["abc234"]
+        assert archive.read("abc").turns == (KeptTurn("hello", "Hi.", None, None, 120.0),)
+    assert {file.name: file.read_bytes() for file in copy.iterdir()} == before
+    with pytest.raises(UsageError, match="cannot be changed: Read-only file system"):
+        opened(copy / FILE, to_change=True)
+
+
+@pytest.mark.usefixtures("protected")
+def test_nothing_can_be_kept_where_nothing_can_be_written_and_so_there_is_nothing(tmp_path: Path) -> None:
+    with contextlib.closing(opened(tmp_path / "none" / FILE)) as archive:
+        assert archive.entries() == []
+
+
+def test_what_is_locked_is_not_forgotten_and_this_is_said(
+    store: Store, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livechat.conversations.archive._CHANGING_S", 0.0)
+    identity = store.begin("gemini", "m", {})
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UsageError, match="cannot be changed: another program has them locked") as caught:
+            archive.forget(identity)
+        assert "backup" in caught.value.hint
+
+
+def test_the_log_names_what_is_passed_over_and_holds_no_word_and_no_handle(
+    store: Store, archive: Archive, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    identity = store.begin("gemini", "m", {})
+    store.turn(identity, 0, "xylophone", "zeppelin")
+    store.turn(identity, 1, "xylophone", "zeppelin")
+    store.keep(identity, Resumption("quince", 1), 7200.0)
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        db.execute("UPDATE turns SET at = 'zeppelin' WHERE number = 1")
+    assert archive.find("quince") is not None
+    archive.flaws()
+    archive.forget(identity)
+    log = caplog.text
+    assert f"conversation {identity}: 1 exchange cannot be read, and is passed over" in log
+    assert f"conversation {identity}: forgotten" in log
+    assert not [word for word in ("xylophone", "zeppelin", "quince") if word in log]

@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livechat.conversations.export import FORMATS, json_lines, markdown, subtitles, text
-from livechat.conversations.records import Conversation, Entry, Run, Spoken
+from livechat.conversations.records import Conversation, Entry, KeptTurn, Run
 
 STARTED = 1_700_000_000.0
 
 
-def kept(*turns: Spoken, runs: tuple[Run, ...] = ()) -> Conversation:
+def kept(*turns: KeptTurn, runs: tuple[Run, ...] = ()) -> Conversation:
     entry = Entry("abc234", STARTED, STARTED + 60, 60.04, "offline", "m", len(turns), None, "")
     return Conversation(entry, turns, runs)
 
 
-def spoken(user: str, model: str, *, at: float = 0.0) -> Spoken:
+def spoken(user: str, model: str, *, at: float = 0.0) -> KeptTurn:
     """Asked at `at` seconds, answered two later, over five later."""
-    return Spoken(user, model, STARTED + at, STARTED + at + 2, STARTED + at + 5)
+    return KeptTurn(user, model, STARTED + at, STARTED + at + 2, STARTED + at + 5)
 
 
 def cues(document: str) -> list[tuple[str, str]]:
@@ -51,7 +51,7 @@ def test_subtitles_count_from_the_beginning_and_do_not_cover_one_another() -> No
 
 
 def test_a_question_that_came_all_at_once_is_read_before_its_answer_and_after_what_was_before() -> None:
-    first, second = (Spoken("q" * 45, "a" * 45, at + 9.9, at + 10, at + 13) for at in (STARTED, STARTED + 5))
+    first, second = (KeptTurn("q" * 45, "a" * 45, at + 9.9, at + 10, at + 13) for at in (STARTED, STARTED + 5))
     assert [times for times, _ in cues(subtitles(kept(first, second)))] == [
         "00:00:07,000 --> 00:00:10,000",
         "00:00:10,000 --> 00:00:13,000",
@@ -62,12 +62,12 @@ def test_a_question_that_came_all_at_once_is_read_before_its_answer_and_after_wh
 
 def test_a_caption_stays_as_long_as_its_words_take_to_say() -> None:
     """Some servers send the words of an answer all at once."""
-    at_once = Spoken("", "w" * 60, STARTED + 1, STARTED + 1, STARTED + 1)
+    at_once = KeptTurn("", "w" * 60, STARTED + 1, STARTED + 1, STARTED + 1)
     assert cues(subtitles(kept(at_once))) == [("00:00:01,000 --> 00:00:05,000", "w" * 60)]
 
 
 def test_without_a_time_of_its_beginning_an_exchange_is_placed_before_its_end() -> None:
-    old = Spoken("q" * 30, "a" * 45, None, None, STARTED + 20)
+    old = KeptTurn("q" * 30, "a" * 45, None, None, STARTED + 20)
     assert cues(subtitles(kept(old))) == [
         ("00:00:15,000 --> 00:00:17,000", "You: " + "q" * 30),
         ("00:00:17,000 --> 00:00:20,000", "a" * 45),
@@ -85,7 +85,7 @@ def test_what_markdown_would_take_for_its_own_stays_text() -> None:
 
 def test_programs_get_every_field_a_line_for_each_thing() -> None:
     run = Run(STARTED, STARTED + 60, 2, 60_000.0, 59_000.0, 900.0, 20.0, 250.0)
-    old = Spoken("q", "", None, None, STARTED + 9)
+    old = KeptTurn("q", "", None, None, STARTED + 9)
     head, first, second, last = map(json.loads, json_lines(kept(spoken("a", "b"), old, runs=(run,))).splitlines())
     assert (head["type"], head["id"], head["duration_s"], head["resumable_until"]) == (
         "conversation",
@@ -119,7 +119,7 @@ def test_no_format_holds_anything_a_terminal_obeys(name: str, said: list[tuple[s
     )
 )
 def test_whatever_the_clock_did_a_cue_ends_after_it_begins_and_all_are_in_order(rows: list[tuple[Any, ...]]) -> None:
-    turns = (Spoken(f"q{said}", f"a{said}", *times) for *times, said in rows)
+    turns = (KeptTurn(f"q{said}", f"a{said}", *times) for *times, said in rows)
     shown = [times.split(" --> ") for times, _ in cues(subtitles(kept(*turns)))] if rows else []
     assert all(begin <= end for begin, end in shown)
     assert [begin for begin, _ in shown] == sorted(begin for begin, _ in shown)

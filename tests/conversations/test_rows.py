@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from livechat.commands import sessions
+from livechat.commands.resume_conversation import find
 from livechat.commands.sessions_view import as_lines, as_table, in_full
-from livechat.commands.talk import _find
-from livechat.conversations.archive import Archive, completions
+from livechat.conversations.archive import completions, opened
 from livechat.conversations.export import FORMATS
+from livechat.conversations.rows import FILE
 from livechat.conversations.store import Book, Store
-from livechat.errors import UsageError
+from livechat.errors import Notice, UsageError
 from livechat.events import Summary
 from livechat.session.events import Resumption
 
@@ -32,34 +33,39 @@ COLUMNS = {
              "longest_gap_ms"),
 }  # fmt: skip
 KEYS = {"handles": "handle", "turns": "number", "times": "number", "runs": "began"}
-VALUES: tuple[Any, ...] = (
-    "text", "", "\x1b[31m", "../../x", "a\0b", b"\x00\xff", None, 1.5, -1, 2**62, 1e300, float("inf"),
-    253_402_300_799, "[1]", "{", '{"voice": 5, "new": {}}', "\ud83d",
-)  # fmt: skip
+# One of each type for every column, and what is odd for some.
+VALUES: tuple[Any, ...] = ("text", "\x1b[31m", b"\x00\xff", None, -1, 1e300, "\ud83d")
+ODD_TEXTS = ("", "../../x", "a\0b")
+ODD_NUMBERS = (1.5, 2**62, float("inf"), 253_402_300_799)
+ODD_OPTIONS = ("", "[1]", "{", '{"voice": 5, "new": {}}')
+TEXTS = {"id", "conversation", "backend", "model", "handle", "user"}
 GOOD = ("aaa222", "ccc444")
 HIT = "bbb333"
+BEGAN = 1_700_000_000.0
+
+
+def opened_store(folder: Path) -> contextlib.closing[Store]:
+    return contextlib.closing(Store(folder / FILE, on_trouble=lambda *told: None))
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three conversations, in tables that take anything."""
     folder = tmp_path_factory.mktemp("template")
-    path = folder / "conversations.sqlite3"
+    path = folder / FILE
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         for table, columns in COLUMNS.items():
             key = "id" if table == "conversations" else f"conversation, {KEYS[table]}"
             db.execute(f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({key}))")
-    with contextlib.closing(Archive(folder)) as archive:
         for n, identity in enumerate((GOOD[0], HIT, GOOD[1])):
-            now = 1_700_000_000.0 + n
-            archive._write(
-                "INSERT INTO conversations VALUES (?, ?, ?, 'offline', 'gemini-3.8-live', ?)",
-                identity, now, now, '{"offline": true}',
-            )  # fmt: skip
+            values = (identity, BEGAN + n, BEGAN + n, "offline", "gemini-3.8-live", '{"offline": true}')
+            db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?, ?, ?)", values)
+    with opened_store(folder) as store:
+        for n, identity in enumerate((GOOD[0], HIT, GOOD[1])):
             for number in range(3):
-                archive.turn(identity, number, f"question {number}", f"answer {number}")
-            archive.keep(identity, Resumption(f"handle of {identity}", 3), 7200.0)
-            archive.measure(identity, now, Summary(12.5, 0, 1, 0, 0, 0, 0, 0, identity, "", 0))
+                store.turn(identity, number, f"question {number}", f"answer {number}")
+            store.keep(identity, Resumption(f"handle of {identity}", 3), 7200.0)
+            store.measure(identity, BEGAN + n, Summary(12.5, 0, 1, 0, 0, 0, 0, 0, identity, "", 0))
     return folder
 
 
@@ -77,7 +83,7 @@ def spoil(folder: Path, table: str, column: str, value: Any) -> None:
     where = "id" if table == "conversations" else "conversation"
     held, given = (value.encode("utf-8", "surrogatepass"), "CAST(? AS TEXT)") if value == "\ud83d" else (value, "?")
     row = f"SELECT min(rowid) FROM {table} WHERE {where} = ?"  # noqa: S608
-    with contextlib.closing(sqlite3.connect(folder / "conversations.sqlite3", isolation_level=None)) as db:
+    with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
         db.execute(f"UPDATE {table} SET {column} = {given} WHERE rowid = ({row})", (held, HIT))  # noqa: S608
 
 
@@ -90,16 +96,23 @@ def refused(run: Any) -> str:
     return ""
 
 
-@pytest.mark.parametrize(("table", "column"), [(t, c) for t, columns in COLUMNS.items() for c in columns])
-@pytest.mark.parametrize("value", VALUES, ids=ascii)
+def odd(column: str) -> tuple[Any, ...]:
+    return ODD_OPTIONS if column == "options" else ODD_TEXTS if column in TEXTS else ODD_NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [(t, c, value) for t, columns in COLUMNS.items() for c in columns for value in (*VALUES, *odd(c))],
+    ids=ascii,
+)
 def test_a_row_of_any_type_hides_no_other(
     table: str, column: str, value: Any, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(folder, table, column, value)
-    with contextlib.closing(Archive(folder)) as archive:
+    with contextlib.closing(opened(folder / FILE)) as archive:
         entries = {entry.id: entry for entry in archive.entries()}
         assert set(entries) >= set(GOOD)
-        assert {identity for identity, _ in completions({"LIVECHAT_STATE": str(folder)})} == set(entries)
+        assert {identity for identity, _ in completions(folder / FILE)} == set(entries)
         as_table(io.StringIO(), list(entries.values()), 0.0)
         as_lines(io.StringIO(), list(entries.values()), 0.0)
         for identity in entries:
@@ -114,7 +127,7 @@ def test_a_row_of_any_type_hides_no_other(
                 assert said[-2:] == ["question 1", "question 2"] or column == "number"
         if entries.keys() == set(GOOD) and isinstance(value, str) and column != "id":
             assert HIT in refused(lambda: archive.read(HIT))
-    assert sessions.show_all(as_json=True) == 0
+    assert sessions.sessions(as_json=True) == 0
     out, err = capsys.readouterr()
     assert {json.loads(line)["id"] for line in out.splitlines()} == set(entries)
     assert "\x1b" not in err
@@ -123,15 +136,16 @@ def test_a_row_of_any_type_hides_no_other(
         assert HIT in complaint or column in ("id", "conversation")
     if HIT not in entries and column != "id":
         assert f"conversation {HIT}: what livechat noted of it cannot be read" in err
-    with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        notices: list[tuple[str, str]] = []
-        newest = _find(store, None, notices)
+    with opened_store(folder) as store:
+        notices: list[Notice] = []
+        newest = find(store.archive(), None, notices.append)
         assert newest.id in {*entries}
         assert newest.options.keys() <= {"offline"}
-        assert refused(lambda: _find(store, HIT, [])) == "" or HIT not in entries or column in ("options", "id")
+        said_of_it = refused(lambda: find(store.archive(), HIT, notices.append))
+        assert said_of_it == "" or HIT not in entries or column in ("options", "id")
     if column != "id":  # the remedy
         assert sessions.forget([HIT, GOOD[0]], older_than=None, as_json=False) == 0
-        with contextlib.closing(Archive(folder)) as archive:
+        with contextlib.closing(opened(folder / FILE)) as archive:
             assert [entry.id for entry in archive.entries()] == [GOOD[1]]
             left = [who for who, _ in archive.flaws()]
             assert HIT not in left
@@ -144,24 +158,24 @@ def test_what_has_no_name_that_can_be_typed_is_forgotten_by_what_is_shown(
     spoil(folder, "conversations", "id", name)
     outside = folder.parent / "x"
     outside.write_text("not ours")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     shown = capsys.readouterr().err.splitlines()[0].removeprefix("conversation ").rpartition(": what livechat")[0]
     assert sessions.forget([shown], older_than=None, as_json=False) == 0
     assert outside.exists()
     capsys.readouterr()
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert capsys.readouterr().err.count("what livechat noted") == 0
 
 
 def test_pieces_of_a_conversation_that_is_not_there_are_named_and_forgotten(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with contextlib.closing(sqlite3.connect(folder / "conversations.sqlite3", isolation_level=None)) as db:
+    with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
         db.execute("INSERT INTO turns VALUES ('zzz999', 0, 'a lost word', '', 1.0)")
-    assert sessions.show_all(as_json=False) == 0
+    assert sessions.sessions(as_json=False) == 0
     assert "conversation zzz999: 1 exchange cannot be read" in capsys.readouterr().err
     assert sessions.forget(["zzz999"], older_than=None, as_json=False) == 0
-    assert b"a lost word" not in (folder / "conversations.sqlite3").read_bytes()
+    assert b"a lost word" not in (folder / FILE).read_bytes()
     with pytest.raises(UsageError, match="there is no conversation zzz999"):
         sessions.forget(["zzz999"], older_than=None, as_json=False)
 
@@ -169,8 +183,8 @@ def test_pieces_of_a_conversation_that_is_not_there_are_named_and_forgotten(
 def test_what_is_said_after_a_bad_row_is_written_over_none(folder: Path) -> None:
     """The runner counts what it was given: two exchanges, of which the second has the third's number."""
     spoil(folder, "turns", "user", b"\xff")
-    with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        kept = store.find(HIT)
+    with opened_store(folder) as store:
+        kept = store.archive().find(HIT)
         assert kept is not None
         assert [turn.user for turn in kept.turns] == ["question 1", "question 2"]
         assert [covers for _, covers, _ in kept.handles] == [2]  # all of them, as before
@@ -178,7 +192,7 @@ def test_what_is_said_after_a_bad_row_is_written_over_none(folder: Path) -> None
         book.turn(1, "question 2, in full", "answer 2")
         book.turn(2, "question 3", "answer 3")
         book.keep(Resumption("newest", 3))
-        again = store.find(HIT)
+        again = store.archive().find(HIT)
         assert again is not None
         assert [turn.user for turn in again.turns] == ["question 1", "question 2, in full", "question 3"]
         assert again.handles[0][:2] == ("newest", 3)
@@ -187,18 +201,18 @@ def test_what_is_said_after_a_bad_row_is_written_over_none(folder: Path) -> None
 def test_what_a_later_livechat_noted_is_left_out_and_named(folder: Path) -> None:
     made = {"voice": 5, "model": "gemini-3.8-live", "hologram": True, "offline": True, "trigger_tokens": True}
     spoil(folder, "conversations", "options", json.dumps(made))
-    with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        notices: list[tuple[str, str]] = []
-        kept = _find(store, HIT, notices)
+    with opened_store(folder) as store:
+        notices: list[Notice] = []
+        kept = find(store.archive(), HIT, notices.append)
     assert kept.options == {"model": "gemini-3.8-live", "offline": True}
-    ((message, _),) = notices
-    assert message.endswith("hologram, trigger_tokens, voice")
+    (notice,) = notices
+    assert notice.message.endswith("hologram, trigger_tokens, voice")
 
 
 @pytest.mark.parametrize("value", [b"\xff", 5, None])
 def test_a_device_of_another_type_is_not_remembered(folder: Path, value: Any) -> None:
-    with contextlib.closing(Store(folder / "conversations.sqlite3", on_trouble=lambda *told: None)) as store:
-        with contextlib.closing(sqlite3.connect(folder / "conversations.sqlite3", isolation_level=None)) as db:
+    with opened_store(folder) as store:
+        with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as db:
             db.execute("DROP TABLE devices")
             db.execute("CREATE TABLE devices (profile, kind, name)")
             db.execute("INSERT INTO devices VALUES ('default', 'input', ?), ('default', 'output', 'Horn')", (value,))

@@ -13,15 +13,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from livechat.conversations.store import ID_LENGTH, Book, Store, state_folder
-from livechat.database import Database
-from livechat.errors import LivechatError, UsageError
+from livechat.conversations.store import ID_LENGTH, Book, Store
+from livechat.errors import LivechatError, Notice, UsageError
 from livechat.events import Summary
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Resumption
+from tests.test_database import locking
 
 TTL = 7200.0
 
@@ -32,8 +33,8 @@ class Trouble:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
 
-    def __call__(self, message: str, hint: str) -> None:
-        self.told.append((message, hint))
+    def __call__(self, notice: Notice) -> None:
+        self.told.append((notice.message, notice.hint))
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_a_conversation_is_found_again_as_it_was(store: Store, clock: Clock) -> 
     store.turn(identity, 0, "What time is it?", "It is noon.")
     store.turn(identity, 1, "Thanks – ünïcode \N{OWL} \n'; DROP TABLE turns; --", "")
     store.keep(identity, Resumption("handle", 2), TTL)
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert (kept.id, kept.backend, kept.model) == (identity, "gemini", "gemini-3.8-live")
     assert kept.options == {"voice": "Puck", "trigger_tokens": 5_000}
@@ -100,7 +101,7 @@ def test_a_turn_that_goes_on_replaces_what_was_written_of_it(store: Store) -> No
     identity = store.begin("offline", "m", {})
     for text in ("It", "It is", "It is noon."):
         store.turn(identity, 0, "Time?", text)
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert kept.turns == [Exchange("Time?", "It is noon.")]
 
@@ -109,7 +110,7 @@ def test_turns_come_back_in_the_order_of_their_numbers(store: Store) -> None:
     identity = store.begin("offline", "m", {})
     for number in (10, 2, 0, 1):
         store.turn(identity, number, f"q{number}", "")
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert [turn.user for turn in kept.turns] == ["q0", "q1", "q2", "q10"]
 
@@ -118,11 +119,11 @@ def test_a_conversation_is_found_by_its_handle_and_nothing_by_a_strange_word(sto
     first, second = store.begin("offline", "m", {}), store.begin("offline", "m", {})
     keep(store, first, "h-first")
     keep(store, second, "h-second")
-    found = store.find("h-first")
+    found = store.archive().find("h-first")
     assert found is not None
     assert found.id == first
-    assert store.find("never-heard-of") is None
-    assert store.find("") is None
+    assert store.archive().find("never-heard-of") is None
+    assert store.archive().find("") is None
 
 
 def test_the_newest_conversation_is_the_one_last_spoken_in(store: Store, clock: Clock) -> None:
@@ -131,17 +132,17 @@ def test_the_newest_conversation_is_the_one_last_spoken_in(store: Store, clock: 
     clock.now += 10
     newer = store.begin("offline", "m", {})
     store.turn(newer, 0, "hello", "")
-    assert [kept and kept.id for kept in [store.find(None)]] == [newer]
+    assert [kept and kept.id for kept in [store.archive().find(None)]] == [newer]
     clock.now += 10
     store.turn(older, 0, "I am back", "")
-    assert [kept and kept.id for kept in [store.find(None)]] == [older]
+    assert [kept and kept.id for kept in [store.archive().find(None)]] == [older]
     clock.now += 10
     keep(store, newer, "h")
-    assert [kept and kept.id for kept in [store.find(None)]] == [newer]
+    assert [kept and kept.id for kept in [store.archive().find(None)]] == [newer]
 
 
 def test_an_empty_store_has_no_newest_conversation(store: Store) -> None:
-    assert store.find(None) is None
+    assert store.archive().find(None) is None
 
 
 # --------------------------------------------------------------------------------------------- handles
@@ -151,10 +152,10 @@ def test_only_the_two_newest_handles_are_kept_newest_first(store: Store, path: P
     identity, other = store.begin("offline", "m", {}), store.begin("offline", "m", {})
     keep(store, other, "theirs")
     keep(store, identity, "a", "b", "c", "d")
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert [handle for handle, _, _ in kept.handles] == ["d", "c"]
-    theirs = store.find(other)
+    theirs = store.archive().find(other)
     assert theirs is not None
     assert [handle for handle, _, _ in theirs.handles] == ["theirs"]
 
@@ -164,7 +165,7 @@ def test_a_handle_that_comes_again_is_the_newest_again(store: Store, clock: Cloc
     keep(store, identity, "a", "b")
     clock.now += 1
     store.keep(identity, Resumption("a", 5), TTL)
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert kept.handles == [("a", 5, clock.now + TTL), ("b", 0, clock.now - 1 + TTL)]
 
@@ -174,7 +175,7 @@ def test_a_clock_that_is_set_back_makes_no_old_handle_the_newest(store: Store, c
     keep(store, identity, "a", "b")
     clock.now -= 3_600
     keep(store, identity, "c")
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert [handle for handle, _, _ in kept.handles] == ["c", "b"]
 
@@ -182,7 +183,7 @@ def test_a_clock_that_is_set_back_makes_no_old_handle_the_newest(store: Store, c
 def test_handles_of_one_instant_keep_their_order(store: Store, clock: Clock) -> None:
     identity = store.begin("offline", "m", {})
     keep(store, identity, "m", "z", "a", "x")
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert [handle for handle, _, _ in kept.handles] == ["x", "a"]
 
@@ -194,12 +195,12 @@ def test_validity_counts_from_the_arrival_until_the_end_of_the_link_is_known(sto
     arrived = clock.now
     clock.now += 600
     for _ in range(2):
-        kept = store.find(identity)
+        kept = store.archive().find(identity)
         assert kept is not None
         assert kept.handles[0][2] == arrived + TTL
         arrived = clock.now
         store.expire(identity, TTL)
-    theirs = store.find(other)
+    theirs = store.archive().find(other)
     assert theirs is not None
     assert theirs.handles[0][2] == clock.now - 600 + TTL
 
@@ -211,7 +212,7 @@ def test_the_runners_ledger_writes_into_its_own_conversation(store: Store, clock
     book.keep(Resumption("h", 1))
     clock.now += 5
     book.expire()
-    kept, untouched = store.find(identity), store.find(other)
+    kept, untouched = store.archive().find(identity), store.archive().find(other)
     assert kept is not None
     assert untouched is not None
     assert (kept.turns, kept.handles) == ([Exchange("q", "a")], [("h", 1, clock.now + 86_400.0)])
@@ -226,7 +227,7 @@ from pathlib import Path
 from livechat.events import Summary
 from livechat.session.events import Resumption
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: os._exit(9))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: os._exit(9))
 identity = store.begin("offline", "m", {})
 store.turn(identity, 0, "my name is Ada", "Hello Ada")
 store.keep(identity, Resumption("handle-of-the-killed", 1), 7200.0)
@@ -242,7 +243,7 @@ from pathlib import Path
 from livechat.events import Summary
 from livechat.session.events import Resumption
 from livechat.conversations.store import Store
-store = Store(Path(sys.argv[1]), on_trouble=lambda message, hint: sys.exit(message))
+store = Store(Path(sys.argv[1]), on_trouble=lambda notice: sys.exit(notice.message))
 identity = store.begin("offline", "m", {})
 for n in range(150):
     store.turn(identity, n, f"q{n}", "")
@@ -256,7 +257,7 @@ def test_a_process_that_is_killed_loses_nothing_it_had_written(path: Path, troub
     done = subprocess.run([sys.executable, "-c", _WRITER, str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     store = Store(path, on_trouble=trouble)
-    kept = store.find(None)
+    kept = store.archive().find(None)
     store.close()
     assert kept is not None
     assert kept.id == done.stdout
@@ -277,7 +278,7 @@ def test_two_processes_write_at_once_and_neither_loses_a_word(path: Path, store:
     assert [other.returncode for other in others] == [0, 0]
     assert trouble.told == []
     for identity in (mine, *theirs):
-        kept = store.find(identity)
+        kept = store.archive().find(identity)
         assert kept is not None
         assert [turn.user for turn in kept.turns] == [f"q{n}" for n in range(150)]
 
@@ -350,7 +351,7 @@ def test_a_damaged_database_ends_reading_with_one_line_and_writing_with_one_warn
     path.write_bytes(damaged)
     store = Store(path, on_trouble=trouble)
     with pytest.raises(UsageError) as caught:
-        store.find(identity)
+        store.archive().find(identity)
     assert "cannot be read" in caught.value.message
     store.turn(identity, 0, "q", "a")
     store.turn(identity, 1, "q", "a")
@@ -359,11 +360,19 @@ def test_a_damaged_database_ends_reading_with_one_line_and_writing_with_one_warn
     store.close()
 
 
-def test_a_full_disk_costs_the_memory_and_is_said_once(store: Store, trouble: Trouble) -> None:
+def test_a_full_disk_costs_the_memory_and_is_said_once(
+    path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def limited(*where: Any, **how: Any) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(*where, **how)
+        db.execute("PRAGMA max_page_count = 1")  # SQLite takes the pages that there are
+        return db
+
+    Store(path, on_trouble=trouble).close()
+    connect = sqlite3.connect
+    monkeypatch.setattr("livechat.database.sqlite3.connect", limited)
+    store = Store(path, on_trouble=trouble)
     identity = store.begin("offline", "m", {})
-    assert store._db is not None
-    ((pages,),) = store._db.read("PRAGMA page_count", patience_s=0.0)
-    store._db.write(f"PRAGMA max_page_count = {pages}", patience_s=0.0)
     for n in range(50):
         store.turn(identity, n, "q" * 2_000, "")
         keep(store, identity, f"h{n}")
@@ -372,8 +381,13 @@ def test_a_full_disk_costs_the_memory_and_is_said_once(store: Store, trouble: Tr
     assert message.endswith("database or disk is full")
     assert "disk space" in hint
     assert not store.on_disk
-    assert store.find(identity) is None
+    assert not store.complete
     assert store.begin("offline", "m", {})
+    assert store.preferred("default", "input") is None
+    assert "nothing more is kept: database or disk is full" in caplog.text
+    assert "qqqq" not in caplog.text
+    with pytest.raises(UsageError, match="cannot be read"):
+        store.archive().find(identity)
 
 
 def test_a_disk_that_becomes_read_only_is_said_once(
@@ -382,10 +396,10 @@ def test_a_disk_that_becomes_read_only_is_said_once(
     identity = store.begin("offline", "m", {})
     store.close()
 
-    def read_only(self: Database) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
-
-    monkeypatch.setattr(Database, "_connect", read_only)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "livechat.database.sqlite3.connect", lambda where, **how: connect(f"file:{where}?mode=ro", uri=True, **how)
+    )
     store = Store(path, on_trouble=trouble)
     store.turn(identity, 0, "q", "")
     store.turn(identity, 1, "q", "")
@@ -399,12 +413,12 @@ def test_without_a_path_all_is_kept_as_long_as_it_runs(trouble: Trouble) -> None
     assert not store.on_disk
     identity = store.begin("offline", "m", {})
     store.turn(identity, 0, "q", "a")
-    kept = store.find(None)
+    kept = store.archive().find(None)
     assert kept is not None
     assert kept.turns == [Exchange("q", "a")]
+    assert not store.complete
     store.close()
     store.close()
-    assert store.find(None) is None
     assert trouble.told == []
 
 
@@ -424,15 +438,9 @@ def test_the_clock_of_the_store_is_the_walls(store: Store) -> None:
     before = time.time()
     identity = store.begin("offline", "m", {})
     keep(store, identity, "h")
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert before + TTL <= kept.handles[0][2] <= time.time() + TTL
-
-
-def test_the_folder_is_ones_own_or_the_platforms(tmp_path: Path) -> None:
-    assert state_folder({"LIVECHAT_STATE": str(tmp_path)}) == tmp_path
-    assert state_folder({}).name == "livechat"
-    assert state_folder({"LIVECHAT_STATE": ""}) == state_folder({})
 
 
 def test_a_conversation_left_without_a_word_does_not_hide_the_one_before(store: Store, clock: Clock) -> None:
@@ -440,24 +448,25 @@ def test_a_conversation_left_without_a_word_does_not_hide_the_one_before(store: 
     store.turn(talked, 0, "hello", "hi")
     clock.now += 60
     silent = store.begin("offline", "m", {})
-    assert (kept := store.find(None)) is not None
+    assert (kept := store.archive().find(None)) is not None
     assert kept.id == talked
     store.turn(silent, 0, "hello", "hi")
-    assert (kept := store.find(None)) is not None
+    assert (kept := store.archive().find(None)) is not None
     assert kept.id == silent
 
 
 # ---------------------------------------------------------------------------------------------- claiming
 
 
-def test_one_process_has_a_conversation_at_a_time(store: Store, path: Path, trouble: Trouble) -> None:
+def test_a_conversation_that_begins_is_claimed_until_the_store_is_closed(
+    store: Store, path: Path, trouble: Trouble
+) -> None:
     identity = store.begin("offline", "m", {})
     other = Store(path, on_trouble=trouble)
-    with pytest.raises(UsageError, match="is going on in another livechat"):
-        other.claim(identity)
-    other.claim("another")
+    assert not other.claim(identity)
+    assert other.claim("another")
     store.close()
-    other.claim(identity)
+    assert other.claim(identity)
     other.close()
 
 
@@ -473,15 +482,6 @@ def test_how_continuous_a_run_was_is_kept_as_it_goes_on(store: Store, path: Path
 
 
 # --------------------------------------------------------------------------------------- other programs
-
-
-@contextlib.contextmanager
-def locking(path: Path, kind: str) -> Iterator[None]:
-    """Another program has the database, as a backup or a browser of databases has it."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute(f"BEGIN {kind}")
-        yield
-        other.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("kind", ["EXCLUSIVE", "IMMEDIATE"])
@@ -504,10 +504,10 @@ def test_what_cannot_be_written_for_a_lock_is_written_later_in_order_and_said_on
         ((message, hint),) = trouble.told
         assert "another program has the kept conversations locked" in message
         assert "waits" in hint
-        assert store.on_disk
+        assert (store.on_disk, store.complete) == (True, False)
     store.catch_up()
     assert [message for message, _ in trouble.told[1:]] == ["the conversation is being kept again, all of it"]
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert kept.turns == [
         Exchange("before", ""),
@@ -518,19 +518,31 @@ def test_what_cannot_be_written_for_a_lock_is_written_later_in_order_and_said_on
     assert [handle for handle, _, _ in kept.handles] == ["c", "b"]
     store.turn(identity, 4, "after", "")
     assert len(trouble.told) == 2
+    assert store.complete
 
 
-def test_a_lock_delays_no_sound(store: Store, path: Path) -> None:
+def test_a_lock_delays_no_sound(path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first write waits for a few frames at most, and no other waits at all."""
+    waited: list[int] = []
+
+    class Recording(sqlite3.Connection):
+        def execute(self, sql: str, *more: Any) -> sqlite3.Cursor:
+            if sql.startswith("PRAGMA busy_timeout"):
+                waited.append(int(sql.rsplit(maxsplit=1)[-1]))
+            return super().execute(sql, *more)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr("livechat.database.sqlite3.connect", lambda *a, **k: connect(*a, **k, factory=Recording))
+    store = Store(path, on_trouble=trouble)
     identity = store.begin("offline", "m", {})
-    assert store._db is not None
-    waited = []
     with locking(path, "EXCLUSIVE"):
+        waited.clear()
         for n in range(3):
             store.turn(identity, n, "q", "")
-            waited += store._db._db.execute("PRAGMA busy_timeout").fetchone()
-    assert max(waited) <= 50
-    assert waited[1:] == [0, 0]
+        delays = list(waited)
+    store.close()
+    assert delays[0] == 50
+    assert set(delays[1:]) == {0}
 
 
 @pytest.mark.parametrize("new", [True, False])
@@ -546,12 +558,13 @@ def test_a_conversation_that_begins_while_the_database_is_locked_is_kept(
         store.turn(identity, 0, "q", "a")
         if new:  # else there is something that can be read meanwhile
             with pytest.raises(UsageError, match="database is locked") as caught:
-                store.find(identity, patience_s=0.0)
+                store.archive(patience_s=0.0).find(identity)
             assert "backup" in caught.value.hint
         assert store.preferred("default", "input") is None
         monkeypatch.setattr("livechat.conversations.store._LEAVING_S", 0.0)
         assert not store.settle(identity)
         assert "the end of this conversation is not kept" in trouble.told[-1][0]
+        assert not store.complete
     with contextlib.closing(Store(path, on_trouble=trouble)) as store:
         identity = store.begin("offline", "m", {})
         assert store.settle(identity) is False  # nothing was said
@@ -585,7 +598,7 @@ def test_a_lock_that_ends_while_leaving_costs_nothing(path: Path, trouble: Troub
     assert store.settle(identity)
     freed.join()
     other.close()
-    kept = store.find(identity)
+    kept = store.archive().find(identity)
     assert kept is not None
     assert kept.turns == [Exchange("the last words", "")]
     store.close()
@@ -606,33 +619,14 @@ def test_a_file_system_without_shared_memory_keeps_all_the_same(killed: bool, pa
         for store, identity in zip((first, second), identities, strict=True):
             store.turn(identity, n, f"q{n}", "a")
     for identity in identities:
-        kept = second.find(identity)
+        kept = second.archive().find(identity)
         assert kept is not None
         assert len(kept.turns) == 3
-    assert (second.find("handle-of-the-killed") is not None) == killed
+    assert (second.archive().find("handle-of-the-killed") is not None) == killed
     assert trouble.told == []
     first.close()
     second.close()
     assert not path.with_name(f"{path.name}-journal").exists()
-
-
-def test_a_full_disk_on_which_the_index_of_wal_cannot_grow_is_called_full(
-    path: Path, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Found on a real one: the first attempt says "disk I/O error", and only the second that there is no room."""
-    ends = {"WAL": ("disk I/O error", sqlite3.SQLITE_IOERR_SHMSIZE), "DELETE": ("disk is full", sqlite3.SQLITE_FULL)}
-
-    def fail(self: Database, *_: object) -> None:
-        words, code = ends[self._journal]
-        error = sqlite3.OperationalError(words)
-        error.sqlite_errorcode = code
-        raise error
-
-    monkeypatch.setattr(Database, "_try", fail)
-    with pytest.raises(LivechatError) as caught:
-        Store(path, on_trouble=trouble)
-    assert "disk is full" in caught.value.message
-    assert "free some disk space" in caught.value.hint
 
 
 @pytest.mark.parametrize("how", ["version", "column", "table"])
@@ -681,5 +675,5 @@ def test_a_conversation_without_a_word_is_not_left_behind(store: Store) -> None:
     keep(store, held, "h")
     store.measure(silent, 1_700_000_000.0, Summary(1.0, 0, 1, 0, 0, 0, 0, 0, silent, "", 0))
     assert [store.settle(identity) for identity in (silent, heard, held)] == [False, True, True]
-    assert store.find(silent) is None
+    assert store.archive().find(silent) is None
     assert Store(None, on_trouble=lambda *told: None).settle("aaa222") is False

@@ -1,4 +1,4 @@
-"""Fault plans: written, read, and drawn by lot."""
+"""Fault plans: how they are written and read, and what random ones choose."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_kind() -> None:
     }
 
 
-def test_a_link_of_one_s_own() -> None:
+def test_a_fault_of_one_link_only() -> None:
     plan = parse("#2: drop@1.5s; stall@1s; close:1000:@500ms")
     assert [fault.kind for fault in plan.of_link(1)] == ["close", "stall"]
     assert [fault.kind for fault in plan.of_link(2)] == ["close", "stall", "drop"]
@@ -66,7 +66,7 @@ def test_nothing_but_a_usage_error(text: str) -> None:
 
 
 @given(st.integers(0, 10**18 - 1), st.integers(1, 500))
-def test_lots_are_the_same_for_the_same_seed(seed: int, n: int) -> None:
+def test_random_faults_are_the_same_for_the_same_seed(seed: int, n: int) -> None:
     faults = parse(f"random:{seed}").of_link(n)
     assert faults == parse(f"random:{seed}").of_link(n)
     assert all(fault.at == 0 or 3 <= fault.at <= 43 for fault in faults)
@@ -74,11 +74,11 @@ def test_lots_are_the_same_for_the_same_seed(seed: int, n: int) -> None:
     assert len(faults) <= 3
 
 
-def test_lots_differ() -> None:
-    lots = [parse(f"random:{seed}").of_link(1) for seed in range(400)]
-    kinds = {fault.kind for lot in lots for fault in lot}
+def test_random_faults_differ() -> None:
+    plans = [parse(f"random:{seed}").of_link(1) for seed in range(400)]
+    kinds = {fault.kind for plan in plans for fault in plan}
     assert {"drop", "goaway", "stall", "half-open", "close", "refuse-handle", "slow-setup", "noise"} <= kinds
-    assert () in lots
+    assert () in plans
     assert kinds.isdisjoint({"poison", "deaf", "no-setup", "bad-certificate", "http-403", "spent-token"})
 
 
@@ -149,9 +149,9 @@ def test_the_documented_closes_are_those_of_the_server() -> None:
     assert written == {name: (code, cut_reason(reason) or "(none)") for name, (code, reason) in CLOSES.items()}
 
 
-def test_what_a_lot_may_draw_is_documented() -> None:
+def test_what_random_plans_choose_is_documented() -> None:
     text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-    section = text.split("\n## By lot\n", 1)[1]
+    section = text.split("\n## Random faults\n", 1)[1]
     drawn = {fault.kind for seed in range(1000) for fault in parse(f"random:{seed}").of_link(1)}
     assert drawn <= KINDS.keys()
     assert drawn - set(re.findall(r"`([a-z-]+)", section)) == set()

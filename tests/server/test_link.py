@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
+from tests.support.examples import examples
 from tests.support.server_client import (
     MODEL,
     SETUP,
@@ -80,7 +81,7 @@ FRAMES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(FRAMES, min_size=1, max_size=6))
 def test_whatever_a_client_sends_the_server_stays_up(frames: list[str | bytes]) -> None:
     async def main() -> None:
@@ -105,7 +106,7 @@ def test_whatever_a_client_sends_the_server_stays_up(frames: list[str | bytes]) 
 
 def test_an_agent_that_fails_ends_its_link_only() -> None:
     class Broken(Parrot):
-        async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+        async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
             yield AnswerPiece("I shall ", bytes(4800))
             raise RuntimeError("out of words")
 
@@ -120,7 +121,7 @@ def test_an_agent_that_fails_ends_its_link_only() -> None:
     run(main())
 
 
-def test_goaway_comes_on_time_and_who_stays_is_closed() -> None:
+def test_goaway_comes_on_time_and_a_client_that_stays_is_closed() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         events: list[dict[str, Any]] = []

@@ -74,7 +74,9 @@ def test_a_closing_fault_comes_on_time(plan: str, code: int, at: float) -> None:
         ("", [{"timeLeft": "10s"}], 30),
     ],
 )
-def test_how_a_link_is_told_to_go(plan: str, told: list[dict[str, str]], closed_at: float) -> None:
+def test_what_goaway_tells_and_when_the_link_is_closed(
+    plan: str, told: list[dict[str, str]], closed_at: float
+) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         server = Server(Parrot(), tls=False, lifetime=30, notice=10, faults=faults(plan))
@@ -143,7 +145,7 @@ def test_limits_of_a_server() -> None:
     run(main())
 
 
-def test_troubles_before_there_is_a_link_count_as_links() -> None:
+def test_faults_before_there_is_a_link_count_as_links() -> None:
     async def main() -> None:
         plan = faults("#1: http:503; #2: hang-up; #3: bad-certificate")
         async with Server(Parrot(), faults=plan) as server:

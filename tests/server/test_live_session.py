@@ -1,4 +1,4 @@
-"""The session's turns, told by hand and by lot, without a socket or a clock."""
+"""The session's turns by example and at random, without a socket or a clock."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from livechat.server.live_session import (
 )
 from livechat.server.models import LIVE_3_8, THINKING_3_8, Traits
 from livechat.server.terms import Endpoint, Terms, agree
+from tests.support.examples import examples
 
 TIMES = ServerTimes()
 TERMS = agree(
@@ -208,7 +209,7 @@ def test_a_context_that_is_full_ends_the_session() -> None:
     assert session.typed("more", 1.0)[-1] == CloseLink(1007, "Request contains an invalid argument.")
 
 
-def test_who_is_silent_or_stays_too_long_is_closed() -> None:
+def test_a_client_that_is_silent_or_stays_too_long_is_closed() -> None:
     session = live()
     assert session.tick(150.0) == [CloseLink(1008, "The operation was aborted.")]
     session = live()
@@ -238,7 +239,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(EVENTS, st.booleans(), st.sampled_from([LIVE_3_8, THINKING_3_8]))
 def test_whatever_happens_the_turns_are_told_right(
     events: list[tuple[object, ...]], interrupts: bool, traits: Traits

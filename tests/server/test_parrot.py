@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.history import Facts, HistoryTurn
 from livechat.server.parrot import LoudnessDetector, Parrot
 from livechat.server.utterances import UtteranceBegan, UtteranceEnded, UtteranceEvent, UtterancePaused
+from tests.support.examples import examples
 from tests.support.server_client import quiet, tone
 
 FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 75, 100, 1000)
@@ -21,7 +22,7 @@ FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 75, 100, 1000)
 
 def answer(text: str, speech: bytes = b"") -> list[AnswerPiece]:
     async def main() -> list[AnswerPiece]:
-        return [piece async for piece in Parrot().reply(Question([HistoryTurn("user", text)], FACTS, speech))]
+        return [piece async for piece in Parrot().reply(AgentQuestion([HistoryTurn("user", text)], FACTS, speech))]
 
     return asyncio.run(main())
 
@@ -37,7 +38,7 @@ def test_typed_text_is_answered_in_text_with_a_beep_for_each_word() -> None:
     assert len(piece.pcm) == pytest.approx(3 * 0.3 * 48_000)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(st.integers(1, 3_000), min_size=1, max_size=30))
 def test_packets_do_not_matter(sizes: list[int]) -> None:
     pcm = quiet(0.3) + tone(0.5) + quiet(1) + tone(0.4) + quiet(1)

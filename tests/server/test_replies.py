@@ -71,7 +71,7 @@ def test_counting_has_a_limit_and_says_so() -> None:
     assert answer("count to 100").endswith("99, 100.")
 
 
-def test_memory_is_the_history_s() -> None:
+def test_it_remembers_what_the_history_holds() -> None:
     earlier = [
         HistoryTurn("user", "My name is Bo."),
         HistoryTurn("model", "Hi."),

@@ -188,9 +188,7 @@ def test_a_file_that_cannot_be_used_costs_persistence_only(tmp_path: Path, what:
     memory.close()
 
 
-def test_a_file_that_fails_on_the_way_is_left_with_what_it_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_fails_later_keeps_what_it_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, patience_s: float) -> bool:
         raise sqlite3.OperationalError("database or disk is full")
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from livechat.server import speech_agent, speech_models
-from livechat.server.agent import Question
+from livechat.server.agent import AgentQuestion
 from livechat.server.history import Facts, HistoryTurn
 from livechat.server.serve import Server
 from livechat.server.speech_agent import SpeechAgent
@@ -60,7 +60,7 @@ async def transcripts(agent: SpeechAgent, pcm: bytes, chunk: int = 640) -> list[
 
 
 async def answer(agent: SpeechAgent, question: str, speech: bytes = b"") -> tuple[str, bytes]:
-    pieces = [piece async for piece in agent.reply(Question([HistoryTurn("user", question)], FACTS, speech))]
+    pieces = [piece async for piece in agent.reply(AgentQuestion([HistoryTurn("user", question)], FACTS, speech))]
     return " ".join(piece.text for piece in pieces), b"".join(piece.pcm for piece in pieces)
 
 

@@ -93,7 +93,7 @@ def test_refusals_in_google_s_words(model: str, body: dict[str, Any], code: int,
     assert got[1].startswith(reason)
 
 
-def test_what_one_family_takes() -> None:
+def test_what_one_model_takes_and_another_refuses() -> None:
     affective = {"enableAffectiveDialog": True, "thinkingConfig": {"thinkingBudget": 0}}
     agreed("gemini-2.5-flash-native-audio-latest", generationConfig=affective, proactivity={"proactiveAudio": True})
     thinking = {"thinkingConfig": {"thinkingLevel": "LOW"}}

@@ -78,7 +78,7 @@ def test_no_pongs() -> None:
     run(main())
 
 
-def test_a_line_whose_client_has_gone_can_still_be_dropped() -> None:
+def test_a_connection_whose_client_has_gone_can_still_be_dropped() -> None:
     class Gone:
         aborted = 0
 

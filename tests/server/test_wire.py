@@ -112,6 +112,15 @@ def test_a_reason_fits_its_close_frame(reason: str) -> None:
     assert len(cut.encode()) >= min(len(reason.encode()), 120)
 
 
-@pytest.mark.parametrize(("value", "text"), [(50, "50s"), (0, "0s"), (0.44, "0.440s"), (11.6, "11.600s")])
-def test_durations(value: float, text: str) -> None:
-    assert wire.seconds(value) == text
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(50, "50s"), (0, "0s"), (0.44, "0.440s"), (0.1 + 0.2, "0.300s"), (9.5, "9.500s"), (3.000000001, "3.000000001s")],
+)
+def test_durations_as_protobuf_writes_them(seconds: float, text: str) -> None:
+    assert wire.seconds(seconds) == text
+    assert json.loads(wire.encode({"goAway": {"timeLeft": text}})) == {"goAway": {"timeLeft": text}}
+
+
+def test_an_empty_time_left_is_sent() -> None:
+    assert json.loads(wire.encode({"goAway": {"timeLeft": ""}})) == {"goAway": {"timeLeft": ""}}
+    assert json.loads(wire.encode({"goAway": {}})) == {"goAway": {}}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from livechat.errors import UsageError
-from livechat.events import Spent, Usage, Warned
+from livechat.errors import Notice, UsageError
+from livechat.events import Spent, Usage
 from livechat.server.serve import Server
 from livechat.session.budget import Spend
 from livechat.settings import resolve
@@ -42,12 +42,14 @@ def test_a_conversation_ends_politely_when_its_tokens_are_spent(tmp_path: Path) 
             assert code == 0
             assert display.questions == [first]
             assert display.answers == [f"You said: {first}"]
-            (warned,) = display.of(Warned)
+            (warned,) = display.of(Notice)
             assert " tokens are spent, of 1 allowed: the conversation ends here" in warned.message
             assert warned.hint == ""
             assert display.summary.resume.startswith("livechat resume ")
-            code, again = await talk(server, tmp_path, speech=speech, resumed=lambda store: store.find(None))
-            assert (code, again.of(Warned)) == (0, [])
+            code, again = await talk(
+                server, tmp_path, speech=speech, resumed=lambda store: store.archive().find(None)
+            )
+            assert (code, again.of(Notice)) == (0, [])
             assert again.of(Spent)[-1].tokens > again.of(Spent)[0].tokens
 
     run(main())

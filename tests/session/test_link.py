@@ -169,63 +169,6 @@ def test_closing_reads_on_to_the_last_handle() -> None:
     assert seen.end == Ended(7, "close", 1000, "")
 
 
-def test_the_setup_asks_for_handles_transcripts_and_compression() -> None:
-    setup = link_against(frames()).setup
-    assert setup["model"] == "models/gemini-3.8-live"
-    assert setup["generationConfig"] == {"responseModalities": ["AUDIO"]}
-    assert setup["sessionResumption"] == {}
-    assert setup["inputAudioTranscription"] == setup["outputAudioTranscription"] == {}
-    assert setup["contextWindowCompression"] == {"sliding_window": {}}
-
-
-def test_the_setup_says_what_the_person_chose() -> None:
-    setup = link_against(
-        frames(), handle="H", voice="Puck", system="Be brief.", trigger_tokens=9000, target_tokens=0
-    ).setup
-    assert setup["sessionResumption"] == {"handle": "H"}
-    assert setup["contextWindowCompression"] == {"trigger_tokens": 9000, "sliding_window": {"target_tokens": 0}}
-    assert setup["systemInstruction"]["parts"] == [{"text": "Be brief."}]
-    voice = setup["generationConfig"]["speechConfig"]["voice_config"]["prebuilt_voice_config"]
-    assert voice == {"voice_name": "Puck"}
-    assert "contextWindowCompression" not in link_against(frames(), no_compression=True).setup
-
-
-@pytest.mark.parametrize(
-    ("given", "asked"),
-    [
-        ({}, {"transparent": True}),
-        ({"handle": "H"}, {"handle": "H", "transparent": True}),
-        ({"handle": "H", "transparent": False}, {"handle": "H"}),
-    ],
-)
-def test_vertex_is_asked_which_messages_a_handle_holds(given: dict[str, Any], asked: dict[str, Any]) -> None:
-    update = {"newHandle": "h", "resumable": True, "lastConsumedClientMessageIndex": "42"}
-    seen = link_against(frames({"sessionResumptionUpdate": update}), backend="vertex", **given)
-    assert seen.setup["sessionResumption"] == asked
-    assert HandleUpdate(7, "h", consumed=42) in seen.posted
-
-
-@pytest.mark.parametrize(
-    ("model", "version", "thinking"),
-    [
-        ("gemini-3.8-live", "v1", None),
-        ("gemini-3.8-live-extended-thinking", "v1", "LOW"),
-        ("gemini-3.1-flash-live-preview", "v1beta", None),
-        ("gemini-2.5-flash-native-audio-latest", "v1beta", None),
-    ],
-)
-@pytest.mark.parametrize("thoughts", [True, False])
-def test_each_family_gets_the_setup_it_accepts(
-    model: str, version: str, thinking: str | None, thoughts: bool
-) -> None:
-    seen = link_against(frames(), model=model, thoughts=thoughts)
-    assert f"generativelanguage.{version}.GenerativeService" in seen.paths[0]
-    config = seen.setup["generationConfig"].get("thinkingConfig", {})
-    assert config.get("thinking_level", config.get("thinkingLevel")) == thinking
-    told = config.get("include_thoughts", config.get("includeThoughts"))
-    assert told == (True if thoughts and model != "gemini-3.8-live" else None)
-
-
 @pytest.mark.parametrize(
     ("model", "sent"),
     [

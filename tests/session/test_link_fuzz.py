@@ -16,6 +16,7 @@ from livechat.server.tls import server_context
 from livechat.session.events import Audio, Dial, Ended, Opened, Said, Wire
 from livechat.session.link import Dialler
 from livechat.settings import Settings
+from tests.support.examples import examples
 from tests.support.scripted_link import content, frames, link_against
 from tests.support.virtual_time import run
 
@@ -61,7 +62,7 @@ ANYTHING = (
 
 # The SDK warns of enum values it does not know. Elsewhere a warning is an error, which would hide what follows it.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FUZZ
@@ -75,7 +76,7 @@ def test_arbitrary_frames(sent: list[bytes | str]) -> None:
     assert sum(isinstance(event, Opened | Ended) for event in seen.posted) == 2
 
 
-@settings(FUZZ, max_examples=40)
+@settings(FUZZ, max_examples=examples(20))
 @given(OBJECTS, st.integers(3000, 4999), st.text(max_size=30))
 def test_an_arbitrary_first_object_and_close(first: bytes, code: int, reason: str) -> None:
     """The SDK takes whatever comes first for setupComplete: the link opens on it, or ends of it."""

@@ -19,6 +19,7 @@ from livechat.audio.vad import SpeechDetector
 from livechat.session.events import Replay
 from livechat.session.outbox import BACKLOG, LEAD, TRACKED, Item, Outbox
 from tests.support.conversation import SENTENCES, samples
+from tests.support.examples import examples
 
 
 def frame(number: int) -> bytes:
@@ -530,7 +531,9 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=500, stateful_step_count=40, deadline=None, print_blob=True)
+TestConversation.settings = settings(
+    max_examples=examples(150), stateful_step_count=40, deadline=None, print_blob=True
+)
 
 
 @settings(deadline=None, print_blob=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from livechat.server.serve import Server
 from livechat.session.events import Ended, Opened, Wire
 from livechat.session.proxy import Blocked, blamed, is_loopback, proxy_for
 from livechat.session.verdicts import Kind, Verdict, judge
+from tests.support.program import environment, livechat
 from tests.support.proxies import (
     NAME,
     Handler,
@@ -183,7 +182,7 @@ def test_what_cannot_be_an_address_ends_at_once_and_names_the_variable_and_no_pa
     monkeypatch.setenv("HTTPS_PROXY", value)
     end = end_of(run(dial(NAME, None)))
     said = verdict(end)
-    assert (said.kind, said.exit_code) == (Kind.FATAL, 3)
+    assert said.kind is Kind.FATAL
     assert "HTTPS_PROXY" in said.why
     assert "HTTPS_PROXY" in said.hint
     assert shown in said.why
@@ -324,7 +323,9 @@ BROKEN: list[tuple[str, Handler, Kind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("scheme", "handler", "kind", "words"), BROKEN, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("scheme", "handler", "kind", "words"), BROKEN, ids=lambda value: getattr(value, "__name__", str(value))[:30]
+)
 def test_a_proxy_that_fails_is_named_as_the_proxy(
     scheme: str, handler: Handler, kind: Kind, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,8 +335,6 @@ def test_a_proxy_that_fails_is_named_as_the_proxy(
     assert words in said.why
     assert said.kind is kind
     assert said.hint
-    if kind is Kind.FATAL:
-        assert said.exit_code == 3
     assert not any(secret in repr(end) for secret in SECRETS)
 
 
@@ -371,7 +370,7 @@ def test_a_proxy_that_wants_a_password_says_where_to_put_it(monkeypatch: pytest.
 
     end = run(main())
     said = verdict(end)
-    assert (end.code, said.kind, said.exit_code) == (407, Kind.FATAL, 3)
+    assert (end.code, said.kind) == (407, Kind.FATAL)
     assert "https_proxy" in said.hint
     assert "http://USER:PASSWORD@127.0.0.1:" in said.hint
 
@@ -403,7 +402,7 @@ def test_a_proxy_that_takes_numbers_alone_is_not_blamed_for_a_name(monkeypatch: 
             return end_of(await dial("live.invalid", None))
 
     said = verdict(asyncio.run(main()))
-    assert "needs the number of live.invalid" in said.why
+    assert "needs the IP address of live.invalid" in said.why
     assert "socks4a://" in said.hint
 
 
@@ -463,16 +462,10 @@ def test_no_proxy_is_blamed_where_there_is_none(monkeypatch: pytest.MonkeyPatch)
 # ------------------------------------------------------------------------------------------ the program
 
 
-async def talk(state: Path, *args: str, **variables: str) -> tuple[int, str, str]:
+async def talk(folder: Path, *args: str, **variables: str) -> tuple[int, str, str]:
     """`livechat talk` with these variables; exit code, stdout, stderr."""
-    clean = {n: v for n, v in os.environ.items() if n not in VARIABLES and not n.startswith(("GOOGLE_", "GEMINI_"))}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "livechat", "talk", *args,
-        env={**clean, "LIVECHAT_STATE": str(state), **variables},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate(b"hello\n")
-    return process.returncode or 0, out.decode(), err.decode()
+    done = await asyncio.to_thread(livechat, "talk", *args, env=environment(folder, **variables), stdin="hello\n")
+    return done.returncode, done.stdout, done.stderr
 
 
 def program(main: Coroutine[Any, Any, tuple[int, str, str]]) -> tuple[int, str, str]:

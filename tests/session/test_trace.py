@@ -10,19 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from livechat.session.events import (
-    Begin,
-    Ended,
-    HandleIn,
-    Leave,
-    Opened,
-    Person,
-    Replied,
-    Replying,
-    Resumption,
-    Tick,
-    handle_name,
-)
+from livechat.session.events import Begin, Ended, HandleIn, Leave, Opened, Person, Replied, Replying, Resumption, Tick
 from livechat.session.trace import Traced, replay
 
 
@@ -60,7 +48,7 @@ def test_another_answer_is_told_with_its_line() -> None:
 def test_a_handle_is_in_it_by_the_name_that_json_gives_it() -> None:
     written = "".join(recorded())
     assert "secret" not in written
-    assert f'"#{handle_name("secret-two")}"' in written
+    assert f'"#{Resumption("secret-two", 2).name}"' in written
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[1]", "nonsense", '{"at": 1, "input": {"is": "Machine"}, "draws": []}'])

@@ -43,7 +43,7 @@ def meet(*names: str, begins: timedelta = -DAY, ends: timedelta = DAY, trust: bo
 @pytest.mark.parametrize(("begins", "ends"), [(-2 * DAY, -DAY), (DAY, 2 * DAY), (-DAY, -timedelta(minutes=5))])
 def test_a_certificate_of_another_time_sends_one_to_the_clock(begins: timedelta, ends: timedelta) -> None:
     said = meet("127.0.0.1", begins=begins, ends=ends)
-    assert (said.kind, said.exit_code) == (Kind.FATAL, 3)
+    assert said.kind is Kind.FATAL
     assert "clock" in said.hint
     assert ("out of date" if ends < timedelta() else "not valid yet") in said.why
 

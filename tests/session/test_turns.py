@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import pytest
 
 from livechat.audio.sinks import NullSink
-from livechat.events import ModelText, Output, Turn, UserText, Warned, Working
+from livechat.errors import Notice
+from livechat.events import ModelText, Output, Turn, UserText, Working
 from livechat.session.aftermath import DOUBT_S
 from livechat.session.events import (
     Asked,
@@ -17,7 +18,6 @@ from livechat.session.events import (
     Reopened,
     Replied,
     Replying,
-    Resumption,
     Said,
     Status,
     Stuck,
@@ -28,24 +28,9 @@ from livechat.session.interaction import GRACE_S, IDLE_S
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
 from livechat.session.turns import NO_ANSWER, Turns
+from tests.support.fake_ledger import FakeLedger
 
 T = TypeVar("T")
-
-
-class Kept:
-    """A ledger that remembers the exchanges."""
-
-    def __init__(self) -> None:
-        self.turns: dict[int, tuple[str, str]] = {}
-
-    def turn(self, number: int, user: str, model: str) -> None:
-        self.turns[number] = (user, model)
-
-    def keep(self, resumption: Resumption) -> None:
-        raise NotImplementedError
-
-    def expire(self) -> None:
-        raise NotImplementedError
 
 
 class Table:
@@ -55,7 +40,7 @@ class Table:
         self.now = 100.0
         self.shown: list[Output] = []
         self.fed: list[Any] = []
-        self.kept = Kept()
+        self.kept = FakeLedger()
         self.box = Outbox()
         self.turns = Turns(
             outbox=self.box,
@@ -276,7 +261,7 @@ def test_a_reason_ends_the_question() -> None:
     table.types("say it")
     table.hear(TurnOver(1, reason="PROHIBITED_INPUT_CONTENT"))
     assert not table.box.waiting()
-    (warned,) = table.of(Warned)
+    (warned,) = table.of(Notice)
     assert warned.message == "the server does not accept what was asked (PROHIBITED_INPUT_CONTENT)"
     assert table.told == [Replying, Replied, TurnOver]
     assert table.of(Turn) == []
@@ -299,7 +284,7 @@ def test_a_reason_is_shown_where_something_was_said_too() -> None:
     table = Table()
     table.types("say it")
     table.hear(Said(1, "It is"), TurnOver(1, reason="GENERATED_AUDIO_SAFETY"))
-    assert len(table.of(Warned)) == len(table.of(Turn)) == 1
+    assert len(table.of(Notice)) == len(table.of(Turn)) == 1
 
 
 def test_an_empty_turn_is_asked_again_once_on_the_same_link() -> None:
@@ -311,7 +296,7 @@ def test_an_empty_turn_is_asked_again_once_on_the_same_link() -> None:
     table.hear(TurnOver(1), after=2.0)
     assert table.sent() == []
     assert not table.box.waiting()
-    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    assert [w.message for w in table.of(Notice)] == ["the model gave no answer to this"]
     table.types("say it again")
     table.hear(TurnOver(1), after=2.0)
     assert table.sent() == ["say it again"]
@@ -325,7 +310,7 @@ def test_what_is_refused_again_as_fast_is_over() -> None:
     assert table.sent() == ["say it"]
     table.hear(TurnOver(1), after=0.1)
     assert not table.box.waiting()
-    assert [w.message for w in table.of(Warned)] == ["the model gave no answer to this"]
+    assert [w.message for w in table.of(Notice)] == ["the model gave no answer to this"]
     table.types("and this")
     table.hear(Noticed(1), TurnOver(1), after=0.05)
     assert not table.box.waiting()
@@ -429,7 +414,7 @@ def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
     assert isinstance(over, TurnOver)
     table.hear(over)
     assert not table.box.waiting()
-    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+    assert [w.message for w in table.of(Notice)] == [NO_ANSWER]
     table.types("something else")
     assert table.turns.overdue() is None
     table.hear(Said(1, "An answer"), Replied(1), TurnOver(1))
@@ -446,7 +431,7 @@ def test_work_that_ends_with_nothing_said_is_told(said: list[Any], interactions:
     table.types("say it")
     table.hear(*said)
     assert not table.box.waiting()
-    assert [w.message for w in table.of(Warned)] == [NO_ANSWER]
+    assert [w.message for w in table.of(Notice)] == [NO_ANSWER]
 
 
 # ------------------------------------------------------------------------------------------ text, and ears

@@ -23,10 +23,11 @@ from livechat.audio.interfaces import INPUT_RATE, Sink, Source
 from livechat.audio.recording import Recording
 from livechat.audio.sinks import FileSink, NullSink, PacedSink
 from livechat.audio.sources import FileSource
-from livechat.commands.talk import Parts, converse
-from livechat.conversations.store import Kept, Store
-from livechat.events import Command, ModelText, Output, Summary, UserText, Warned
-from livechat.server.agent import AnswerPiece, Question
+from livechat.commands.hold_conversation import Parts, converse
+from livechat.conversations.records import Resumable
+from livechat.conversations.store import Store
+from livechat.events import Command, ModelText, Output, Summary, UserText
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.agent_choice import make_agent
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -119,7 +120,7 @@ class Knower(Parrot):
         found = sorted((at, s) for s, at in places.items() if at is not None)
         return " ".join(s for _, s in found) or "(noise)"
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         asked = question.history[-1].text
         tone = 6_000 * np.sin(np.arange(int(24_000 * self.answer_s)) * 2 * np.pi * 330 / 24_000)
         pcm = tone.astype(np.int16).tobytes()
@@ -189,7 +190,7 @@ async def talk(
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     record: Path | None = None,
-    resumed: Callable[[Store], Kept | None] = lambda store: None,
+    resumed: Callable[[Store], Resumable | None] = lambda store: None,
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
     wall: Callable[[], float] = time.time,
@@ -198,11 +199,11 @@ async def talk(
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
     load_sdk()
     display = Recorder(typed=typed, keys=keys)
-    store = Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)
+    store = Store(folder / "store.sqlite3", on_trouble=lambda notice: None)
     source: Source | None = FileSource(speech, 10.0 if more.get("fast") else 1.0) if speech else None
     sink: Sink = FileSink(answers) if answers else PacedSink() if record else NullSink()
     if record:
-        recording = Recording(record, lambda message, hint: display.show(Warned(message, hint)))
+        recording = Recording(record, display.show)
         source, sink = source and recording.source(source), recording.sink(sink)
     parts = Parts(
         settings=settings_for(server, folder, **more),

@@ -25,7 +25,8 @@ from rich.style import Style
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, TerminalTheme
 from rich.text import Text
 
-from tests.support.terminal import Terminal
+from tests.support.program import environment
+from tests.support.terminal import LIVECHAT, Terminal
 
 COLUMNS, ROWS = 92, 14
 THEMES = {"light": DEFAULT_TERMINAL_THEME, "dark": SVG_EXPORT_THEME}
@@ -89,15 +90,9 @@ def main(docs: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         speech = Path(folder) / "questions.wav"
         questions(speech)
-        env = {
-            **os.environ,
-            "LIVECHAT_STATE": folder,
-            "LIVECHAT_CONFIG": os.devnull,
-            "TERM": "xterm-256color",
-            "LANG": "C.UTF-8",
-        }
-        command = [sys.executable, "-m", "livechat", "talk", "--input", str(speech), "--output", f"{folder}/a.wav"]
-        terminal = Recorded(COLUMNS, ROWS, [*command, "--offline", "--faults", "#1:goaway@9s:30s"], env)
+        command = [LIVECHAT, "talk", "--input", str(speech), "--output", f"{folder}/a.wav"]
+        told = ["--offline", "--faults", "#1:goaway@9s:30s"]
+        terminal = Recorded(COLUMNS, ROWS, [*command, *told], environment(Path(folder)))
         try:
             terminal.until_shown("her small brass bell", seconds=60)
             for name, theme in THEMES.items():

@@ -18,7 +18,7 @@ from google.genai.live import AsyncSession
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server.agent import AnswerPiece, Question
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 
@@ -43,7 +43,7 @@ class Scripted(Parrot):
         assert pcm
         return self.lines.pop(0)
 
-    async def reply(self, question: Question) -> AsyncIterator[AnswerPiece]:
+    async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         yield AnswerPiece(f"You said {question.history[-1].text}", bytes(48_000 * 4))
 
 

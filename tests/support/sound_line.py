@@ -16,6 +16,7 @@ from livechat.audio.card import Card
 from livechat.audio.interfaces import FRAME_BYTES
 from livechat.audio.microphone import Microphone
 from livechat.audio.speaker import Speaker
+from livechat.errors import Notice
 from tests.support.virtual_card import Sound, VirtualCard
 
 
@@ -36,7 +37,8 @@ class Line:
         self.microphone = Microphone(card, mic)
         self.speaker = Speaker(card, speaker)
 
-    def notice(self, message: str, hint: str) -> None:
+    def notice(self, notice: Notice) -> None:
+        message = notice.message
         mute = "digital silence" in message or message == "the microphone is heard now"
         (self.silence if mute else self.notices).append(message)
 

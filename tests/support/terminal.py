@@ -16,9 +16,16 @@ from typing import Any
 
 import pyte
 
+from tests.support.program import Program
+
+LIVECHAT = "livechat"
+# A shell with job control, and what its environment must have beside the usual.
+SHELL = ["setsid", "--ctty", "bash", "--norc", "--noprofile", "--noediting", "-i"]
+PROMPT = {"PS1": "$ ", "HISTFILE": ""}
+
 
 class Terminal:
-    """An emulated terminal of `columns` by `rows` on which `command` runs."""
+    """An emulated terminal of `columns` by `rows` on which `command` runs. [LIVECHAT, ...] is a `Program`."""
 
     def __init__(self, columns: int, rows: int, command: Sequence[str], env: dict[str, str], **more: Any) -> None:
         self.screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.001)
@@ -27,9 +34,12 @@ class Terminal:
         self._master, self._slave = pty.openpty()
         self._size(columns, rows)
         self.before = termios.tcgetattr(self._slave)
-        self.child = subprocess.Popen(
-            command, stdin=self._slave, stdout=self._slave, stderr=self._slave, env=env, **more
-        )
+        on = {"stdin": self._slave, "stdout": self._slave, "stderr": self._slave, "env": env, **more}
+        self.child: Program | subprocess.Popen[bytes]
+        if command[0] == LIVECHAT:
+            self.child = Program(*command[1:], **on)
+        else:
+            self.child = subprocess.Popen(command, **on)
 
     def _size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -63,9 +73,9 @@ class Terminal:
 
     def until_ended(self) -> int:
         self.until(lambda: self.child.poll() is not None)
-        while select.select([self._master], [], [], 0)[0]:
-            self.pump(0)
-        return self.child.returncode
+        os.write(self._slave, b"\0")  # shows nothing, and comes behind whatever of the program's is still on its way
+        self.until(lambda: b"\0" in self.raw)
+        return self.child.wait()
 
     def rows(self) -> list[str]:
         """What is on the screen."""

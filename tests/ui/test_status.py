@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-from dataclasses import replace
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from livechat import events as ev
-from livechat.ui import safe_text
-from livechat.ui.status import KEYBOARD, SIGNS, Status, ViewState
+from livechat.ui.status import KEYBOARD, SIGNS, StatusView, ViewState
 from livechat.ui.status_bar import bar, foot
 
 COMPRESSION = {"trigger_tokens": 102_400, "target_tokens": 51_200}
@@ -33,7 +25,7 @@ def talking(*events: tuple[float, ev.Output]) -> ViewState:
     return view_of((100, start()), (100, ev.LinkState(1, "connecting")), (102, ev.LinkState(1, "open")), *events)
 
 
-def said(status: Status, width: int = 79) -> str:
+def said(status: StatusView, width: int = 79) -> str:
     return "".join(part for part, _ in bar(status, width))
 
 
@@ -115,24 +107,6 @@ def test_the_context_stands_against_the_trigger() -> None:
     assert "compression off" in said(off)
 
 
-def test_between_two_counts_the_context_is_predicted() -> None:
-    view = talking((110, ev.Usage(2_000, 0, 2_000)))
-    assert view.status(120).context == "2.0k"
-    view.apply(ev.Speaking(True, False), 120)
-    assert view.status(140).context == "2.5k"
-    view.apply(ev.Speaking(False, False), 140)
-    view.apply(ev.UserText("four" * 100, True, "text"), 150)
-    assert view.status(190).context == "2.6k"
-    view.apply(ev.ModelText("I", False), 200)
-    view.apply(ev.Speaking(False, True), 200)
-    assert view.status(208).context == "2.8k"
-    view.apply(ev.Usage(2_100, 100, 2_200), 208)  # the answer is in it, though it sounds on
-    assert view.status(300).context == "2.2k"
-    view.apply(ev.Handover(2, "the server gave up this session", "seeded", 200, 0, 0), 300)
-    assert view.status(300).context == "0"
-    assert view_of((0, start()), (0, ev.Speaking(True, False))).status(100).context == ""
-
-
 def test_a_compression_is_news_for_some_seconds() -> None:
     view = talking((110, ev.Compression(103_000, 51_200)))
     assert (view.status(119).compressed, view.status(121).compressed) == ("103k→51k", "")
@@ -184,124 +158,3 @@ def test_silent_until_late_then_what_and_for_how_long() -> None:
 def test_what_was_said_before_is_no_question() -> None:
     view = talking((110, ev.UserText("hello", True, "restored")))
     assert view.status(111).state == "listening"
-
-
-levels = st.floats(0, 1)
-statuses = st.builds(
-    Status,
-    state=st.sampled_from(list(SIGNS)),
-    time=st.sampled_from(["0:00", "12:04", "10:02:04"]),
-    link=st.sampled_from(["", "1", "312"]),
-    link_age=st.sampled_from(["", "9:41"]),
-    goaway=st.sampled_from(["", "~9:41", "0:24"]),
-    handle=st.sampled_from(["none", "0:41", "1:12:41"]),
-    valid=st.sampled_from(["", "1h59", "expired"]),
-    compression=st.sampled_from(["102k→51k", "off"]),
-    context=st.sampled_from(["", "26k"]),
-    compressed=st.sampled_from(["", "103k→51k"]),
-    filled=st.none() | levels,
-    mic=levels,
-    speaker=levels,
-    lost=st.sampled_from(["", "lost 0.1 s"]),
-    reply=st.sampled_from(["", "0.8 s"]),
-    spent=st.sampled_from(["", "145k 0.1230"]),
-    notice=st.sampled_from(["", "no link for 5 s"]),
-)
-
-
-@given(statuses, st.integers(1, 200))
-def test_the_bar_fits_and_keeps_what_matters(status: Status, width: int) -> None:
-    status = replace(
-        status,
-        urgent=status.urgent and bool(status.goaway),
-        compression="off" if status.filled is None else "102k→51k",
-    )
-    shown = said(status, width)
-    assert len(shown) <= width
-    assert len("".join(part for part, _ in foot(status, width))) <= width
-    if width >= 50:
-        assert (status.goaway or "–") in shown
-        assert status.handle in shown
-        assert status.compression in shown
-    if width >= 79:
-        assert "GoAway " in shown
-        assert "handle " in shown
-        assert status.filled is None or "━" in shown or "─" in shown
-
-
-def test_three_layouts() -> None:
-    view = talking((110, ev.HandleState("a", True, 7200)), (110, ev.Usage(26_000, 0, 26_000)))
-    status = view.status(151)
-    assert said(status, 119) == (
-        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  context 26k  compress ━━────── 102k→51k"
-    )
-    assert said(status, 79) == ("○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k")
-    assert "".join(part for part, _ in foot(status, 31)) == "link 1 0:49  mic ────  spk ────"
-    assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
-
-
-@pytest.mark.parametrize(("compression", "shown"), [(None, "off"), (COMPRESSION, "102k→51k")])
-def test_compression_is_told_beside_an_old_and_expired_handle(compression: dict[str, int] | None, shown: str) -> None:
-    view = view_of((0, start(compression=compression)), (0, ev.HandleState("a", True, 60)))
-    view.apply(ev.LinkState(1, "connecting"), 4361)
-    bar = said(view.status(4361), 50)
-    assert bar.startswith("◌ connecting ")
-    assert " 1:12:41 " in bar
-    assert bar.endswith(shown)
-
-
-@given(st.text())
-def test_clean_leaves_nothing_a_terminal_obeys(given_text: str) -> None:
-    cleaned = safe_text.clean(given_text)
-    assert safe_text.clean(cleaned) == cleaned
-    for char in cleaned:
-        kept = char in "\u200c\u200d" or ord(char) in range(0x600, 0x8E3) or ord(char) > 0xFFFF
-        assert unicodedata.category(char) not in ("Cc", "Cs", "Zl", "Zp")
-        assert kept or unicodedata.category(char) != "Cf"
-    cleaned.encode()
-
-
-@pytest.mark.parametrize(
-    ("hostile", "shown"),
-    [
-        ("\x1b]52;c;aGk=\x07", "␛]52;c;aGk=␇"),
-        ("\x9b31m", "�31m"),
-        ("a\u202eb\u2066c", "a�b�c"),
-        ("pay\u200bpal", "pay�pal"),
-        ("\ud83d", "�"),
-        ("one\r\ntwo\ttabs\u2028three", "one two    tabs three"),
-        ("[bold]x[/bold]", "[bold]x[/bold]"),
-        ("👩\u200d🚀 می\u200cخواهم", "👩\u200d🚀 می\u200cخواهم"),
-    ],
-)
-def test_clean_examples(hostile: str, shown: str) -> None:
-    assert safe_text.clean(hostile) == shown
-
-
-def test_clean_can_keep_line_ends() -> None:
-    assert safe_text.clean("one\r\ntwo\u0085three", newlines=True) == "one\ntwo\nthree"
-
-
-@given(st.text(st.sampled_from("ab 東\n"), max_size=80), st.integers(2, 20))
-def test_wrap_loses_nothing_and_never_overflows(given_text: str, width: int) -> None:
-    def cells(char: str) -> int:
-        return 2 if char == "東" else 1
-
-    rows = safe_text.wrap(given_text, width, cells)
-    assert all(sum(map(cells, row)) <= width for row in rows)
-    assert "".join(rows).replace(" ", "") == given_text.replace(" ", "").replace("\n", "")
-
-
-def test_wrap_breaks_at_spaces() -> None:
-    assert safe_text.wrap("one two  three\n  four", 8, len) == ["one two", "three", "  four"]
-    assert safe_text.wrap("", 8, len) == [""]
-
-
-def test_numbers_read_well() -> None:
-    assert [safe_text.age(s) for s in (-3, 7.9, 724, 3724)] == ["0:00", "0:07", "12:04", "1:02:04"]
-    assert [safe_text.validity(s) for s in (7199, 3600, 3599, 20)] == ["1h59", "1h00", "59m", "20s"]
-    assert [safe_text.tokens(n) for n in (940, 9_400, 102_400, 999_600)] == ["940", "9.4k", "102k", "1.0M"]
-    assert [safe_text.duration(ms) for ms in (80, 400, 12_000, 200_000)] == ["80 ms", "0.4 s", "12 s", "3:20 min"]
-    assert [safe_text.gauge(s, 4) for s in (0, 0.01, 0.5, 2)] == [
-        ("", "────"), ("━", "───"), ("━━", "──"), ("━━━━", ""),
-    ]  # fmt: skip

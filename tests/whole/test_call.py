@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -13,12 +12,10 @@ import numpy as np
 import pytest
 
 from tests import ROOT
-from tests.commands.test_talk import BARE
 from tests.support.conversation import recognise, samples, words
-from tests.support.terminal import Terminal
-from tests.support.virtual_card import VirtualCard, virtual_card
-
-__all__ = ["virtual_card"]  # the fixture `card`
+from tests.support.program import environment
+from tests.support.terminal import LIVECHAT, Terminal
+from tests.support.virtual_card import VirtualCard
 
 Call = Callable[..., Terminal]
 
@@ -29,10 +26,7 @@ def call(tmp_path: Path) -> Iterator[Call]:
     begun: list[Terminal] = []
 
     def begin(*arguments: str, **more: str) -> Terminal:
-        clean = {name: value for name, value in os.environ.items() if name not in BARE}
-        env = clean | {"TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8"}
-        env["LIVECHAT_CONFIG"] = os.devnull
-        begun.append(Terminal(80, 24, [sys.executable, "-m", "livechat", *arguments], env | more))
+        begun.append(Terminal(80, 24, [LIVECHAT, *arguments], environment(tmp_path, **more)))
         return begun[-1]
 
     yield begin
@@ -85,17 +79,19 @@ def test_columns_and_no_color_are_respected(call: Call) -> None:
     assert terminal.restored()
 
 
-def test_without_portaudio_one_types_and_reads(call: Call, tmp_path: Path) -> None:
+def test_without_portaudio_one_types_and_reads(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import ctypes.util\nfound = ctypes.util.find_library\n"
         "ctypes.util.find_library = lambda name: None if name == 'portaudio' else found(name)\n"
     )
-    terminal = call("talk", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    command = [sys.executable, "-m", "livechat", "talk"]  # afresh: else it is not looked up
+    terminal = Terminal(80, 24, command, environment(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}"))
     terminal.until_shown("apt install libportaudio2")
     terminal.press("hello\r")
     terminal.until_shown("Hello!")
     terminal.press("\x04")
     assert terminal.until_ended() == 0
+    terminal.close()
 
 
 def test_a_call_by_microphone_and_speaker(call: Call, card: VirtualCard) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from livechat.audio.interfaces import INPUT_RATE
 from livechat.conversations.store import Store
+from livechat.errors import Notice
 from livechat.events import (
     Command,
     HandleState,
@@ -22,7 +23,6 @@ from livechat.events import (
     ModelText,
     Speaking,
     Turn,
-    Warned,
 )
 from livechat.server.fault_plan import parse
 from livechat.server.parrot import Parrot
@@ -232,7 +232,7 @@ def test_an_answer_longer_than_every_link_is_not_begun_for_ever(tmp_path: Path) 
         assert code == 0
         assert display.questions == [SENTENCES[0]]
         assert [e.cut for e in display.of(ModelText) if e.final] == [True, True]
-        assert "cut off again" in display.of(Warned)[-1].message
+        assert "cut off again" in display.of(Notice)[-1].message
         assert [t.role for t in last][-2:] == ["user", "model"]  # the next link knows what was said
 
     run(main())
@@ -245,7 +245,7 @@ def test_a_later_process_resumes_and_remembers(tmp_path: Path) -> None:
             assert code == 0
             assert display.summary.resume.startswith("livechat resume ")
             code, display = await talk(
-                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.archive().find(None)
             )
             assert code == 0
         assert display.questions == ["My name is Ada.", "What is my name?"]  # the first one restored
@@ -261,14 +261,14 @@ def test_a_dead_handle_steps_down_to_a_session_told_the_transcript(tmp_path: Pat
             await talk(server, tmp_path, typed=((0, "My name is Ada."),))
         async with Server(Parrot()) as server:  # another one, which knows none of its handles
             code, display = await talk(
-                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.find(None)
+                server, tmp_path, typed=((0, "What is my name?"),), resumed=lambda store: store.archive().find(None)
             )
         assert code == 0
         assert "Ada" in display.answers[-1]
         closed = [s for s in display.of(LinkState) if s.state == "closed"]
         assert closed[0].why == "the server no longer has this session"
         assert [s.resumed for s in display.of(LinkState) if s.state == "open"] == [False]
-        assert any("told the transcript" in w.hint for w in display.of(Warned))
+        assert any("told the transcript" in w.hint for w in display.of(Notice))
 
     run(main())
 
@@ -280,6 +280,20 @@ def test_handles_that_never_come_cost_the_session_and_not_the_memory(tmp_path: P
         assert code == 0
         assert "Ada" in display.answers[-1]
         assert [h.how for h in display.of(Handover)] == ["seeded"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("at", ["0.3s", "1s", "3s"])
+def test_a_session_that_was_told_the_transcript_knows_it_on_the_next_link_too(at: str, tmp_path: Path) -> None:
+    """Its first handle comes with the setup, before it is told anything. It must not pass for one that holds that."""
+    plan = f"#1:drop@9s; #2:refuse-handle; #3:refuse-handle; #4:drop@{at}"
+
+    async def main() -> None:
+        async with Server(Parrot(), faults=parse(plan)) as server:
+            _, display = await talk(server, tmp_path, typed=((1, "My name is Ada."), (30, "What is my name?")))
+        assert "Ada" in display.answers[-1]
+        assert [h.how for h in display.of(Handover)] == ["seeded", "resumed"]
 
     run(main())
 
@@ -334,8 +348,8 @@ def test_what_is_heard_during_the_answer_to_a_typed_line_is_of_the_next_question
         assert display.answers[-1] == f"You said: {SENTENCES[1]}"
 
     run(main())
-    with closing(Store(tmp_path / "store.sqlite3", on_trouble=lambda message, hint: None)) as store:
-        kept = store.find(None)
+    with closing(Store(tmp_path / "store.sqlite3", on_trouble=lambda notice: None)) as store:
+        kept = store.archive().find(None)
     assert kept is not None
     assert [turn.user for turn in kept.turns] == ["typed", SENTENCES[1]]
 
@@ -478,8 +492,8 @@ def test_without_turn_complete_each_question_stays_with_its_own_answer(tmp_path:
             await talk(server, tmp_path, speech=speech)
 
     run(main())
-    store = Store(tmp_path / "store.sqlite3", on_trouble=lambda message, hint: None)
-    kept = store.find(None)
+    store = Store(tmp_path / "store.sqlite3", on_trouble=lambda notice: None)
+    kept = store.archive().find(None)
     store.close()
     assert kept is not None
     assert [(t.user, t.model) for t in kept.turns] == [(s, f"You said: {s}") for s in SENTENCES[:2]]

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from livechat.conversations.store import Store
-from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, ThoughtText, Usage, Warned
+from livechat.errors import Notice
+from livechat.events import Compression, Handover, Interrupted, LinkState, ModelText, ThoughtText, Usage
 from livechat.models import api_version
 from livechat.server.answers import FIRST_WORDS
 from livechat.server.fault_plan import KINDS, parse
@@ -104,8 +105,8 @@ def call(
 
 def kept(folder: Path) -> list[tuple[str, str]]:
     """Questions and answers in the store of a call in `folder`."""
-    with closing(Store(folder / "store.sqlite3", on_trouble=lambda message, hint: None)) as store:
-        found = store.find(None)
+    with closing(Store(folder / "store.sqlite3", on_trouble=lambda notice: None)) as store:
+        found = store.archive().find(None)
     assert found is not None
     return [(turn.user, turn.model) for turn in found.turns]
 
@@ -142,7 +143,7 @@ def test_nobody_notices(plan: str, tmp_path: Path) -> None:
     assert ended.display.questions == ended.heard == [FIRST, SECOND]
     assert ended.finals == [(f"You said: {FIRST}", False), (f"You said: {SECOND}", False)]
     assert ended.sounding == whole_answers(2.0, 2)
-    assert not [*ended.display.of(Handover), *ended.display.of(Interrupted), *ended.display.of(Warned)]
+    assert not [*ended.display.of(Handover), *ended.display.of(Interrupted), *ended.display.of(Notice)]
     assert ended.display.summary.dropped_ms == 0
 
 
@@ -175,7 +176,7 @@ def test_nobody_notices_with_a_model_of_several_utterances(plan: str, tmp_path: 
     assert ended.sounding > whole_answers(2.0, 3)
     assert ended.display.summary.turns == 3
     assert kept(tmp_path) == [(line, f"{FIRST_WORDS} You said: {line}") for line in LINES]
-    assert not [*ended.display.of(Handover), *ended.display.of(Interrupted), *ended.display.of(Warned)]
+    assert not [*ended.display.of(Handover), *ended.display.of(Interrupted), *ended.display.of(Notice)]
 
 
 @pytest.mark.parametrize("plan", ["goaway@3s:20s", "drop@3s", "goaway@4s:5s", "close:internal@1s"])
@@ -294,7 +295,7 @@ def test_a_session_that_does_not_answer_is_left(plan: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("plan", ["deaf", "poison", "poison-dies"])
 def test_a_server_that_never_answers_is_said_to_be_one(plan: str, tmp_path: Path) -> None:
     ended = call(tmp_path, plan)
-    told = [warned.message for warned in ended.display.of(Warned)]
+    told = [warned.message for warned in ended.display.of(Notice)]
     assert {"there is no answer to this", "no answer came to the last words"} & set(told) or plan == "poison-dies"
     assert ended.finals == []
     assert ended.seconds < 120
@@ -394,7 +395,7 @@ def test_a_limit_is_waited_out_and_named(plan: str, sentence: str, others: int, 
     ended = call(tmp_path, plan, typed=((1, "one"), (0, "two")), others=others)
     assert ended.code == 0
     assert ended.finals == [("You said: one", False), ("You said: two", False)]
-    assert sentence in [warned.message for warned in ended.display.of(Warned)]
+    assert sentence in [warned.message for warned in ended.display.of(Notice)]
     waits = [state.retry_in_s or 0 for state in ended.display.of(LinkState) if state.state == "waiting"]
     assert waits[0] == 65
     assert ended.seconds > 65

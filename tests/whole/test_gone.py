@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from livechat import __version__
 from tests import ROOT
-from tests.commands.test_talk import BARE
-from tests.support.terminal import Terminal
+from tests.support.program import environment
+from tests.support.terminal import PROMPT, SHELL, Terminal
 
 GONE_S = 4.0  # 1.7 s is promised; this machine may have other things to do
 STUCK = """
@@ -65,13 +65,12 @@ class Talk:
     def __init__(self, tmp_path: Path, *arguments: str, stuck: str = "", **more: str) -> None:
         (tmp_path / "stuck").mkdir(exist_ok=True)
         (tmp_path / "stuck" / "sitecustomize.py").write_text(STUCK)
-        clean = {name: value for name, value in os.environ.items() if name not in BARE}
         path = os.pathsep.join([str(tmp_path / "stuck"), str(ROOT)])
-        ours = {"LIVECHAT_STATE": str(tmp_path / "state"), "LIVECHAT_CONFIG": os.devnull, "PYTHONPATH": path}
+        env = environment(tmp_path, PYTHONPATH=path, STUCK=stuck or "nothing", **more)
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
             [sys.executable, "-m", "livechat", "talk", "--json", *arguments],
-            stdin=pipe, stdout=pipe, stderr=pipe, env=clean | ours | {"STUCK": stuck or "nothing"} | more,
+            stdin=pipe, stdout=pipe, stderr=pipe, env=env,
         )  # fmt: skip
         self.said: list[dict[str, Any]] = []
 
@@ -196,6 +195,7 @@ def test_while_another_program_has_locked_the_store(talk: Callable[..., Talk], t
         other.execute("BEGIN EXCLUSIVE")
         summary = answering.gone(signal.SIGINT, 130)
     assert summary["resume"] == f"livechat resume {summary['conversation']}"  # what was kept before is there
+    assert summary["kept"] is False
     (turn,) = other.execute("SELECT user, model FROM turns")
     assert turn[0] == "hello"
     assert turn[1]
@@ -227,13 +227,7 @@ def test_at_the_end_of_its_input_while_a_thread_is_busy(talk: Callable[..., Talk
 @contextlib.contextmanager
 def shell(tmp_path: Path, **more: str) -> Iterator[Terminal]:
     """A shell with a terminal of its own, in `tmp_path`."""
-    clean = {name: value for name, value in os.environ.items() if name not in BARE}
-    env = clean | {
-        "TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8", "PS1": "$ ",
-        "LIVECHAT_CONFIG": os.devnull, "PYTHONPATH": str(ROOT), "HISTFILE": "",
-    } | more  # fmt: skip
-    command = ["setsid", "--ctty", "bash", "--norc", "--noprofile", "--noediting", "-i"]
-    terminal = Terminal(100, 30, command, env, cwd=tmp_path)
+    terminal = Terminal(100, 30, SHELL, environment(tmp_path, **PROMPT, **more), cwd=tmp_path)
     try:
         terminal.until_shown("$")
         yield terminal

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ROOT
-from tests.commands.test_talk import BARE
-from tests.support.terminal import Terminal
+from tests.support.program import environment
+from tests.support.terminal import PROMPT, SHELL, Terminal
 
 TALK = f"{shlex.quote(sys.executable)} -m livechat talk --text --offline"
 Shell = Callable[[], Terminal]
@@ -25,15 +24,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     begun: list[Terminal] = []
 
     def begin() -> Terminal:
-        clean = {name: value for name, value in os.environ.items() if name not in BARE}
-        env = clean | {
-            "TERM": "xterm-256color", "LIVECHAT_STATE": str(tmp_path / "state"), "LANG": "C.UTF-8", "PS1": "$ ",
-            "LIVECHAT_CONFIG": os.devnull,
-            "PYTHONPATH": str(ROOT), "HISTFILE": "",
-        }  # fmt: skip
-        terminal = Terminal(
-            100, 30, ["setsid", "--ctty", "bash", "--norc", "--noprofile", "--noediting", "-i"], env, cwd=tmp_path
-        )
+        terminal = Terminal(100, 30, SHELL, environment(tmp_path, **PROMPT), cwd=tmp_path)
         begun.append(terminal)
         terminal.until_shown("$")
         return terminal

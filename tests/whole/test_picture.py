@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +12,9 @@ from pathlib import Path
 import pyte
 
 from tests import ROOT
-from tests.commands.test_talk import BARE
 from tests.support.picture import COLUMNS, ROWS, THEMES
-from tests.support.terminal import Terminal
+from tests.support.program import environment
+from tests.support.terminal import LIVECHAT, Terminal
 
 DOCS = ROOT / "docs"
 
@@ -53,14 +51,9 @@ def test_this_program_looks_as_in_the_cast(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(16_000)
         file.writeframes(bytes(32_000 * 20))
-    clean = {name: value for name, value in os.environ.items() if name not in BARE}
-    env = clean | {
-        "TERM": "xterm-256color", "LANG": "C.UTF-8", "LIVECHAT_STATE": str(tmp_path), "LIVECHAT_CONFIG": os.devnull,
-        "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
-    talk = [sys.executable, "-m", "livechat", "talk", "--offline", "--input", "questions.wav", "--output", "a.wav"]
+    talk = [LIVECHAT, "talk", "--offline", "--input", "questions.wav", "--output", "a.wav"]
     known = {masked(row) for frame in frames() for row in frame}
-    terminal = Terminal(COLUMNS, ROWS, talk, env, cwd=tmp_path)
+    terminal = Terminal(COLUMNS, ROWS, talk, environment(tmp_path), cwd=tmp_path)
     try:
         terminal.until_shown("○ listening")
         terminal.until(lambda: "handle 0:0" in terminal.rows()[terminal.screen.cursor.y])

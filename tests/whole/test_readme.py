@@ -12,8 +12,9 @@ from pathlib import Path
 
 from livechat.ui.shortcuts import SHORTCUTS
 from tests import ROOT
-from tests.commands.test_talk import BARE
 from tests.support.conversation import CLIPS
+from tests.support.program import environment
+from tests.support.proxies import free_port
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
@@ -43,16 +44,16 @@ def test_every_other_command_works(tmp_path: Path) -> None:
     programs.mkdir()
     (programs / "livechat").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livechat "$@"\n')
     (programs / "livechat").chmod(0o755)
-    clean = {name: value for name, value in os.environ.items() if name not in BARE}
     (tmp_path / "edited.toml").write_text(CONFIG)
-    env = clean | {
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "LIVECHAT_STATE": str(tmp_path / "state"),
-        "LIVECHAT_CONFIG": str(tmp_path / "config.toml"),
-        "VISUAL": f"cp {tmp_path}/edited.toml",
-    }
+    env = environment(
+        tmp_path,
+        PATH=f"{programs}:{os.environ['PATH']}",
+        LIVECHAT_CONFIG=str(tmp_path / "config.toml"),
+        VISUAL=f"cp {tmp_path}/edited.toml",
+    )
     (tmp_path / "config.toml").touch()
-    commands = [line for block in BLOCKS[2:] for line in block.splitlines()]
+    port = str(free_port())  # 8765 may be another program's
+    commands = [line.replace("8765", port) for block in BLOCKS[2:] for line in block.splitlines()]
     # Something to resume comes first; the rest in the README's order.
     commands.sort(key=lambda line: not line.startswith("echo"))
     assert len(commands) == 14
@@ -64,7 +65,7 @@ def test_every_other_command_works(tmp_path: Path) -> None:
                     ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env, stderr=subprocess.PIPE
                 )
                 assert server.stderr is not None
-                assert b"https://127.0.0.1:8765" in server.stderr.readline()
+                assert f"https://127.0.0.1:{port}".encode() in server.stderr.readline()
                 while not (tmp_path / "ca.pem").exists():
                     server.stderr.readline()
                 continue

@@ -8,10 +8,12 @@ import pytest
 
 from tests.chaos.soak import Result, soak
 
+pytestmark = pytest.mark.xdist_group("soak")  # both look at the same hours
+
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return soak(3.0, outage_h=0.375)
+    return soak(2.0, outage_h=0.25)
 
 
 @pytest.mark.timeout(240)

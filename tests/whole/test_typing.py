@@ -14,9 +14,11 @@ from prompt_toolkit.input import create_pipe_input
 from rich.console import Console
 
 from livechat import events as ev
+from livechat.errors import Notice
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.screen import Screen
 from livechat.ui.shortcuts import SLASHES
+from tests.support.examples import examples
 from tests.support.virtual_time import run
 
 START = ev.Start("0.1", "gemini", "gemini-3.8-live", None, "mic", "speaker", None, "k3f9", 0)
@@ -45,7 +47,7 @@ class Watched(Screen):
 
     def show(self, event: ev.Output) -> None:
         super().show(event)
-        if isinstance(event, ev.Warned):
+        if isinstance(event, Notice):
             self.warned += event.message
 
 
@@ -107,7 +109,7 @@ sentences = st.text(
 speeds = st.lists(st.floats(0.01, 2.0), min_size=15, max_size=15)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(sentences, speeds, st.booleans(), st.sampled_from([OPEN, WAITING, (START,), ()]), st.sampled_from(["\r", ""]))
 @example("quick", [0.4] * 15, False, OPEN, "")
 @example("save", [2.0] * 15, False, OPEN, "\r")

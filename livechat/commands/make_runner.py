@@ -1,0 +1,104 @@
+"""Joins the parts of one conversation to a session: the embedded server, the link and the runner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from livechat.commands.resume_conversation import resumptions
+from livechat.conversations.store import Book
+from livechat.errors import Notice
+from livechat.events import Output
+from livechat.session.context_replay import Exchange
+from livechat.session.events import Begin
+
+if TYPE_CHECKING:
+    from livechat.commands.hold_conversation import Parts
+    from livechat.server.serve import Server
+    from livechat.session.runner import Runner
+
+
+async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
+    """The server in this process, which ends with `stack`."""
+    from livechat.server import serve, session_memory
+    from livechat.server.agent_choice import make_agent
+
+    agent, lacking = (parts.agent, "") if parts.agent else make_agent(spoken_to=parts.source is not None)
+    if lacking:
+        from livechat.installed import speech_models
+
+        parts.notices(Notice(lacking, speech_models()))
+    memory = None
+    if parts.memory:
+        memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
+        if memory.warning and parts.store.on_disk:  # without a disk the store has said so
+            parts.notices(Notice(memory.warning, "its sessions end with this program"))
+    return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
+
+
+async def make_runner(
+    parts: Parts,
+    server: Server | None,
+    identity: str,
+    turns: list[Exchange],
+    show: Callable[[Output], None],
+    opened: asyncio.Event,
+) -> Runner:
+    """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open."""
+    from livechat.audio.dsp import level
+    from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
+    from livechat.models import family
+    from livechat.session.barge_in import BargeIn
+    from livechat.session.link import Dialler, load_sdk
+    from livechat.session.listening import Listening
+    from livechat.session.push_to_talk import Gate
+    from livechat.session.runner import Runner
+    from livechat.session.trace import Traced
+    from livechat.session.transcript import Transcript
+
+    if "google.genai.live" not in sys.modules:  # it takes a second: not on the loop, where the display runs
+        await asyncio.to_thread(load_sdk)
+    settings, kept, model = parts.settings, parts.resumed, family(parts.settings.model)
+    dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
+    stranger = kept is not None and not kept.id  # a handle whose conversation is not kept here
+    return Runner(
+        begin=Begin(resumptions(kept), len(turns), only_resume=stranger),
+        dial=dialler.dial,
+        listening=Listening(
+            parts.source,
+            SilenceSource(),
+            gate=Gate(push_to_talk=settings.ptt),
+            detector=SpeechDetector() if parts.source else None,
+            barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
+            level=level,
+            fast=settings.fast,
+        ),
+        lines=_after(opened, parts.lines) if stranger and parts.lines else parts.lines,
+        one_at_a_time=parts.one_at_a_time,
+        commands=parts.display.commands(),
+        sink=parts.sink,
+        ledger=Book(parts.store, identity, settings.handle_ttl_s, kept.numbers if kept else (0,)),
+        show=show,
+        transcript=Transcript(turns),
+        machine=Traced(
+            write=parts.trace,
+            random=parts.random,
+            ttl=settings.handle_ttl_s,
+            answer_s=model.answer_s,
+            silent=model.silent,
+        ),
+        family=model,
+        wall=parts.wall,
+    )
+
+
+async def _after(opened: asyncio.Event, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """The lines, once a link is open: a handle that the server refuses must not cost a line of the pipe."""
+    await opened.wait()
+    async for line in lines:
+        yield line
