@@ -107,8 +107,8 @@ class Canceller:
     def _follow_headphones(self, before: Samples, heard: Samples) -> None:
         """Find out whether there is no echo, and later whether there is one after all."""
         phones, sound, played = self._headphones, floating(heard), self._played[-FRAME:]
-        # The floor of two windowed frames' spectrum as the power of a sample: half of it, and each bin counts twice.
-        noise = float(self._residual.noise.sum()) * 2 / FRAME**2 / 2
+        # The window's squares add up to FRAME, and there are as many bins: so this is the power of a sample.
+        noise = float(self._residual.noise.sum()) / FRAME**2
         known = phones.known
         phones.follow(float(sound @ sound) / FRAME, noise, float(played @ played) / FRAME)
         if not known or not phones.awake:
