@@ -4,8 +4,6 @@ Correlation finds a chirp to the sample, also when noise is much louder (Farina 
 how much of an echo the canceller's filter removes: it needs a second to learn the path, and a chirp is over sooner.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`livechat devices --test`: plays a chirp and some noise, listens for them, and recommends a value of `--echo`."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from contextlib import closing

@@ -24,13 +24,13 @@ from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.store import Store
 from livechat.errors import Notice
 from livechat.events import Interrupted, UserText
-from livechat.server.agent_choice import make_agent
 from livechat.server.utterances import UtteranceEnded
 from livechat.session.barge_in import BargeIn
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
 from tests.support.conversation import Recorder, samples, words
 from tests.support.echo_room import MODEL_SPEECH, PERSON, PERSON_SPEECH, Played, noise, room, through
+from tests.support.loaded_agent import loaded_agent
 from tests.support.sound_line import line, until
 from tests.support.virtual_card import VirtualCard, likeness, virtual_card  # noqa: F401 - the fixture `card`
 
@@ -39,9 +39,7 @@ def understood(sound: Samples) -> list[str]:
     """Every turn that the embedded server hears in `sound`."""
 
     async def listen() -> list[str]:
-        agent, lacking = make_agent()
-        if lacking:
-            pytest.skip(lacking)
+        agent = loaded_agent()
         try:
             detector = agent.detector(None)
             heard = await detector.hear(sound.tobytes()) + await detector.flush()

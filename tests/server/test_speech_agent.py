@@ -21,6 +21,7 @@ from livechat.server.serve import Server
 from livechat.server.speech_agent import SpeechAgent
 from livechat.server.utterances import UtteranceEnded, resampled
 from tests import DATA
+from tests.support.loaded_agent import loaded_agent
 from tests.support.server_client import dial, flags, heard, quiet, said, sound, speak, turn
 
 FACTS = Facts(datetime(2026, 11, 21, 15, 4, tzinfo=UTC), 75, 100, 1000)
@@ -40,9 +41,9 @@ def go_forward() -> bytes:
     return clip("go_forward.wav")
 
 
-def with_agent(job: Callable[[SpeechAgent], Awaitable[T]]) -> T:
+def with_agent(job: Callable[[SpeechAgent], Awaitable[T]], make: Callable[[], SpeechAgent] = loaded_agent) -> T:
     async def main() -> T:
-        agent = SpeechAgent()
+        agent = make()
         try:
             return await job(agent)
         finally:
@@ -158,7 +159,7 @@ def test_without_its_models_the_agent_does_as_a_parrot(
     async def job(agent: SpeechAgent) -> tuple[list[str], tuple[str, bytes]]:
         return await transcripts(agent, ill_disposed() + quiet(1)), await answer(agent, "thanks")
 
-    texts, (words, pcm) = with_agent(job)
+    texts, (words, pcm) = with_agent(job, SpeechAgent)
     assert texts == ["(speech, 3.0 s)"]
     assert words == "You are welcome."
     assert len(pcm) == pytest.approx(3 * 0.3 * 48_000)
@@ -172,7 +173,7 @@ def test_without_its_recogniser_the_agent_repeats_what_was_said(monkeypatch: pyt
         heard = await transcripts(agent, quiet(0.5) + ill_disposed() + quiet(1))
         return heard, await answer(agent, heard[0], ill_disposed())
 
-    (text,), (words, pcm) = with_agent(job)
+    (text,), (words, pcm) = with_agent(job, SpeechAgent)
     assert text.startswith("(speech, ")
     assert words.startswith("(your own words, ")
     assert len(pcm) == len(ill_disposed()) * 3 // 2
@@ -203,11 +204,11 @@ def test_a_model_is_loaded_when_it_is_first_needed(monkeypatch: pytest.MonkeyPat
         await agent.detector(None).hear(quiet(0.5) + go_forward()[:32_000])  # the utterance goes on
         return sorted([await asyncio.to_thread(loaded.get) for _ in range(3)])
 
-    with_agent(typed)
+    with_agent(typed, SpeechAgent)
     assert (loaded.get(), loaded.qsize()) == ("Synthesiser", 0)
-    with_agent(silent)
+    with_agent(silent, SpeechAgent)
     assert (loaded.get(), loaded.qsize()) == ("SileroVad", 0)
-    assert with_agent(speaking) == ["Recogniser", "SileroVad", "Synthesiser"]
+    assert with_agent(speaking, SpeechAgent) == ["Recogniser", "SileroVad", "Synthesiser"]
 
 
 def test_telemetry_is_off_and_moonshine_is_not_imported() -> None:

@@ -28,12 +28,12 @@ from livechat.conversations.records import Resumable
 from livechat.conversations.store import Store
 from livechat.events import Command, ModelText, Output, Summary, UserText
 from livechat.server.agent import AgentQuestion, AnswerPiece
-from livechat.server.agent_choice import make_agent
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
 from tests import DATA
+from tests.support.loaded_agent import loaded_agent
 
 CLIPS = {
     "He was not an ill disposed young man.": DATA / "ill_disposed.wav",
@@ -95,7 +95,7 @@ def recognise(pcm: bytes, rate: int = INPUT_RATE) -> set[str]:
     """The words a speech recogniser hears in s16le mono of `rate` Hz."""
 
     async def listen() -> str:
-        agent, _ = make_agent()
+        agent = loaded_agent()
         try:
             return await agent.transcribe(Resampler(rate, INPUT_RATE).feed(pcm) if rate != INPUT_RATE else pcm)
         finally:
