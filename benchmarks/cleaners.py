@@ -48,4 +48,4 @@ class Timed:
 
 def cleaner_of(mode: str, playback: Playback) -> Cleaner | None:
     """`mode`: a value of `--echo`, or "aec3"."""
-    return Aec3(playback) if mode == "aec3" else cleaner(mode, playback, lambda *notice: None)
+    return Aec3(playback) if mode == "aec3" else cleaner(mode, playback, lambda notice: None)

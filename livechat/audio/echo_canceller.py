@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from livechat.audio.echo_filter import PARTITIONS, EchoFilter
-from livechat.audio.echo_gate import ECHO_PEAK, FAINT, NO_ECHO, Gate
+from livechat.audio.echo_gate import ECHO_PEAK, FAINT, NO_ECHO, SAME_LAG, Gate
 from livechat.audio.gcc_phat import echo_peak
 from livechat.audio.headphones import Headphones
 from livechat.audio.interfaces import INPUT_RATE
@@ -36,7 +36,7 @@ _CERTAIN = 0.6  # evidence for a person below which AEC3's output is lowered
 _HEARD_FADE = 0.6  # of AEC3's power, a frame: it leaves holes in speech
 _LISTEN_EVERY = 4  # frames, for the noise while nothing is done: it changes slowly
 _LOOK_EVERY = 4  # frames, for an echo with the veto's correlation, which is dear
-_ECHOES, _SAME_LAG = 3, 8  # looks in a row that find one in the same place, to samples: a person's voice has none
+_ECHOES = 3  # looks in a row that find one in the same place: a person's voice has none
 
 
 class Canceller:
@@ -107,8 +107,8 @@ class Canceller:
     def _follow_headphones(self, before: Samples, heard: Samples) -> None:
         """Find out whether there is no echo, and later whether there is one after all."""
         phones, sound, played = self._headphones, floating(heard), self._played[-FRAME:]
-        # The floor of two windowed frames' spectrum as the power of a sample: half of it, and each bin counts twice.
-        noise = float(self._residual.noise.sum()) * 2 / FRAME**2 / 2
+        # The window's squares add up to FRAME, and there are as many bins: so this is the power of a sample.
+        noise = float(self._residual.noise.sum()) / FRAME**2
         known = phones.known
         phones.follow(float(sound @ sound) / FRAME, noise, float(played @ played) / FRAME)
         if not known or not phones.awake:
@@ -121,7 +121,7 @@ class Canceller:
         self._filter.remove(sound, self._played)
         if self._looks % _LOOK_EVERY == 0:
             peak, lag = echo_peak(floating(np.concatenate([before, heard])), self._played)
-            again = abs(lag - self._lag) <= _SAME_LAG
+            again = abs(lag - self._lag) <= SAME_LAG
             self._echoes = 0 if peak < ECHO_PEAK else self._echoes + 1 if again else 1
             self._lag = lag
         self._looks += 1
@@ -157,7 +157,7 @@ class Canceller:
             self._residual,
             self._heard,
             self._filter,
-            lambda: echo_peak(self._left, self._played)[0],
+            lambda: echo_peak(self._left, self._played),
         )
         if self._gate.new_path:
             self._filter.restart()

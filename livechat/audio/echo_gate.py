@@ -24,7 +24,9 @@ _TO_OPEN = (0.0, 1.0, 2.5)
 _TO_STAY = (-1.5, -0.3, -0.3)
 _HANG, _HANG_SILENT = 25, 3  # frames that it stays open without evidence: pauses between words
 NO_ECHO = 0.2  # residual echo over noise: less than this is masked by the noise
-ECHO_PEAK, _NEW_PATH_PEAK = 12.0, 25.0  # see gcc_phat.py; the second: nearly all of the sound is echo
+ECHO_PEAK, _NEW_PATH_PEAK = 16.0, 25.0  # see gcc_phat.py; the second: nearly all of the sound is echo
+SAME_LAG = 8  # samples: two peaks that are nearer are of one echo
+_NO_LAG = -1000
 _VETO = 4  # frames that a veto lasts
 _ASKED = 2  # in so many frames the veto is asked before the gate opens; each time costs 0.3 ms
 _SURPRISE = 8  # frames: so often it is asked while the filter knows no echo: headphones may have been taken off
@@ -39,6 +41,7 @@ class Gate:
         self.echo = 0.0
         self.new_path = False  # in this frame the veto found that the echo takes another path now
         self._frames = 0  # that it stays open
+        self._lag = _NO_LAG  # of the last peak that was an echo's
         self._patience = 0
         self._expected = False  # an echo, in the last frame
         self._asked = 0  # frames in a row with a person
@@ -53,7 +56,12 @@ class Gate:
         return self._vetoed > 0
 
     def decide(
-        self, left: Sound, residual: ResidualEcho, heard: float, path: EchoFilter, peak: Callable[[], float]
+        self,
+        left: Sound,
+        residual: ResidualEcho,
+        heard: float,
+        path: EchoFilter,
+        peak: Callable[[], tuple[float, int]],
     ) -> None:
         """Take a frame. `left`: power behind the filter. `heard`: by AEC3. `peak`: see gcc_phat.py, asked rarely."""
         self._weigh(left, residual)
@@ -70,8 +78,11 @@ class Gate:
         self._patience = max(0, self._patience - 1)
         unlearnt = not (expected and path.converged)
         if person and (self._asked <= _ASKED or (unlearnt and self._asked % _SURPRISE == 0)):
-            found = peak()
-            self.new_path = found > _NEW_PATH_PEAK and not self._patience
+            found, lag = peak()
+            # Twice in the same place: a person's first sound may look like an echo once.
+            again = abs(lag - self._lag) <= SAME_LAG
+            self.new_path = found > _NEW_PATH_PEAK and again and not self._patience
+            self._lag = lag if found > ECHO_PEAK else _NO_LAG
             self._patience = _PATIENCE if self.new_path else self._patience
             if found > ECHO_PEAK and (expected or self.new_path):
                 person = False

@@ -25,15 +25,15 @@ class Scene:
         self.residual.noise = 1e-5 * SOUND
         self.asked = 0
 
-    def decide(self, left: Sound, heard: float, peak: float = 5.0, frames: int = 1) -> bool:
+    def decide(self, left: Sound, heard: float, peak: float = 5.0, frames: int = 1, lag: int = 6000) -> bool:
         for _ in range(frames):
-            self.gate.decide(left, self.residual, heard, self.path, self._peak(peak))
+            self.gate.decide(left, self.residual, heard, self.path, self._peak(peak, lag))
         return self.gate.is_open
 
-    def _peak(self, peak: float) -> Callable[[], float]:
-        def ask() -> float:
+    def _peak(self, peak: float, lag: int) -> Callable[[], tuple[float, int]]:
+        def ask() -> tuple[float, int]:
             self.asked += 1
-            return peak
+            return peak, lag
 
         return ask
 
@@ -60,9 +60,11 @@ def test_it_is_open_while_no_echo_is_expected() -> None:
 
 def test_a_sound_that_correlates_with_what_is_played_is_no_person() -> None:
     scene = Scene()
-    assert not scene.decide(SOUND, 2 * LOUD, peak=15.0)
+    assert not scene.decide(SOUND, 2 * LOUD, peak=18.0)
     assert (scene.gate.vetoed, scene.gate.new_path) == (True, False)
-    scene.decide(SOUND, 2 * LOUD, peak=30.0)
+    scene.decide(SOUND, 2 * LOUD, peak=30.0, lag=100)  # once is no proof
+    assert (scene.gate.vetoed, scene.gate.new_path) == (True, False)
+    scene.decide(SOUND, 2 * LOUD, peak=30.0, lag=103)
     assert (scene.gate.vetoed, scene.gate.new_path) == (True, True)
     assert scene.decide(SOUND, 2 * LOUD, peak=5.0, frames=5)
     assert (scene.gate.vetoed, scene.gate.new_path) == (False, False)
