@@ -28,9 +28,6 @@ def pytest_configure() -> None:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The first worker is given the largest group first: the sound card's.
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(10)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -38,11 +35,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if len(config.args) == 1 and ".py" in config.args[0] else (os.cpu_count() or 1) + 1
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A worker gives way from its first test without the sound card. The card's group is the largest, so it is first."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not hears(item):
+        os.nice(max(0, 10 - os.nice(0)))
+
+
+def hears(item: pytest.Item) -> bool:
+    """The test uses the sound card."""
+    return "card" in getattr(item, "fixturenames", ())
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group what uses the sound card."""
     for item in items:
-        if "card" in getattr(item, "fixturenames", ()):
+        if hears(item):
             item.add_marker(pytest.mark.xdist_group("card"))
 
 
