@@ -78,7 +78,7 @@ class Canceller:
         """The person's part of the frame before `frame`, which the microphone heard from `at` on."""
         played = self._reference.during(at)
         if self._reference.restarted:
-            self._filter.realign()
+            self._filter.restart()
             self._residual.restart()
         return self.remove(np.frombuffer(frame, np.int16), played).tobytes()
 

@@ -100,21 +100,7 @@ class EchoFilter:
     def restart(self) -> None:
         """Forget the path: there is another one now, of which nothing is known but that it may be as loud."""
         loudness = power(self._path).sum(axis=0)
-        self._forget(np.maximum(_UNKNOWN, _UNKNOWN / _UNKNOWN.sum(axis=0) * loudness))
-
-    def realign(self) -> None:
-        """Forget the path, and keep how loud it was and about where: the reference lies elsewhere by some ms.
-
-        So a filter that has learnt that there is no echo still knows that.
-        """
-        loudness = power(self._path)
-        near = loudness.copy()
-        np.maximum(near[1:], loudness[:-1], out=near[1:])
-        np.maximum(near[:-1], loudness[1:], out=near[:-1])
-        self._forget(near)
-
-    def _forget(self, doubt: Sound) -> None:
-        self._doubt = np.maximum(self._doubt, doubt)
+        self._doubt = np.maximum(self._doubt, np.maximum(_UNKNOWN, _UNKNOWN / _UNKNOWN.sum(axis=0) * loudness))
         self._path[:] = 0
         self.restarted = True
         self.converged = self.harms = self.harmed = False
