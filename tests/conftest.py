@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker gives way from its first test without the sound card. The card's group is the largest, so it is first."""
+    """A worker gives way from its first test without the card. The card's group is the largest, so it comes first."""
     if "PYTEST_XDIST_WORKER" in os.environ and not hears(item):
         os.nice(max(0, 10 - os.nice(0)))
 
