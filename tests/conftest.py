@@ -36,19 +36,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker gives way from its first test without the sound card. The card's group, the largest, is the first."""
+    """A worker gives way from its first test without the card. The card's group is the largest, so it comes first."""
     if "PYTEST_XDIST_WORKER" in os.environ and not hears(item):
         os.nice(max(0, 10 - os.nice(0)))
 
 
 def hears(item: pytest.Item) -> bool:
-    """The test uses the sound card."""
-    return "card" in getattr(item, "fixturenames", ())
+    """The test uses the sound card, or compares real sound in real time (`real_time`): a late block spoils both."""
+    return "card" in getattr(item, "fixturenames", ()) or item.get_closest_marker("real_time") is not None
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group what uses the sound card."""
+    """Group what sound that is late would spoil."""
     for item in items:
         if hears(item):
             item.add_marker(pytest.mark.xdist_group("card"))

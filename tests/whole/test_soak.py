@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("soak")  # both look at the same hours
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return soak(2.0, outage_h=0.25)
+    return soak(1.5, outage_h=0.2)
 
 
 @pytest.mark.timeout(240)
