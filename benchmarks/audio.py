@@ -1,10 +1,11 @@
-"""How livechat's sound performs at a virtual sound card: `python -m benchmarks.audio`, some twelve minutes.
+"""How livechat's sound performs at a virtual sound card: `python -m benchmarks.audio`, some eighty minutes.
 
 Each figure stands beside a baseline of the same run: machines differ, and so does what else they do.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator
@@ -12,11 +13,11 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from benchmarks import calls
+from benchmarks import calls, echo
 from benchmarks.rig import CHUNK_MS, Ear, busy, fine_grained, model_speech, result, spread, until, virtual_card
 from livechat.audio.card import Card
 from livechat.audio.dsp import level
-from livechat.audio.echo import Canceller
+from livechat.audio.echo_canceller import Canceller
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE
 from livechat.audio.microphone import Microphone
 from livechat.audio.prebuffer import Prebuffer
@@ -171,7 +172,7 @@ async def echo_loss(card: VirtualCard) -> None:
     result("  CPU of the canceller", f"{spent / len(frames) / FRAME_MS * 1e5:.1f} % of a core")
 
 
-async def main() -> None:
+async def main(wanted: argparse.Namespace) -> None:
     """All of it."""
     with virtual_card() as card:
         with fine_grained():
@@ -180,9 +181,9 @@ async def main() -> None:
         await echo_loss(card)
         await calls.minute_alone("cancel")
         await calls.minute_alone("off")
-        await calls.double_talk(card)
+    await echo.main(wanted)
     calls.cpu()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(echo.options()))

@@ -16,11 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.cleaners import DELAY_MS, cleaner_of
 from benchmarks.rig import result, spread, until, virtual_card
 from livechat.audio.card import Card
-from livechat.audio.echo import cleaner
 from livechat.audio.interfaces import FRAME_MS
 from livechat.audio.microphone import Microphone
 from livechat.audio.speaker import Speaker
@@ -29,11 +27,9 @@ from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.session import link
 from livechat.settings import Settings
-from tests.support.conversation import SENTENCES, Recorder, samples, words
+from tests.support.conversation import Recorder
 from tests.support.terminal import Terminal
-from tests.support.virtual_card import VirtualCard
 
-TRIALS = 20
 STORY = "tell me a story"  # 38 s
 
 
@@ -72,7 +68,7 @@ async def call(mode: str) -> AsyncIterator[tuple[Person, Timed, Speaker]]:
     link.load_sdk()
     person, opened = Person(), Card(lambda notice: result("notice", f"{notice.message} ({notice.hint})"))
     microphone, speaker = Timed(opened), Speaker(opened)
-    microphone.clean = cleaner(mode, speaker, lambda *notice: None)
+    microphone.clean = cleaner_of(mode, speaker)
     with contextlib.closing(Store(None, on_trouble=lambda *trouble: None)) as store:
         parts = Parts(Settings(key="offline"), person, microphone, person.lines(), False, speaker, store)
         talking = asyncio.create_task(converse(parts))
@@ -114,37 +110,8 @@ async def minute_alone(mode: str) -> None:
         result(f"the model alone, --echo {mode}: turns", turns)
         if mode == "cancel":
             result("microphone to wire, from PortAudio's callback", spread(to_wire))
-            result("  and in the canceller; baseline: a frame", f"14 ms; {FRAME_MS} ms")
+            result("  and in the canceller; baseline: a frame", f"{DELAY_MS[mode]:.0f} ms; {FRAME_MS} ms")
     link.Link.send_audio = send  # type: ignore[method-assign]
-
-
-async def double_talk(card: VirtualCard) -> None:
-    """A person says a sentence in the middle of a story."""
-    random = np.random.default_rng(1)
-    cut, understood, whole = 0, 0, 0
-    async with call("cancel") as (person, _, speaker):
-        for trial in range(TRIALS):
-            sentence = SENTENCES[trial % len(SENTENCES)]
-            person.typing.put_nowait(STORY)
-            await until(lambda: speaker.pending_ms() > 2000)
-            await asyncio.sleep(2 + 4 * random.random())
-            cuts, heard = len(person.of(Interrupted)), len(person.speech)
-            said = np.concatenate([samples(sentence), np.zeros(8000, np.int16)])
-            await asyncio.to_thread(card.say, said, 16_000)
-            with contextlib.suppress(TimeoutError):
-                await until(lambda count=heard: len(person.speech) > count, 6)  # type: ignore[misc]
-            recall = max(
-                (len(words(text) & words(sentence)) / len(words(sentence)) for text in person.speech[heard:]),
-                default=0.0,
-            )
-            cut += len(person.of(Interrupted)) > cuts
-            understood += recall >= 0.5
-            whole += recall == 1
-            if recall < 1:
-                result(f"  trial {trial}: {sentence}", f"{person.speech[heard:]}")
-            await asyncio.sleep(1)
-    result("a person over the model: noticed", f"{cut} of {TRIALS}")
-    result("  transcribed: half of the words, every word", f"{understood}, {whole} of {TRIALS}")
 
 
 def cpu() -> None:

@@ -1,7 +1,5 @@
 """`python -m livechat`, and the program's entry point."""
 
-from __future__ import annotations
-
 from typing import NoReturn
 
 from livechat.errors import INTERRUPTED

@@ -183,8 +183,7 @@ def devices(
 @app.command()
 def serve(
     port: Annotated[
-        int,
-        typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port."),
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port.")
     ] = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Use plain ws:// without a certificate.")] = False,
     ca_out: Annotated[
@@ -200,12 +199,10 @@ def serve(
         str, typer.Option("--goaway", metavar="TIME", help="Send GoAway this long before the end.")
     ] = "50s",
     handle_ttl: Annotated[
-        str,
-        typer.Option("--handle-ttl", metavar="TIME", help="Forget a session this long after its last link."),
+        str, typer.Option("--handle-ttl", metavar="TIME", help="Forget a session this long after its last link.")
     ] = "2h",
     faults: Annotated[
-        str,
-        typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'."),
+        str, typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'.")
     ] = "",
     json: _Json = False,
     log_file: _LogFile = None,
@@ -357,7 +354,6 @@ def _root(
 
 
 def main() -> NoReturn:
-    """The program's entry point."""
 
     def run() -> int:
         import logging

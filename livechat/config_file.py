@@ -4,8 +4,6 @@ It is TOML. The settings at the top always count. Those of `[profiles.NAME]` rep
 File names in it count from its own folder. API keys are neither read from it nor written to it.
 """
 
-from __future__ import annotations
-
 import difflib
 import math
 import os
@@ -153,8 +151,7 @@ def _unknown(where: str, key: str, value: object) -> ConfigError:
     """The error for a key that is none of ours. Its value is never shown: it may be a secret."""
     if re.search("key|secret|password|credential", key, re.IGNORECASE):
         return ConfigError(
-            f"{where}: {key} is not read from a file",
-            "set GEMINI_API_KEY in the environment, and take it out here",
+            f"{where}: {key} is not read from a file", "set GEMINI_API_KEY in the environment, and take it out here"
         )
     if isinstance(value, dict):
         return ConfigError(f"{where}: there is no table {key}", f"a profile begins with [profiles.{key}]")

@@ -3,8 +3,6 @@
 Nothing here waits longer than it is told to: a conversation's sound goes on meanwhile.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

@@ -1,7 +1,5 @@
 """Lengths of time as a person writes them: `30d`, `1.5s`, `500ms`."""
 
-from __future__ import annotations
-
 import re
 
 from livechat.errors import UsageError

@@ -1,7 +1,5 @@
 """What goes wrong: a Notice where the conversation goes on, a LivechatError with an exit code where it does not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

@@ -4,8 +4,6 @@ Frozen dataclasses. Each with a `type` is one line of `--json`: its fields are t
 unless the name says ms. What only the session speaks is in session/events.py.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -248,23 +246,7 @@ class Speaking:
 
 
 Output = (
-    Start
-    | LinkState
-    | HandleState
-    | GoAwayNotice
-    | Handover
-    | UserText
-    | ModelText
-    | ThoughtText
-    | Interrupted
-    | Mic
-    | Turn
-    | Working
-    | Usage
-    | Spent
-    | Compression
-    | Notice
-    | Summary
-    | Levels
+    Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | ThoughtText
+    | Interrupted | Mic | Turn | Working | Usage | Spent | Compression | Notice | Summary | Levels
     | Speaking
-)
+)  # fmt: skip

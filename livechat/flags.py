@@ -3,8 +3,6 @@
 A new flag is two edits: a field of Flags, and its use as a field of Settings.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
@@ -16,13 +14,8 @@ from livechat.errors import UsageError
 
 # The parts of --help.
 _MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
-_DETECTION, _FILES, _SCREEN, _COST, _LOGS = (
-    "Voice detection",
-    "Sound files",
-    "Screen and output",
-    "Cost",
-    "Logs and faults",
-)
+_DETECTION, _FILES, _SCREEN = "Voice detection", "Sound files", "Screen and output"
+_COST, _LOGS = "Cost", "Logs and faults"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 The command never names livechat alone: the package index has a stranger's program of that name.
 """
 
-from __future__ import annotations
-
 import json
 import platform
 import shlex

@@ -3,8 +3,6 @@
 Numbers in parentheses are sections of docs/wire.md, which names the sources.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files that a person names: looked at, compared and read. And the folder of those that livechat keeps."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import errno

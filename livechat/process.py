@@ -3,20 +3,18 @@
 A stream may be closed, non-blocking, slow or on a full disk. None of these may cost a line, a call or a file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
-import queue
 import select
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, NoReturn, TextIO
 
 from livechat.errors import Notice, Notify, UsageError, reason
+from livechat.worker import Worker
 
 # How the program ends, given its exit code. Where threads may be busy it must not wait for them (leaving.py).
 ending: Callable[[int], NoReturn] = sys.exit
@@ -33,15 +31,12 @@ class Pipe(io.RawIOBase):
         self._descriptor, self._forgiving, self._owned = descriptor, forgiving, owned
 
     def fileno(self) -> int:
-        """The descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Is it a terminal?"""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """It is written to."""
         return True
 
     def write(self, data: Any) -> int:
@@ -61,7 +56,6 @@ class Pipe(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        """Close the descriptor, if it is ours."""
         if self._owned and not self.closed:
             os.close(self._descriptor)
         super().close()
@@ -134,8 +128,8 @@ class Outlet:
 
     def __init__(self) -> None:
         self.broken: Future[OSError] = Future()
-        self._jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("output")
+        self._last: Future[None] | None = None  # the write after all others
 
     def write(self, stream: TextIO, text: str) -> None:
         """Write `text`, now or soon. Raises OSError for a stream that is no `Pipe`, which is written to at once."""
@@ -145,29 +139,18 @@ class Outlet:
             stream.flush()
             return
         # Past the stream's own buffer: if a thread holds its lock at exit, the interpreter aborts.
-        data = text.encode(stream.encoding, "replace")
-        self._do(lambda: None if self.broken.done() else pipe.write(data))
+        self._last = self._worker.submit(self._write, pipe, text.encode(stream.encoding, "replace"))
 
     def drain(self, limit: float | None) -> bool:
         """Wait until all is written, or for so many seconds. Returns whether it is."""
-        if self._thread is None:
-            return True
-        done = threading.Event()
-        self._do(done.set)
-        return done.wait(limit)
+        return self._last is None or not wait([self._last], limit).not_done
 
-    def _do(self, job: Callable[[], object]) -> None:
-        self._jobs.put(job)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="output", daemon=True)
-            self._thread.start()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self._jobs.get()()
-            except OSError as error:
-                self.broken.set_result(error)
+    def _write(self, pipe: Pipe, data: bytes) -> None:
+        try:
+            if not self.broken.done():
+                pipe.write(data)
+        except OSError as error:
+            self.broken.set_result(error)
 
 
 class Journal:

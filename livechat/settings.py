@@ -1,7 +1,5 @@
 """The settings of one conversation. A flag wins over the environment, and the environment over the default."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Mapping

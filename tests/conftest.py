@@ -42,13 +42,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def hears(item: pytest.Item) -> bool:
-    """The test uses the sound card."""
-    return "card" in getattr(item, "fixturenames", ())
+    """The test uses the sound card, or compares real sound in real time (`real_time`): a late block spoils both."""
+    return "card" in getattr(item, "fixturenames", ()) or item.get_closest_marker("real_time") is not None
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group what uses the sound card."""
+    """Group what sound that is late would spoil."""
     for item in items:
         if hears(item):
             item.add_marker(pytest.mark.xdist_group("card"))

@@ -4,8 +4,6 @@ PortAudio finds a device that was unplugged, or whose server died, only after it
 That ends every stream. So a Card reopens all its streams together. docs/audio.md A2 says what a loss looks like.
 """
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import contextlib
@@ -19,8 +17,8 @@ from livechat.audio.device_stream import POLL_S, DeviceStream
 from livechat.audio.portaudio import list_devices, platform, restart, sounddevice
 from livechat.audio.pulse_routes import PulseDevice, routes
 from livechat.audio.remedies import hands_free, is_hands_free, monitor, refused
-from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, Notice, Notify
+from livechat.worker import Worker
 
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
 _PATIENCE_S = 3.0  # a named device may take so long to come back before the default replaces it
@@ -67,8 +65,7 @@ class Card:
             self.call(stream.end)
         except self._sd.PortAudioError as error:
             raise DeviceError(
-                f"the {WORD[stream.kind]} cannot be opened: {error}",
-                refused(platform(), error.args),
+                f"the {WORD[stream.kind]} cannot be opened: {error}", refused(platform(), error.args)
             ) from error
         self._streams.append(stream)
 

@@ -112,7 +112,6 @@ class SoundReader:
             raise UnreadableError(str(error)) from error
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
         with self._beneath:
             self._file.close()
 

@@ -1,7 +1,5 @@
 """Chooses the microphone or speaker that is meant by a name, a part of a name, or a number."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

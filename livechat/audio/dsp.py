@@ -3,8 +3,6 @@
 Sound goes in and out as bytes of s16le.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from math import ceil, gcd, log10
 

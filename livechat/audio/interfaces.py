@@ -3,8 +3,6 @@
 Rates and the 20 ms frame: docs/wire.md 7 (16 kHz in, 24 kHz out, chunks of 20 to 40 ms).
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -25,11 +23,9 @@ class Source(Protocol):
 
         Raises DeviceError when the source cannot be opened or fails for good.
         """
-        ...
 
     def close(self) -> None:
         """Release the device or file. Safe to call twice."""
-        ...
 
 
 class Sink(Protocol):
@@ -39,36 +35,27 @@ class Sink(Protocol):
 
     async def run(self) -> None:
         """Play until cancelled. Raises DeviceError when the sink cannot be opened or fails for good."""
-        ...
 
     def play(self, pcm: bytes, rate: int) -> None:
         """Queue s16le mono at `rate` Hz, any even length. Never blocks. At most QUEUE_S are queued."""
-        ...
 
     def finish(self) -> None:
         """The answer is complete: nothing more needs to be waited for before playing what is queued."""
-        ...
 
     def pause(self) -> None:
         """Become silent at once, and keep what is queued. A sink that nobody listens to goes on instead."""
-        ...
 
     def resume(self) -> None:
         """Go on where pause() interrupted. Does nothing if the sink is not paused."""
-        ...
 
     def flush(self) -> float:
         """Become silent at once and drop what is queued. Returns how many ms were queued and not yet heard."""
-        ...
 
     def pending_ms(self) -> float:
         """How many ms are queued and not yet heard."""
-        ...
 
     def level(self) -> float:
         """Loudness of what is being played now, in dBFS (-90 for silence)."""
-        ...
 
     def close(self) -> None:
         """Release the device, or complete the file. Safe to call twice."""
-        ...

@@ -1,7 +1,5 @@
 """The person's voice, from a microphone."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -4,8 +4,6 @@ The only file that imports sounddevice. PortAudio is not safe to call from two t
 the sound server hangs. So everything here is called on the worker thread of a Card (card.py).
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import logging

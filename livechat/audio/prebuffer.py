@@ -1,7 +1,5 @@
 """How much of an answer is queued before playback starts: little, unless the line is slow."""
 
-from __future__ import annotations
-
 _LEAST_S = 0.12  # a speaker of 0.1 s latency takes so much at once: less would leave a gap (docs/audio.md A2)
 _MOST_S = 3.0
 

@@ -6,8 +6,6 @@ costs nothing, disturbs no stream, and may hang or die with the server. Without 
 sound works all the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -1,7 +1,5 @@
 """Keeps what C libraries print on standard error off the screen."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -5,8 +5,6 @@ of the file is the loop's clock. But sound cards have clocks of their own, and t
 voice goes on where it ended, as long as that is close to the clock, and sound waits a moment before it is written.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -122,7 +120,6 @@ class _RecordedSource:
         self._late: deque[int] = deque(maxlen=_FRAMES)  # by how much the last ones came later than that
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """The source's frames. See Source.frames."""
         async for frame in self._source.frames():
             self._record(frame)
             yield frame
@@ -145,7 +142,6 @@ class _RecordedSource:
         self._end += len(samples)
 
     def close(self) -> None:
-        """Close the source. Safe to call twice."""
         self._source.close()
 
 
@@ -161,7 +157,6 @@ class _RecordedSink:
         self._end = 0  # the place on the timeline where the voice ended
 
     async def run(self) -> None:
-        """Play until cancelled. See Sink.run."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
             await self._sink.run()
@@ -186,37 +181,30 @@ class _RecordedSink:
         self._end = at + heard
 
     def play(self, pcm: bytes, rate: int) -> None:
-        """Queue sound. See Sink.play."""
         self._look()
         self._sink.play(pcm, rate)
         self._unheard.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
 
     def finish(self) -> None:
-        """The answer is complete. See Sink.finish."""
         self._sink.finish()
 
     def pause(self) -> None:
-        """Go silent at once, and keep what is queued. See Sink.pause."""
         self._look()
         self._sink.pause()
 
     def resume(self) -> None:
-        """Go on. See Sink.resume."""
         self._sink.resume()
 
     def flush(self) -> float:
-        """Go silent at once. See Sink.flush."""
         self._look()
         self._unheard.flush()
         self._converter.flush()
         return self._sink.flush()
 
     def pending_ms(self) -> float:
-        """How many ms are queued and not yet heard."""
         return self._sink.pending_ms()
 
     def level(self) -> float:
-        """Loudness of what is being played now, in dBFS."""
         return self._sink.level()
 
     def close(self) -> None:

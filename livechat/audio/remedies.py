@@ -4,8 +4,6 @@ PortAudio's error numbers are in portaudio.h, and WASAPI's in audioclient.h. The
 of Windows and BlueZ for the profile (HFP, HSP) that has a microphone, and a speaker of telephone quality.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any, Literal

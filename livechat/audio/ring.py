@@ -5,8 +5,6 @@ They need no lock, because each counter has one owner. The writer owns `written`
 reader less sound. Both are harmless: sound that has not been read is never overwritten.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 

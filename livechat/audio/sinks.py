@@ -3,8 +3,6 @@
 They keep time by the running loop's clock, as sources do (see sources.py).
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 from pathlib import Path
@@ -73,22 +71,18 @@ class PacedSink:
         """Does nothing, as pause()."""
 
     def flush(self) -> float:
-        """Drop what has not been heard by now. Returns how many ms that was."""
         self._advance()
         self._converter.flush()
         return self._ring.flush() * 1000 / OUTPUT_RATE
 
     def pending_ms(self) -> float:
-        """How many ms are queued and not yet heard."""
         self._advance()
         return self._ring.pending * 1000 / OUTPUT_RATE
 
     def level(self) -> float:
-        """Loudness of the last 20 ms in dBFS."""
         return level(self._last)
 
     def close(self) -> None:
-        """Stop listening. Safe to call twice."""
         self._advance()
         self._loop = None
 
@@ -121,12 +115,10 @@ class FileSink(PacedSink):
                 self._silence += len(block)
         except OSError as error:
             self._error = DeviceError(
-                f"recording to {self.name} stopped: {error.strerror}",
-                "the file holds what was recorded until then",
+                f"recording to {self.name} stopped: {error.strerror}", "the file holds what was recorded until then"
             )
 
     def close(self) -> None:
-        """Complete the file. Safe to call twice."""
         super().close()
         self._file.close()
 
@@ -135,7 +127,6 @@ class NullSink(PacedSink):
     """No speaker, and nobody who listens: what the model says is shown only."""
 
     async def run(self) -> None:
-        """Wait to be cancelled."""
         await asyncio.get_running_loop().create_future()
 
     def play(self, pcm: bytes, rate: int) -> None:

@@ -4,8 +4,6 @@ The length in the header is updated while the file grows. So a killed process co
 FLAC is written in blocks: there the block that was not full is missing as well.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging
@@ -32,11 +30,9 @@ class SoundWriter(Protocol):
 
     def write(self, samples: Samples) -> None:
         """Append samples: shape (n,), or (n, channels) if there are several. Raises OSError."""
-        ...
 
     def close(self) -> None:
         """Complete the file. Safe to call twice."""
-        ...
 
 
 def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: bool = False) -> SoundWriter:
@@ -54,8 +50,7 @@ def create(path: str | os.PathLike[str], flag: str, channels: int, *, fresh: boo
         made = (_Flac if kind == ".flac" else _Wav)(Path(path), channels, "x" if fresh else "w")
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{flag} {path} cannot be written: {reason(error)}",
-            "name a file in a directory you may write to",
+            f"{flag} {path} cannot be written: {reason(error)}", "name a file in a directory you may write to"
         ) from error
     _log.info("%s: writing %s, %d channels, %d Hz", flag, kind or ".wav", channels, OUTPUT_RATE)
     return made
@@ -82,7 +77,6 @@ class _Wav:
             self._save()
 
     def _save(self) -> None:
-        """Write the header with the present sizes."""
         width = 2 * self._channels
         size = max(0, self._file.seek(0, io.SEEK_END) - 44) // width * width
         header = struct.pack(

@@ -4,8 +4,6 @@ They keep time by the running loop's clock, against absolute deadlines. So they 
 time runs them as fast as it likes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -19,9 +17,9 @@ from livechat import process
 from livechat.audio import containers
 from livechat.audio.dsp import Framer
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, Source
-from livechat.audio.worker import Worker
 from livechat.errors import DeviceError, UsageError, reason
 from livechat.paths import look
+from livechat.worker import Worker
 
 T = TypeVar("T")
 
@@ -85,7 +83,6 @@ class FileSource:
         yield from framer.end()
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
         self._sound.close()
 
 

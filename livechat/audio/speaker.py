@@ -1,7 +1,5 @@
 """The model's voice, through a speaker."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time
@@ -111,7 +109,6 @@ class Speaker(DeviceStream):
     # ------------------------------------------------------------------------------------ on the event loop
 
     async def run(self) -> None:
-        """Play until cancelled. See Sink.run."""
         self._card.watch()
         while True:
             self._queued.clear()
@@ -137,7 +134,6 @@ class Speaker(DeviceStream):
         return self._finished or self._ring.pending >= seconds * self.rate or waited > seconds
 
     def play(self, pcm: bytes, rate: int) -> None:
-        """Queue s16le mono. See Sink.play."""
         if self._dry and not self._finished:
             self._prebuffer.ran_dry()
             _log.info("playback ran dry; the prebuffer is %.2f s now", self._prebuffer.seconds)
@@ -155,7 +151,6 @@ class Speaker(DeviceStream):
         self._queued.set()
 
     def finish(self) -> None:
-        """The answer is complete. See Sink.finish."""
         if not self._finished:
             self._finished = True
             self._prebuffer.answer_over()
@@ -174,7 +169,6 @@ class Speaker(DeviceStream):
         self._paused_ms = 0.0 if self._paused_ms is not None else None
 
     def resume(self) -> None:
-        """Go on after pause()."""
         self._paused_ms = None
         self._queued.set()
 
@@ -207,5 +201,4 @@ class Speaker(DeviceStream):
         return self.pending_ms() > 0
 
     def level(self) -> float:
-        """Loudness of the block being played, in dBFS."""
         return level(self._block.tobytes()) if self.running else SILENCE_DBFS

@@ -1,7 +1,5 @@
 """`livechat config`: shows the settings and their sources, names the configuration file, and opens it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shlex

@@ -3,8 +3,6 @@
 Only `livechat devices` imports this: it loads Rich, and for the meter prompt_toolkit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import json
@@ -57,7 +55,6 @@ def as_json(out: TextIO, kind: str, what: Any) -> None:
 
 
 def as_lines(out: TextIO, rows: Sequence[DeviceRow]) -> None:
-    """Print one line for each device."""
     tolerant(out)
     for row in rows:
         number, name, host, channels, rate, takes, marks = row.cells()
@@ -86,7 +83,6 @@ def as_tables(out: TextIO, rows: Sequence[DeviceRow]) -> None:
 
 
 def say_test(out: TextIO, verdict: str, hint: str) -> None:
-    """Print what the test found, and what to do."""
     tolerant(out)
     print(f"{clean(verdict)}\n{clean(hint)}", file=out, flush=True)
 

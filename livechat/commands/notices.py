@@ -1,7 +1,5 @@
 """Notices that wait for the right moment to be told."""
 
-from __future__ import annotations
-
 from livechat.errors import Notice, Notify
 
 

@@ -11,8 +11,6 @@
 | 130 | interrupted | KeyboardInterrupt |
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

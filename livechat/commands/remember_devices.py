@@ -1,7 +1,5 @@
 """Which microphone and speaker are used: the one a flag names, the one it named last, or the system's default."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable

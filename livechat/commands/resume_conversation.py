@@ -1,7 +1,5 @@
 """Resuming: which conversation goes on, whether it fits the server of now, and what a later run begins with."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import replace

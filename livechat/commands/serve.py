@@ -1,7 +1,5 @@
 """`livechat serve`: the embedded Live server for other programs, until it is told to stop."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -86,7 +84,6 @@ def _certificate(pem: bytes, wanted: str | None, files: contextlib.ExitStack) ->
 
 
 def _introduce(server: Server, lacking: str, certificate: Path | None) -> None:
-    """Say how to point an SDK at the server."""
     lines = [
         f"Live API server at {server.url} ({server.agent.name}). Ctrl-C ends it.",
         "Point an SDK at it with:",

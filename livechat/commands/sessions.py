@@ -1,7 +1,5 @@
 """`livechat sessions`: lists, shows, exports and forgets kept conversations."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

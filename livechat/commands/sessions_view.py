@@ -1,7 +1,5 @@
 """Kept conversations as a table, as aligned lines, or one in full. It loads Rich."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TextIO
 

@@ -1,7 +1,5 @@
 """`livechat talk` and `livechat resume`: the settings, the parts of a conversation, and the conversation itself."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

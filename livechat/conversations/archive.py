@@ -1,7 +1,5 @@
 """All conversations that were kept: to list them, to read one, to go on with one, to forget some."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -52,7 +50,6 @@ class Archive:
         self.read_only = read_only
 
     def close(self) -> None:
-        """Give the database back."""
         self._db.close()
 
     # ------------------------------------------------------------------------------------------- to list
@@ -111,11 +108,8 @@ class Archive:
             " LEFT JOIN readable_times t USING (conversation, number) WHERE conversation = ? ORDER BY number",
             identity,
         )
-        runs = self._read(
-            "SELECT began, ended, links, captured_ms, sent_ms, replayed_ms, dropped_ms, longest_gap_ms"
-            " FROM readable_runs WHERE conversation = ? ORDER BY began",
-            identity,
-        )
+        columns = ", ".join(("began", "ended", *rows.FIGURES))
+        runs = self._read(f"SELECT {columns} FROM readable_runs WHERE conversation = ? ORDER BY began", identity)
         return Conversation(
             Entry(*entries[0]), tuple(KeptTurn(*turn) for turn in turns), tuple(Run(*run) for run in runs)
         )
@@ -187,7 +181,6 @@ class Archive:
         return found[0][0] if found and isinstance(found[0][0], str) else ""
 
     def handles(self, identity: str) -> list[str]:
-        """The session handles of a conversation."""
         found = self._read("SELECT handle FROM readable_handles WHERE conversation = ?", identity)
         return [handle for (handle,) in found]
 

@@ -1,7 +1,5 @@
 """Which conversation this process has: two that went on at once would write over each other."""
 
-from __future__ import annotations
-
 import logging
 from contextlib import suppress
 from pathlib import Path

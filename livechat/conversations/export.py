@@ -3,8 +3,6 @@
 Each of them is free of what a terminal obeys, because a file is shown at a terminal sooner or later.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

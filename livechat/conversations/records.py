@@ -3,8 +3,6 @@
 All times are seconds since the epoch. Texts are as they were said: `safe_text.clean` comes before a terminal.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,8 +5,6 @@ later livechat. Such a row is named and passed over, and hides no other. The vie
 makes its own.
 """
 
-from __future__ import annotations
-
 import re
 
 FILE = "conversations.sqlite3"  # in the state folder
@@ -44,6 +42,7 @@ CREATE TABLE IF NOT EXISTS devices (
 
 CALENDAR_S = 253_402_000_000  # seconds since the epoch, in the year 9999: Python's calendar ends there
 MOST = 1_000_000_000  # the highest count that is believed
+FIGURES = ("links", "captured_ms", "sent_ms", "replayed_ms", "dropped_ms", "longest_gap_ms")  # of events.Summary
 
 
 def _text(column: str) -> str:
@@ -75,8 +74,7 @@ READABLE = {
     "turns": " AND ".join([_count("number"), _text("user"), _text("model"), _time("at")]),
     "times": " AND ".join([_count("number"), _time("began"), f"(answered IS NULL OR {_time('answered')})"]),
     "runs": " AND ".join(
-        [_time("began"), _time("ended"), "ended >= began", _count("links")]
-        + [_span(f"{name}_ms") for name in ("captured", "sent", "replayed", "dropped", "longest_gap")]
+        [_time("began"), _time("ended"), "ended >= began", _count("links"), *map(_span, FIGURES[1:])]
     ),
     "devices": " AND ".join(map(_text, ("profile", "kind", "name"))),
 }

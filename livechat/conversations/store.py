@@ -4,8 +4,6 @@ The database is for its owner alone (mode 0600): it holds speech as text, and ha
 for as long as they last. A disk that cannot be written to ends the keeping, never the call.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import secrets
@@ -154,11 +152,9 @@ class Store:
 
     def measure(self, conversation: str, began: float, summary: Summary) -> None:
         """Keep how continuous a run of the conversation, begun at `began` (epoch seconds), has been so far."""
-        self._write((
-            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            conversation, began, began + summary.duration_s, summary.links, summary.captured_ms, summary.sent_ms,
-            summary.replayed_ms, summary.dropped_ms, summary.longest_gap_ms,
-        ))  # fmt: skip
+        values = [conversation, began, began + summary.duration_s]
+        values += [getattr(summary, name) for name in rows.FIGURES]
+        self._write(("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values))
 
     def settle(self, conversation: str) -> bool:
         """The conversation is over: write the last of it, and leave nothing of one in which nothing was said.
@@ -237,11 +233,9 @@ class Book:
         self._numbers = numbers
 
     def turn(self, number: int, user: str, model: str) -> None:
-        """Exchange `number` (from 0) as far as it has come."""
         self._store.turn(self._conversation, self._number(number), user, model)
 
     def keep(self, resumption: Resumption) -> None:
-        """The newest handle."""
         covers = self._number(resumption.covers - 1) + 1 if resumption.covers else 0
         self._store.keep(self._conversation, replace(resumption, covers=covers), self._ttl)
 
@@ -250,5 +244,4 @@ class Book:
         return self._numbers[counted] if new < 0 else self._numbers[-1] + new
 
     def expire(self) -> None:
-        """The link of the newest handle ended."""
         self._store.expire(self._conversation, self._ttl)

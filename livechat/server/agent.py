@@ -3,8 +3,6 @@
 parrot.py holds the simplest agent, speech_agent.py one that understands speech. agent_choice.py chooses between them.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,11 +33,9 @@ class UtteranceDetector(Protocol):
 
     async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
         """What begins or ends within the next sound. `pcm`: s16le mono at 16 kHz, of any length."""
-        ...
 
     async def flush(self) -> list[UtteranceEvent]:
         """What ends because the sound ends here."""
-        ...
 
 
 class Agent(Protocol):
@@ -49,20 +45,15 @@ class Agent(Protocol):
 
     def detector(self, silence_ms: int | None) -> UtteranceDetector:
         """A new detector. `silence_ms` of silence end an utterance; None: the agent decides."""
-        ...
 
     async def transcribe(self, pcm: bytes) -> str:
         """The words of an utterance, s16le mono at 16 kHz; "" if it has none."""
-        ...
 
     def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
         """The answer, piece by piece, as fast as it can be made."""
-        ...
 
     def say(self, text: str) -> AsyncIterator[AnswerPiece]:
         """`text` in the voice of the answers."""
-        ...
 
     async def close(self) -> None:
         """Free what the agent holds."""
-        ...

@@ -1,7 +1,5 @@
 """Which agent is used: the best one that the installed packages allow."""
 
-from __future__ import annotations
-
 import importlib.util
 
 from livechat.server.agent import Agent

@@ -1,7 +1,5 @@
 """How a link answers: it asks the agent, and sends what the agent says at the pace of the real service."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping

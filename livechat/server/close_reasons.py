@@ -3,8 +3,6 @@
 The codes and texts are those of docs/wire.md 6.1. docs/faults.md lists the names.
 """
 
-from __future__ import annotations
-
 # Values in braces differ from case to case: _EXAMPLE has those of a fault plan.
 _TEXTS: dict[str, tuple[int, str]] = {
     # key, project, region

@@ -6,8 +6,6 @@ every kind, and docs/faults.md what each does. Times count from the opening of t
 Labels such as F1 are those of docs/wire.md 9.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -53,6 +51,11 @@ class FaultForm:
     ] = ""
 
 
+def _may(kinds: str) -> dict[str, FaultForm]:
+    """Kinds that may have a time, and take no value."""
+    return dict.fromkeys(kinds.split(), FaultForm("may"))
+
+
 KINDS: dict[str, FaultForm] = {
     # closes (F1)
     "close": FaultForm("may", "CLOSE"),
@@ -72,39 +75,24 @@ KINDS: dict[str, FaultForm] = {
     "slow-setup": FaultForm("no", "DELAY"),
     "setup-noise": FaultForm("may"),
     # resumption (F5)
-    "no-handles": FaultForm("may"),
-    "empty-updates": FaultForm("may"),
-    "late-handles": FaultForm("may"),
+    **_may("no-handles empty-updates late-handles"),
     "refuse-handle": FaultForm("no", "[N]"),
     "expire-handles": FaultForm("must"),
-    "poison": FaultForm("may"),
-    "poison-dies": FaultForm("may"),
+    **_may("poison poison-dies"),
     # the grammar of turns (F6)
-    "no-turn-complete": FaultForm("may"),
-    "no-generation-complete": FaultForm("may"),
-    "early-turn-complete": FaultForm("may"),
-    "double-turn-complete": FaultForm("may"),
-    "stray-interrupted": FaultForm("may"),
-    "late-audio": FaultForm("may"),
-    "interrupted-late": FaultForm("may"),
-    "root-idle": FaultForm("may"),
+    **_may("no-turn-complete no-generation-complete early-turn-complete double-turn-complete stray-interrupted"),
+    **_may("late-audio interrupted-late root-idle"),
     "status": FaultForm("may", "WHERE"),
     "reason": FaultForm("may", "REASON[,N]"),
     "empty-turn": FaultForm("may", "[N]"),
     "text-answer": FaultForm("may", "[N]"),
     "think": FaultForm("may", "DELAY"),
     # frames (F7)
-    "bundle": FaultForm("may"),
-    "noise": FaultForm("may"),
-    "huge-frame": FaultForm("may"),
-    "text-frames": FaultForm("may"),
-    "fragments": FaultForm("may"),
-    "compact": FaultForm("may"),
+    **_may("bundle noise huge-frame text-frames fragments compact"),
     # delivery (F8)
     "burst": FaultForm("may"),
     "trickle": FaultForm("may", "SPEED"),
-    "odd-pcm": FaultForm("may"),
-    "no-rate": FaultForm("may"),
+    **_may("odd-pcm no-rate"),
     "rate": FaultForm("may", "RATE"),
     # a session that does not react (F9)
     "deaf": FaultForm("may"),
@@ -115,12 +103,7 @@ KINDS: dict[str, FaultForm] = {
     "hang-up": FaultForm("no"),
     "bad-certificate": FaultForm("no"),
     # tokens (F11)
-    "no-usage": FaultForm("may"),
-    "empty-usage": FaultForm("may"),
-    "usage-per-chunk": FaultForm("may"),
-    "candidates-usage": FaultForm("may"),
-    "falling-usage": FaultForm("may"),
-    "compression-dies": FaultForm("may"),
+    **_may("no-usage empty-usage usage-per-chunk candidates-usage falling-usage compression-dies"),
     # limits (F12)
     "concurrent-limit": FaultForm("no", "N"),
     "spent-token": FaultForm("no"),

@@ -5,8 +5,6 @@ here: one frame in, any number of frames out. The rules are applied in the order
 one before returned. docs/faults.md says what each imitates.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,6 +22,7 @@ BUNDLED = 4  # the most pieces of sound in one frame
 TOKENS = 5  # of a piece of sound, 200 ms at 25 tokens a second (docs/wire.md 4)
 FALL = 0.5  # the part of the context that is left after each turn
 
+OVER: Json = {"serverContent": {"turnComplete": True}}
 INTERRUPTED: Json = {"serverContent": {"interrupted": True}}
 NOISE: tuple[Json | bytes, ...] = (
     {},
@@ -87,7 +86,6 @@ class FrameFaults:
         return raw
 
     def fault(self, kind: str) -> Fault:
-        """The fault of this kind that is in force."""
         return self._active[kind]
 
 
@@ -106,9 +104,9 @@ def _without(frame: Json, *names: str) -> Json:
     return {**rest, "serverContent": content} if content or rest else {}
 
 
-def _drop(field: str) -> Rule:
-    """Leave out frames that have this top-level field."""
-    return lambda _, frame: [] if field in frame else [frame]
+def _where(field: str, rule: Rule) -> Rule:
+    """Apply `rule` to the frames that have this field, at the top or in serverContent."""
+    return lambda link, frame: rule(link, frame) if field in frame or field in _content(frame) else [frame]
 
 
 def _leave_out(*names: str) -> Rule:
@@ -123,36 +121,11 @@ def _leave_out(*names: str) -> Rule:
     return rule
 
 
-def _setup_noise(_: FrameFaults, frame: Json) -> list[Json]:
-    return [{"sessionResumptionUpdate": {}}, frame] if "setupComplete" in frame else [frame]
-
-
-def _empty_updates(_: FrameFaults, frame: Json) -> list[Json]:
-    return [{"sessionResumptionUpdate": {}}] if "sessionResumptionUpdate" in frame else [frame]
-
-
-def _late_handles(link: FrameFaults, frame: Json) -> list[Json]:
-    return [] if "sessionResumptionUpdate" in frame and not link.turns else [frame]
-
-
-def _early_turn_complete(link: FrameFaults, frame: Json) -> list[Json]:
-    early = "modelTurn" in _content(frame) and link.pieces == EARLY
-    return [frame, {"serverContent": {"turnComplete": True}}] if early else [frame]
-
-
-def _double_turn_complete(_: FrameFaults, frame: Json) -> list[Json]:
-    return [frame, frame] if "turnComplete" in _content(frame) else [frame]
-
-
 def _stray_interrupted(link: FrameFaults, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
     first = "modelTurn" in _content(frame) and link.pieces == 1 and not link.working
     return [INTERRUPTED, frame] if first else [frame]
-
-
-def _late_audio(link: FrameFaults, frame: Json) -> list[Json]:
-    return [frame, link.piece, link.piece] if "interrupted" in _content(frame) and link.piece else [frame]
 
 
 def _interrupted_late(link: FrameFaults, frame: Json) -> list[Json]:
@@ -228,17 +201,7 @@ def _huge_frame(link: FrameFaults, frame: Json) -> list[Json]:
     return [{**frame, "serverContent": {**_content(frame), "modelTurn": {**turn, "parts": parts}}}]
 
 
-def _empty_usage(_: FrameFaults, frame: Json) -> list[Json]:
-    return [{**frame, "usageMetadata": {}}] if "usageMetadata" in frame else [frame]
-
-
-def _no_usage(_: FrameFaults, frame: Json) -> list[Json]:
-    return [{name: value for name, value in frame.items() if name != "usageMetadata"}]
-
-
 def _candidates_usage(_: FrameFaults, frame: Json) -> list[Json]:
-    if "usageMetadata" not in frame:
-        return [frame]
     counts = {name.replace("response", "candidates"): count for name, count in frame["usageMetadata"].items()}
     return [{**frame, "usageMetadata": counts}]
 
@@ -298,28 +261,32 @@ def _joined(one: Any, two: Any) -> Any:
 
 
 RULES: dict[str, Rule] = {
-    "no-goaway": _drop("goAway"),
-    "setup-noise": _setup_noise,
-    "no-handles": _drop("sessionResumptionUpdate"),
-    "empty-updates": _empty_updates,
-    "late-handles": _late_handles,
+    "no-goaway": _where("goAway", lambda *_: []),
+    "setup-noise": _where("setupComplete", lambda _, frame: [{"sessionResumptionUpdate": {}}, frame]),
+    "no-handles": _where("sessionResumptionUpdate", lambda *_: []),
+    "empty-updates": _where("sessionResumptionUpdate", lambda *_: [{"sessionResumptionUpdate": {}}]),
+    "late-handles": _where("sessionResumptionUpdate", lambda link, frame: [frame] if link.turns else []),
     "rate": _sounds(_at_rate),
     "odd-pcm": _sounds(lambda _, pcm, mime: (pcm + b"\0", mime)),
     "no-rate": _sounds(lambda _, pcm, __: (pcm, "audio/pcm")),
     "huge-frame": _huge_frame,
-    "no-usage": _no_usage,
-    "empty-usage": _empty_usage,
+    "no-usage": lambda _, frame: [{name: value for name, value in frame.items() if name != "usageMetadata"}],
+    "empty-usage": _where("usageMetadata", lambda _, frame: [{**frame, "usageMetadata": {}}]),
     "falling-usage": _falling_usage,
     "usage-per-chunk": _usage_per_chunk,
-    "candidates-usage": _candidates_usage,
-    "late-audio": _late_audio,
+    "candidates-usage": _where("usageMetadata", _candidates_usage),
+    "late-audio": _where(
+        "interrupted", lambda link, frame: [frame, link.piece, link.piece] if link.piece else [frame]
+    ),
     "interrupted-late": _interrupted_late,
     "stray-interrupted": _stray_interrupted,
     "no-turn-complete": _leave_out("turnComplete", "interactionStatus"),
     "status": _status,
     "no-generation-complete": _leave_out("generationComplete"),
-    "early-turn-complete": _early_turn_complete,
-    "double-turn-complete": _double_turn_complete,
+    "early-turn-complete": _where(
+        "modelTurn", lambda link, frame: [frame, OVER] if link.pieces == EARLY else [frame]
+    ),
+    "double-turn-complete": _where("turnComplete", lambda _, frame: [frame, frame]),
     "root-idle": _root_idle,
     "unheard": _unheard,
     "bundle": _bundle,

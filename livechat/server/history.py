@@ -3,8 +3,6 @@
 Both the weights and the rule that the context is cut at the start of a user's turn are those of docs/wire.md 4.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -24,11 +22,6 @@ def text_tokens(text: str) -> int:
     return math.ceil(ascii_ / 4 + (len(text) - ascii_ - ideograms) / 2 + ideograms)
 
 
-def sound_tokens(seconds: float) -> int:
-    """How many tokens `seconds` of sound have."""
-    return round(seconds * TOKENS_PER_SECOND)
-
-
 @dataclass(frozen=True, slots=True)
 class HistoryTurn:
     """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted."""
@@ -41,7 +34,7 @@ class HistoryTurn:
     @property
     def tokens(self) -> int:
         """Its tokens in the context: those of the sound if it was spoken, else of the text."""
-        return sound_tokens(self.seconds) if self.seconds > 0 else text_tokens(self.text)
+        return round(self.seconds * TOKENS_PER_SECOND) if self.seconds > 0 else text_tokens(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +48,6 @@ class Facts:
 
 
 def weight(turns: Sequence[HistoryTurn]) -> int:
-    """Tokens of all `turns` together."""
     return sum(turn.tokens for turn in turns)
 
 

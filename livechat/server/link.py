@@ -1,7 +1,5 @@
 """One connection to the server, from its first frame to its last. It feeds the session and performs its actions."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The faults of one link: which are planned, which are in force, and which have struck."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 
@@ -32,7 +30,6 @@ class LinkFaults:
         return fault
 
     def note(self, fault: Fault) -> None:
-        """Write down that `fault` strikes."""
         self.record.faults.append(fault.kind)
         age = asyncio.get_running_loop().time() - self.opened
         self._host.event(type="fault", n=self.record.n, t=round(age, 3), fault=fault.kind)

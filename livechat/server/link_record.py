@@ -1,7 +1,5 @@
 """What a link and its server know of each other."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,16 +35,12 @@ class LinkHost(Protocol):
     @property
     def links(self) -> Collection[LinkRecord]:
         """The newest links, this one among them."""
-        ...
 
     def event(self, **event: Any) -> None:
         """Tell whoever watches the server."""
-        ...
 
     def audio(self, n: int, pcm: bytes) -> None:
         """Sound as it was received on link `n`."""
-        ...
 
     def remember(self, session: str, live: LiveSession) -> None:
         """The history of `session` has changed."""
-        ...

@@ -11,8 +11,6 @@ A model that answers in several utterances goes from playing back to thinking un
 utterance is a turn, and `interactionStatus` says which is the last (docs/wire.md 12).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -246,7 +244,6 @@ class LiveSession:
         return min([*times, self._play_end] if self.state == "playing" else times)
 
     def tick(self, now: float) -> list[Action]:
-        """Do what is due by `now`."""
         if now >= self._close_at:
             return [CloseLink(*CLOSES["overstayed"])]
         if now >= self._idle_at:
@@ -305,7 +302,6 @@ class LiveSession:
         return [*actions, AskAgent()]
 
     def _utter(self, now: float) -> None:
-        """Begin the next utterance."""
         sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
         self._asked_tokens = (self.tokens() - sound, sound)
         self._pieces = []

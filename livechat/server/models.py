@@ -1,7 +1,5 @@
 """The models that this server can behave as (docs/wire.md 0.3, 1.4, 2.2)."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal

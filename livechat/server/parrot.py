@@ -3,8 +3,6 @@
 Tests give a server an agent of their own. The easiest way is a Parrot with its own `transcribe` or `reply`.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 from livechat.server import replies

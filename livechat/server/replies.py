@@ -4,11 +4,10 @@ It knows the time, the session and its history, some arithmetic, spelling and co
 it repeats as it was heard, so that a person sees how well they are understood.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from livechat.server.history import Facts, HistoryTurn
 
@@ -60,23 +59,20 @@ def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
         return _arithmetic(found[1])
     for pattern, answer in _INTENTS:
         if match := re.search(pattern, plain):
-            return answer(_Asked(text, numbers, match, history, facts))
+            return answer(_Asked(text, numbers, match, history[:-1], facts))
     heard = f"I heard: {text}{'' if text[-1] in '.!?' else '.'}"
     told = any(turn.role == "model" and ABOUT in turn.text for turn in history)
     return heard if told else f"{heard} {ABOUT}"
 
 
-class _Asked:
+class _Asked(NamedTuple):
     """A question, and what an answer may use. `numbers`: the question with spoken numbers as digits."""
 
-    def __init__(
-        self, text: str, numbers: str, match: re.Match[str], history: Sequence[HistoryTurn], facts: Facts
-    ) -> None:
-        self.text = text
-        self.numbers = numbers
-        self.match = match
-        self.earlier = history[:-1]
-        self.facts = facts
+    text: str
+    numbers: str
+    match: re.Match[str]
+    earlier: Sequence[HistoryTurn]
+    facts: Facts
 
 
 def _digits(plain: str) -> str:

@@ -175,17 +175,14 @@ class Server:
     # ------------------------------------------------------------------------------- what links need
 
     def event(self, **event: Any) -> None:
-        """Tell `on_event`."""
         if self._on_event:
             self._on_event(event)
 
     def audio(self, n: int, pcm: bytes) -> None:
-        """Tell `on_audio` of sound received on link `n`."""
         if self._on_audio:
             self._on_audio(n, pcm)
 
     def remember(self, session: str, live: live_session.LiveSession) -> None:
-        """Keep the history of `session` for `sessions`."""
         self.sessions[session] = tuple(live.history)
         if len(self.sessions) > RECORDS:
             del self.sessions[next(iter(self.sessions))]

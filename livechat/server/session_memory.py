@@ -8,8 +8,6 @@ older handle goes on from there. Handles come every second and are not stored: e
 and a keyed hash that proves it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -197,7 +195,6 @@ class SessionMemory:
         self._write("UPDATE sessions SET seen = ? WHERE id = ?", self.clock(), session)
 
     def _purge(self) -> None:
-        """Erase the sessions that have expired."""
         before = self.clock() - self._ttl
         for (session,) in self._db.execute("SELECT id FROM sessions WHERE seen < ?", (before,)).fetchall():
             if session not in self._open:

@@ -142,7 +142,6 @@ class SpeechAgent:
             pool.shutdown(wait=False, cancel_futures=True)
 
     async def work(self, job: Callable[..., T], *arguments: Any) -> T:
-        """Run `job` in a worker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
 
     def prepare(self) -> None:

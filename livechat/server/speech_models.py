@@ -4,8 +4,6 @@ Only this file imports onnxruntime and hibari, and not before a model is made. T
 a call takes milliseconds to a second. All calls are safe from several threads at once.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a client may ask for in its setup, and what is refused (docs/wire.md 0.3, 4 and 6.1)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

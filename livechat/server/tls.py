@@ -1,7 +1,5 @@
 """Makes a certificate for this machine, a new one at each start."""
 
-from __future__ import annotations
-
 import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The connection under one link: it sends frames in order, and fails as networks do if a fault asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import struct
@@ -28,7 +26,6 @@ class LinkTransport:
         self.closing = False
 
     def send(self, frame: Data) -> None:
-        """Send `frame` after those before it."""
         if not self.closing and not self.silent:
             self._queue.put_nowait(frame)
 
@@ -50,7 +47,6 @@ class LinkTransport:
             pass  # the reader notices it too and ends the link
 
     def stop(self) -> None:
-        """Cancel what was to happen later."""
         for timer in self._timers:
             timer.cancel()
 

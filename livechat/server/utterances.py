@@ -3,8 +3,6 @@
 So ten seconds that arrive in forty milliseconds are cut into the same utterances as live speech.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 

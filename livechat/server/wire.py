@@ -4,8 +4,6 @@ Clients mix camelCase and snake_case in one message and use either base64 alphab
 level. The server sends binary frames of indented JSON without proto3 defaults (docs/wire.md 1.2 to 1.4).
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json
@@ -82,16 +80,9 @@ class ClientToolResponse:
 
 
 ClientMessage = (
-    ClientSetup
-    | ClientAudio
-    | ClientVideo
-    | ClientText
-    | ClientActivity
-    | ClientStreamEnd
-    | ClientContent
-    | ClientContextUpdate
-    | ClientToolResponse
-)
+    ClientSetup | ClientAudio | ClientVideo | ClientText | ClientActivity | ClientStreamEnd
+    | ClientContent | ClientContextUpdate | ClientToolResponse
+)  # fmt: skip
 
 # Inside these fields the names are the client's own and stay as they are.
 _OPAQUE = {"response", "args", "parameters", "parametersJsonSchema", "responseSchema", "labels"}

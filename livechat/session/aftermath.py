@@ -4,8 +4,6 @@ Servers do not stop at once when an answer is cut into, may say turnComplete too
 (docs/wire.md 1.5, C2, F6). Without this, such pieces would be taken for the answer to the next question.
 """
 
-from __future__ import annotations
-
 import math
 
 LATE_S = 3.0  # after a cut: a turnComplete that has not come by then never will

@@ -4,8 +4,6 @@ An answer begins with its first piece, or with the server's word that it is at w
 of it is here; then whole, until its turn is over. A server counts the playback as part of the turn.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from livechat.session.outbox import Mark

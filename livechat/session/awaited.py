@@ -3,13 +3,8 @@
 The machine tells it what happens, and asks it when a link may be left. Times are seconds on the caller's
 clock. Numbers in parentheses are sections of docs/wire.md.
 
-A session that does not answer a question in time is deaf, whatever the link says. The question is asked again on
-another link, then in a new session, and then no more. A model that may choose silence is not taken for deaf while its
-session is well (`_well`): the question is asked once more in the same session, and only if nothing shows that it was
-heard.
+docs/design.md says when a session is deaf and when its silence is chosen, and what follows from each.
 """
-
-from __future__ import annotations
 
 from typing import Literal
 

@@ -5,8 +5,6 @@ somebody clearly speaks. Then the server decides: if it says `interrupted`, the 
 for a cough or a "yes", playback goes on where it stopped.
 """
 
-from __future__ import annotations
-
 from collections import deque
 
 from livechat.audio.interfaces import FRAME_MS, Sink

@@ -1,7 +1,5 @@
 """What a conversation has used in tokens and money, and whether a limit is reached."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from livechat.events import Spent, Usage

@@ -1,7 +1,5 @@
 """Who notices that the server compressed the context: a count of tokens that is lower than the one before."""
 
-from __future__ import annotations
-
 from livechat.events import Compression
 
 

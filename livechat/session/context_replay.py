@@ -4,8 +4,6 @@ It gets a few turns as turns with their roles, and many turns as one message tha
 of restoring a context (Firebase AI Logic, "incremental content updates").
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -6,8 +6,6 @@ fetch has a limit, so that no thread outlives the dial that wants the token, and
 good or passing. google-auth repeats what failed in passing itself, and the machine dials again later.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from http import HTTPStatus
@@ -48,12 +46,10 @@ class VertexCredentials:
 
     @property
     def token(self) -> str | None:
-        """The newest token, or None."""
         return self._found.token if self._found else None
 
     @property
     def expired(self) -> bool:
-        """Whether another token is needed."""
         return bool(self._found and self._found.expired)
 
     @property

@@ -7,16 +7,14 @@ the outbox, whose question need not be sent again; the record (turn_record.py), 
 sound that is played; and the machine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from livechat.audio.interfaces import Sink
 from livechat.errors import Notice
 from livechat.events import Output, Working
+from livechat.session import events as ev
 from livechat.session.aftermath import Aftermath
 from livechat.session.answer import TURN_END_S, Answer
-from livechat.session.events import Asked, Noticed, Reopened, Replied, Replying, TurnOver
 from livechat.session.interaction import Interaction
 from livechat.session.outbox import Outbox
 from livechat.session.question import Question
@@ -26,7 +24,7 @@ from livechat.session.turn_record import Ledger, TurnRecord
 ONSET_S = 0.5  # so much later than a server we may notice that the person began to speak
 CUTS = 1  # how often a question is asked again whose answer a lost link cut: else it might be asked for ever
 
-Feed = Callable[[Replying | Replied | Reopened | Noticed | TurnOver | Asked], None]
+Feed = Callable[[ev.Replying | ev.Replied | ev.Reopened | ev.Noticed | ev.TurnOver | ev.Asked], None]
 
 
 class CurrentTurn:
@@ -46,8 +44,8 @@ class CurrentTurn:
         interactions: bool,
     ) -> None:
         """`feed` tells the machine, on the link that lives, `link`. `interactions`: as in models.Family."""
-        self._outbox, self._transcript, self._sink = outbox, transcript, sink
-        self._show, self.feed, self._link, self._now = show, feed, link, now
+        self.outbox, self.transcript, self.sink = outbox, transcript, sink
+        self.show, self.feed, self.link, self.now = show, feed, link, now
         self.record = TurnRecord(transcript, ledger, show)
         self.interaction = Interaction(announced=interactions)
         self.question = Question()
@@ -61,11 +59,11 @@ class CurrentTurn:
 
     def asked_since(self) -> bool:
         """Whether this link was given a question that has no answer yet."""
-        return self._outbox.asks_since(self._outbox.sent_mark())
+        return self.outbox.asks_since(self.outbox.sent_mark())
 
     def on_new_link(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
-        self._catching_up = self._outbox.waiting()
+        self._catching_up = self.outbox.waiting()
         self.unasked = not self._catching_up
         self.question.forget()
         self.aftermath.no_doubt()
@@ -75,12 +73,12 @@ class CurrentTurn:
         """The server answers, or says that it is at work: what it was given last is being answered."""
         if not self.interaction.working:
             self.interaction.reset()
-        self.answer = Answer(self._outbox.sent_mark(), piece_at=self._now())
+        self.answer = Answer(self.outbox.sent_mark(), piece_at=self.now())
         self.aftermath.no_doubt()
         self.aftermath.turn_end_due = self.unasked = False
         self._unheard_after = None
         self.record.question()
-        self.feed(Replying(self._link()))
+        self.feed(ev.Replying(self.link()))
         return self.answer
 
     def complete(self, *, cut: bool = False) -> None:
@@ -88,23 +86,23 @@ class CurrentTurn:
         answer = self.answer
         if answer is None or answer.whole:
             return
-        self._outbox.answered(answer.mark)
-        self._catching_up = self._catching_up and self._outbox.waiting()
+        self.outbox.answered(answer.mark)
+        self._catching_up = self._catching_up and self.outbox.waiting()
         answer.whole = True
-        self._sink.finish()
+        self.sink.finish()
         self.question.cuts = 0
         self.record.answer(cut=cut)
         if not answer.counted:
             answer.counted = True
             self.record.answered(answer.reply_ms)
         self.record.keep(answering=True)
-        self.feed(Replied(self._link()))
+        self.feed(ev.Replied(self.link()))
 
     def utterance_over(self) -> None:
         """One utterance of the answer is over, and the server has more to say."""
         self.record.answer(cut=False)
-        self._sink.finish()
-        self._transcript.pause()
+        self.sink.finish()
+        self.transcript.pause()
 
     def over(self, *, cut: bool = False) -> None:
         """The turn ends here, whatever the server says. `cut`: its answer was cut into."""
@@ -123,20 +121,20 @@ class CurrentTurn:
     def over_by_server(self) -> None:
         """The turn ends by the server's word, or by what it has left out."""
         self.over()
-        self.feed(TurnOver(self._link()))
+        self.feed(ev.TurnOver(self.link()))
 
     def cut_in(self, *, by_question: bool) -> None:
         """The turn ends because of the person. `by_question`: perhaps because of one that was sent with this one."""
         first = None
         if self.answer is not None and self._catching_up and by_question:
-            first = self._outbox.first_utterance(self.answer.mark)
+            first = self.outbox.first_utterance(self.answer.mark)
         self.aftermath.turn_end_due = self.answer is not None
         self.over(cut=True)
-        self._unheard_after, self._cut_at = first, self._now()
+        self._unheard_after, self._cut_at = first, self.now()
 
     def person_speaks(self) -> None:
         """The person began to speak: it was they who cut in just before, and no question that was sent."""
-        if self._now() - self._cut_at <= ONSET_S:
+        if self.now() - self._cut_at <= ONSET_S:
             self._unheard_after = None
 
     def heard(self) -> None:
@@ -149,42 +147,42 @@ class CurrentTurn:
         if answer is None:
             return
         answer.whole = False
-        self._transcript.pause()
-        self._outbox.reopened()
-        self.feed(Reopened(self._link()))
+        self.transcript.pause()
+        self.outbox.reopened()
+        self.feed(ev.Reopened(self.link()))
 
     def reopen_last(self) -> Answer | None:
         """Go on with the turn that seemed over, whose answer counts already. None if there is none."""
         if self.record.reopen():
-            now = self._now()
-            played = now + self._sink.pending_ms() / 1000 + TURN_END_S
-            self.answer = Answer(self._outbox.sent_mark(), now, content=True, counted=True, play_until=played)
+            now = self.now()
+            played = now + self.sink.pending_ms() / 1000 + TURN_END_S
+            self.answer = Answer(self.outbox.sent_mark(), now, content=True, counted=True, play_until=played)
         return self.answer
 
     def forgo(self, *, heard: bool = False) -> None:
         """No answer will come to what was asked. `heard`: it was heard as it is shown."""
         if heard:
             self.record.question()
-        self._outbox.answered(self._outbox.sent_mark())
-        if self._transcript.user:
+        self.outbox.answered(self.outbox.sent_mark())
+        if self.transcript.user:
             self.record.close()
-            self.feed(Replied(self._link()))
-        self._show(Working(active=False))
+            self.feed(ev.Replied(self.link()))
+        self.show(Working(active=False))
         self.question.forget()
 
     def close_unanswered(self) -> None:
         """The question is over without an answer, by the server's own word."""
         self.answer = None
-        self.feed(Replying(self._link()))
+        self.feed(ev.Replying(self.link()))
         self.forgo(heard=True)
-        self.feed(TurnOver(self._link()))
+        self.feed(ev.TurnOver(self.link()))
         self._end_interaction()
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
         if self._unheard_after is not None:
             # Of several questions sent at once the second cut into the answer to the first, and was not heard yet.
-            self._outbox.reopened(after=self._unheard_after)
+            self.outbox.reopened(after=self._unheard_after)
             self._unheard_after = None
         if self.interaction.paused and not self.interaction.working:
             self.complete()  # its turn was complete, and nothing says that there was more to come
@@ -194,7 +192,7 @@ class CurrentTurn:
         elif self.answer is not None:
             cut = not self.answer.whole
             if cut:
-                self._show(Notice("the answer was cut off again, and is left at that", "ask for the rest"))
+                self.show(Notice("the answer was cut off again, and is left at that", "ask for the rest"))
             self.over(cut=cut)
         self.answer = None
         self.aftermath.lost()
@@ -206,7 +204,7 @@ class CurrentTurn:
         working = self.answer is not None and self.interaction.working
         if working != self._work_shown:
             self._work_shown = working
-            self._show(Working(working))
+            self.show(Working(working))
 
     def _end_interaction(self) -> None:
         self.interaction.reset()

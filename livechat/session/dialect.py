@@ -6,8 +6,6 @@ Seen in google-genai 3.6.1:
  - it reads the token count of an answer only by the name that its own backend uses
 """
 
-from __future__ import annotations
-
 import json
 
 _STATUS, _REASON = "interactionStatus", "turnCompleteReason"

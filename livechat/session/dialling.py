@@ -4,8 +4,6 @@ The SDK opens its sockets with websockets' `connect`, and gives it only the opti
 link.load_sdk puts `Connect` in its place.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 from collections.abc import Generator

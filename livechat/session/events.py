@@ -5,8 +5,6 @@ runner takes all of it, and some of it is Input too. Times are seconds unless th
 program is shown is in events.py.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Literal
@@ -22,8 +20,23 @@ Interaction = Literal["working", "idle", ""]
 # An activity of the person begins or ends, or the microphone stops for a while.
 Signal = Literal["start", "end", "stream end"]
 
+
+@dataclass(frozen=True, slots=True)
+class OfLink:
+    """What happened on a link, which has this number. What comes of a link that is not the newest is stale."""
+
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece(OfLink):
+    """A piece of what somebody says on a link, as text."""
+
+    text: str
+
+
 # ----------------------------------------------------------------------------------------------- inputs
-# What the machine is told. Those of a link carry its number; the machine ignores a link that is not its own.
+# What the machine is told.
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +74,14 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(OfLink):
     """setupComplete arrived."""
 
-    link: int
     setup_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(OfLink):
     """A link has ended, or could not be opened. Each link says this exactly once.
 
     | how | meaning |
@@ -86,7 +98,6 @@ class Ended:
     `key_from` says where the key or the credentials come from.
     """
 
-    link: int
     how: Literal["close", "http", "dns", "tls", "network", "timeout", "token", "auth", "proxy", "bad"]
     code: int | None = None
     reason: str = ""
@@ -95,13 +106,12 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class HandleIn:
+class HandleIn(OfLink):
     """A handle came. With `handle` "" the server says that the session cannot be resumed just now.
 
     `covers`: how many answered turns the server holds behind it.
     """
 
-    link: int
     handle: str
     covers: int
 
@@ -110,10 +120,9 @@ class HandleIn:
 
 
 @dataclass(frozen=True, slots=True)
-class GoAway:
+class GoAway(OfLink):
     """The server will end this link; `time_left` seconds, 0 where it did not say."""
 
-    link: int
     time_left: float
 
 
@@ -129,52 +138,36 @@ class Asked:
     """Something typed went into the outbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replying:
+class Replying(OfLink):
     """The first piece of an answer came."""
 
-    link: int
 
-
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(OfLink):
     """The whole answer is here (generationComplete); the server may still count its playback."""
 
-    link: int
 
-
-@dataclass(frozen=True, slots=True)
-class Reopened:
+class Reopened(OfLink):
     """The last answer was not whole: the server says that it is still working on the question."""
 
-    link: int
 
-
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(OfLink):
     """The server showed that it heard the person (voiceActivity, a transcript)."""
 
-    link: int
-
 
 @dataclass(frozen=True, slots=True)
-class TurnOver:
+class TurnOver(OfLink):
     """turnComplete or interrupted.
 
     `status`: what the server says with it of the whole interaction, "" where it says nothing. `reason`: its
     turnCompleteReason, "" where there is none.
     """
 
-    link: int
     status: Interaction = ""
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
+class Stuck(OfLink):
     """An answer began, and then nothing of it came for a long time: the link is dead without saying so."""
-
-    link: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,96 +190,60 @@ class Tick:
 
 
 Input = (
-    Begin
-    | Opened
-    | Ended
-    | HandleIn
-    | GoAway
-    | Person
-    | Asked
-    | Replying
-    | Replied
-    | Reopened
-    | Noticed
-    | TurnOver
-    | Stuck
-    | Slept
-    | Leave
-    | Tick
-)
+    Begin | Opened | Ended | HandleIn | GoAway | Person | Asked | Replying | Replied | Reopened
+    | Noticed | TurnOver | Stuck | Slept | Leave | Tick
+)  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------- wire
 # What a link hears that the machine need not know: it goes to the sound, the screen and the store.
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
+class Audio(OfLink):
     """Speech of the model: s16le mono at `rate` Hz, an even number of bytes."""
 
-    link: int
     pcm: bytes
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Piece):
     """A piece of the transcript of what the person said."""
 
-    link: int
-    text: str
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Piece):
     """A piece of the transcript of what the model says; pieces run ahead of the sound."""
 
-    link: int
-    text: str
 
-
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Piece):
     """A piece of an answer that comes as text of its own. Some models give one in place of sound."""
 
-    link: int
-    text: str
-
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Status(OfLink):
     """The server is at work on a question, or has finished. It says so apart from any turnComplete."""
 
-    link: int
     status: Interaction
 
 
-@dataclass(frozen=True, slots=True)
-class Thought:
+class Thought(Piece):
     """A piece of what the model thinks, which is no part of its answer."""
-
-    link: int
-    text: str
 
     def __repr__(self) -> str:  # as private as speech: it never reaches a log
         return f"Thought(link={self.link}, {len(self.text)} characters)"
 
 
-@dataclass(frozen=True, slots=True)
-class CutIn:
+class CutIn(OfLink):
     """The server says `interrupted`: what is not played yet must not be played."""
 
-    link: int
-
 
 @dataclass(frozen=True, slots=True)
-class HandleUpdate:
+class HandleUpdate(OfLink):
     """A sessionResumptionUpdate. `handle` is "" where the session cannot be resumed just now.
 
     `consumed`: the index, on this link, of the last of our messages that the handle holds; None where the
     server does not say (only Vertex does, with `transparent`).
     """
 
-    link: int
     handle: str
     consumed: int | None = None
 
@@ -295,10 +252,9 @@ class HandleUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(OfLink):
     """usageMetadata."""
 
-    link: int
     prompt_tokens: int
     response_tokens: int
     total_tokens: int

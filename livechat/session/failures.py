@@ -7,8 +7,6 @@ first, then the handle, then the network; and the same is tried a few times befo
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -37,7 +35,6 @@ class Failures:
         self.ever_good = False
 
     def dialled(self) -> None:
-        """Another link is being opened."""
         self._gave_old = self._proved = False
 
     def opened(self, *, old: bool) -> None:

@@ -4,8 +4,6 @@ It waits for the link, so that the outbox does not overflow. It keeps the time o
 sounds while an answer is awaited or given, so that what is said next cuts into it, or does not, as in real time.
 """
 
-from __future__ import annotations
-
 from livechat.audio.interfaces import FRAME_MS
 from livechat.session.last_words import LAST_LINK_S, patience
 

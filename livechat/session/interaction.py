@@ -4,8 +4,6 @@ Some models answer one question in several utterances, each with a turnComplete 
 IN_PROGRESS until the last one, and IDLE then. A server may leave IDLE out, so what is said last has a limit.
 """
 
-from __future__ import annotations
-
 from livechat.session.events import Interaction as Word
 
 IDLE_S = 60.0  # without a piece of the answer or a sign of work after IN_PROGRESS: IDLE was left out

@@ -1,11 +1,8 @@
 """What a resume tries, in order: the newest handle, the one before it, a new session.
 
-A handle that is refused, or whose links fail twice in a row, is dropped, and so are the handles that came after it.
-So nothing is retried for ever. Times are seconds on the caller's clock. Numbers in parentheses are sections of
-docs/wire.md.
+docs/design.md says when a handle is dropped. Times are seconds on the caller's clock. Numbers in parentheses are
+sections of docs/wire.md.
 """
-
-from __future__ import annotations
 
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 Its last question is waited for, also while the line is down, but not for ever.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 LAST_ANSWER_S = 35.0  # how long a question may stay without an answer: the machine asks it again meanwhile (rule 7)
@@ -33,7 +31,6 @@ class LastWords:
         self._listened_s = 0.0  # for how long any link could have answered since
 
     def input_ended(self, now: float) -> None:
-        """One more of the inputs has ended."""
         self._inputs -= 1
         if self._inputs == 0:
             self._ended_at = now

@@ -1,7 +1,5 @@
 """What is heard of the person: each frame of the microphone through push-to-talk, voice detection and barge-in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, Protocol
 

@@ -21,46 +21,14 @@ Rules
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from livechat.errors import ConfigError, LivechatError, LostError, Notice
 from livechat.events import GoAwayNotice, LinkState, Rung
+from livechat.session import events as ev
 from livechat.session.awaited import Awaited, Deafness
-from livechat.session.events import (
-    Action,
-    Asked,
-    Begin,
-    Dial,
-    Ended,
-    Expire,
-    Finish,
-    Flow,
-    Forgo,
-    GoAway,
-    HandleIn,
-    Hang,
-    Hold,
-    Input,
-    Keep,
-    Leave,
-    Noticed,
-    Opened,
-    Person,
-    Reopened,
-    Replay,
-    Replied,
-    Replying,
-    Resumption,
-    Show,
-    Slept,
-    Stuck,
-    Tick,
-    TurnOver,
-)
 from livechat.session.failures import Failures
 from livechat.session.ladder import Ladder
 from livechat.session.time_limit import TimeLimit
@@ -117,12 +85,12 @@ class Machine:
 
     # ------------------------------------------------------------------------------------------ outside
 
-    def handle(self, event: Input, now: float) -> list[Action]:
+    def handle(self, event: ev.Input, now: float) -> list[ev.Action]:
         """Take one input. Raises ImpossibleError for one that cannot happen in this state."""
         if self.state is State.OVER:
             return []
-        link = getattr(event, "link", None)
-        if link is not None and (link != self._link or self.state in (State.WAITING, State.RESTING)):
+        ended = self.state in (State.WAITING, State.RESTING)
+        if isinstance(event, ev.OfLink) and (event.link != self._link or ended):
             return self._left_at(event)
         row = TABLE.get((self.state, type(event)))
         if row is None:
@@ -147,45 +115,45 @@ class Machine:
 
     # ------------------------------------------------------------------------------------------ dialling
 
-    def _begin(self, event: Begin, now: float) -> list[Action]:
+    def _begin(self, event: ev.Begin, now: float) -> list[ev.Action]:
         self._ladder.begin(event.handles)
         self._awaited.turns = event.turns
         self._only_resume = event.only_resume
         return self._dial(now)
 
-    def _dial(self, now: float) -> list[Action]:
-        actions: list[Action] = []
+    def _dial(self, now: float) -> list[ev.Action]:
+        actions: list[ev.Action] = []
         while self._ladder.expired(now):
-            actions.append(Show(Notice("the session's handle has expired", self._next_rung())))
+            actions.append(ev.Show(Notice("the session's handle has expired", self._next_rung())))
         if self._nothing_to_resume():
             return [*actions, *self._finish(LostError("there is nothing to resume: the handle has expired", _ONLY))]
         self._link += 1
         dialled = self._ladder.dial()
         self._failures.dialled()
         self.state = State.DIALING
-        actions.append(Show(LinkState(self._link, "connecting", resumed=dialled is not None)))
+        actions.append(ev.Show(LinkState(self._link, "connecting", resumed=dialled is not None)))
         # What an older handle may hold half of has its answer, or is of an earlier run: not to be gone on with. Nor
         # is a session that was deaf to a question: it is asked as a whole.
         stale = dialled is not None and (dialled.stored or dialled.covers < self._awaited.turns)
         self._transparent = not stale and not self._awaited.deaf
-        actions.append(Dial(self._link, dialled, self._transparent))
+        actions.append(ev.Dial(self._link, dialled, self._transparent))
         return actions
 
-    def _opened(self, event: Opened, now: float) -> list[Action]:
+    def _opened(self, event: ev.Opened, now: float) -> list[ev.Action]:
         self.state = State.LIVE
         self._limit.opened(now, stay=self._left_early)
         self._left_early = False
         dialled = self._ladder.dialled
         covers = dialled.covers if dialled else 0
         gap_ms = 0.0 if self._lost_at is None else (now - self._lost_at) * 1000
-        flow = Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
+        flow = ev.Flow(self._link, covers, self._replay(), self._cause, self._rung(), gap_ms)
         self._failures.opened(old=bool(self._cause) or covers < self._awaited.turns)
         self._lost_at = None
         self._awaited.opened(now)
         shown = LinkState(self._link, "open", resumed=dialled is not None, setup_ms=event.setup_ms)
-        return [Show(shown), flow]
+        return [ev.Show(shown), flow]
 
-    def _replay(self) -> Replay:
+    def _replay(self) -> ev.Replay:
         if self._failures.bare:
             return "none"
         return "missing" if self._transparent and self._rung() == "resumed" else "all"
@@ -196,17 +164,17 @@ class Machine:
     def _next_rung(self) -> str:
         return self._ladder.next_step(told=bool(self._awaited.turns))
 
-    def _refused(self, event: Ended, now: float) -> list[Action]:
+    def _refused(self, event: ev.Ended, now: float) -> list[ev.Action]:
         return self._after(self._judged(event, setting_up=True, age_s=0.0), event, now)
 
-    def _dropped(self, event: Ended, now: float) -> list[Action]:
+    def _dropped(self, event: ev.Ended, now: float) -> list[ev.Action]:
         self._lost_at = now
         good = self._was_good(now)
         verdict = self._judged(event, setting_up=False, age_s=max(self._limit.age_s(now), STABLE_S if good else 0.0))
         if not good:
             self._failures.died_young(event)
         self._cause = verdict.why
-        return [Hold(), *self._expire(now), *self._after(verdict, event, now)]
+        return [ev.Hold(), *self._expire(now), *self._after(verdict, event, now)]
 
     def _was_good(self, now: float) -> bool:
         """Rule 5."""
@@ -215,18 +183,18 @@ class Machine:
             self._ladder.forgive()
         return good
 
-    def _judged(self, event: Ended, *, setting_up: bool, age_s: float) -> Verdict:
+    def _judged(self, event: ev.Ended, *, setting_up: bool, age_s: float) -> Verdict:
         """What the end of a link means, by rule 8."""
         verdict = judge(event, setting_up=setting_up, age_s=age_s)
         resumed = self._ladder.dialled is not None
         return self._failures.doubted(verdict, event, setting_up=setting_up, resumed=resumed)
 
-    def _expire(self, now: float) -> list[Action]:
-        return [Expire()] if self._ladder.end_of_link(now) else []
+    def _expire(self, now: float) -> list[ev.Action]:
+        return [ev.Expire()] if self._ladder.end_of_link(now) else []
 
-    def _after(self, verdict: Verdict, event: Ended, now: float) -> list[Action]:
+    def _after(self, verdict: Verdict, event: ev.Ended, now: float) -> list[ev.Action]:
         closed = LinkState(self._link, "closed", code=event.code, reason=event.reason, why=verdict.why)
-        actions: list[Action] = [Show(closed)]
+        actions: list[ev.Action] = [ev.Show(closed)]
         if verdict.kind is Kind.FATAL:
             return [*actions, *self._finish(ConfigError(verdict.why, verdict.hint))]
         struck = event.how == "close" and verdict.kind is Kind.RESUME  # a used up quota says nothing of a handle
@@ -235,49 +203,49 @@ class Machine:
             self._ladder.drop_dead_session()
             if self._nothing_to_resume():
                 return [*actions, *self._finish(LostError(f"there is nothing to resume: {verdict.why}", _ONLY))]
-            actions.append(Show(Notice(verdict.why, self._next_rung())))
+            actions.append(ev.Show(Notice(verdict.why, self._next_rung())))
         if self._failures.hopeless:
             return [*actions, *self._finish(LostError(f"no connection: {verdict.why}", verdict.hint))]
         if verdict.idle and self.state is State.LIVE and not self._awaited.busy:
             self.state = State.RESTING
-            return [*actions, Show(LinkState(self._link, "resting", why=verdict.why))]
+            return [*actions, ev.Show(LinkState(self._link, "resting", why=verdict.why))]
         self._failures.count += 1
         if dead and self.state is State.DIALING:  # as often as there are handles, and no more
             return [*actions, *self._dial(now)]
         slow = verdict.kind is Kind.SLOW
         if verdict.hint and self._failures.count == (1 if slow else 2):
-            actions.append(Show(Notice(verdict.why, verdict.hint)))
+            actions.append(ev.Show(Notice(verdict.why, verdict.hint)))
         return [*actions, *self._dial_after(self._failures.delay_s(slow=slow), verdict.why, now)]
 
-    def _dial_after(self, delay: float, why: str, now: float) -> list[Action]:
+    def _dial_after(self, delay: float, why: str, now: float) -> list[ev.Action]:
         if delay == 0.0:
             return self._dial(now)
         self.state = State.WAITING
         self._retry_at = now + delay
-        return [Show(LinkState(self._link, "waiting", why=why, retry_in_s=round(delay, 1)))]
+        return [ev.Show(LinkState(self._link, "waiting", why=why, retry_in_s=round(delay, 1)))]
 
     def _nothing_to_resume(self) -> bool:
         """Rule 6, for a handle from elsewhere: without it there is neither session nor transcript."""
         return self._only_resume and not self._ladder and not self._failures.ever_good
 
-    def _redial(self, _: Tick, now: float) -> list[Action]:
+    def _redial(self, _: ev.Tick, now: float) -> list[ev.Action]:
         return self._dial(now)
 
     # ------------------------------------------------------------------------------------------ live
 
-    def _handle_in(self, event: HandleIn, now: float) -> list[Action]:
+    def _handle_in(self, event: ev.HandleIn, now: float) -> list[ev.Action]:
         self._awaited.handle(now, resumable=bool(event.handle))
         if not event.handle:
             return []
-        newest = Resumption(event.handle, event.covers)
+        newest = ev.Resumption(event.handle, event.covers)
         self._ladder.keep(newest)
-        return [Keep(newest), *self._move_if_quiet(now)]
+        return [ev.Keep(newest), *self._move_if_quiet(now)]
 
-    def _go_away(self, event: GoAway, now: float) -> list[Action]:
+    def _go_away(self, event: ev.GoAway, now: float) -> list[ev.Action]:
         self._limit.notice(event.time_left, now)
-        return [Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
+        return [ev.Show(GoAwayNotice(event.time_left)), *self._move_if_quiet(now)]
 
-    def _tick_live(self, _: Tick, now: float) -> list[Action]:
+    def _tick_live(self, _: ev.Tick, now: float) -> list[ev.Action]:
         awaited, limit = self._awaited, self._limit
         awaited.tick(now)
         limit.tick(now)
@@ -298,53 +266,53 @@ class Machine:
             return False
         return self._awaited.covered if self._awaited.handed else self._limit.noticed
 
-    def _move_if_quiet(self, now: float) -> list[Action]:
+    def _move_if_quiet(self, now: float) -> list[ev.Action]:
         return self._move(now) if self.state is State.LIVE and self._limit.cause and self._quiet() else []
 
-    def _move(self, now: float) -> list[Action]:
+    def _move(self, now: float) -> list[ev.Action]:
         self.state = State.MOVING
         self._lost_at = now
         self._close_at = now + CLOSE_LIMIT_S
         self._cause = self._limit.cause
-        return [Hold(), Show(LinkState(self._link, "closing", why=self._cause)), Hang(self._link)]
+        return [ev.Hold(), ev.Show(LinkState(self._link, "closing", why=self._cause)), ev.Hang(self._link)]
 
-    def _moved(self, event: Ended, now: float) -> list[Action]:
+    def _moved(self, event: ev.Ended, now: float) -> list[ev.Action]:
         return self._next_link(
             LinkState(self._link, "closed", code=event.code, reason=event.reason, why=self._cause), now
         )
 
-    def _given_up(self, _: Tick, now: float) -> list[Action]:
+    def _given_up(self, _: ev.Tick, now: float) -> list[ev.Action]:
         """The close of a half-open connection can hang: what it says from now on is stale."""
         return self._next_link(LinkState(self._link, "closed", why=self._cause), now)
 
-    def _next_link(self, closed: LinkState, now: float) -> list[Action]:
+    def _next_link(self, closed: LinkState, now: float) -> list[ev.Action]:
         self._left_early = not self._was_good(now)
         if self._left_early:
             self._failures.count += 1  # a server that sends every link away at once is not to be hammered
         return [
             *self._expire(now),
-            Show(closed),
+            ev.Show(closed),
             *self._dial_after(self._failures.delay_s(slow=False), self._cause, now),
         ]
 
-    def _deafened(self, deafness: Deafness, now: float) -> list[Action]:
+    def _deafened(self, deafness: Deafness, now: float) -> list[ev.Action]:
         """Rule 7."""
         if deafness in ("silence", "no answer"):
             said = Notice("there is no answer to this", "say it again, or in other words")
-            return [Show(said), Forgo(heard=deafness == "silence")]
+            return [ev.Show(said), ev.Forgo(heard=deafness == "silence")]
         if deafness == "ask in a new session" and self._ladder:
             self._ladder.drop_dead_session()
         return self._leave_behind("the server heard a question and did not answer", now)
 
-    def _leave_behind(self, why: str, now: float) -> list[Action]:
+    def _leave_behind(self, why: str, now: float) -> list[ev.Action]:
         """This link is no good, though it is open."""
         self._limit.cause = why
-        return [Show(Notice(why, "asking once more on another connection")), *self._move(now)]
+        return [ev.Show(Notice(why, "asking once more on another connection")), *self._move(now)]
 
-    def _stuck(self, _: Stuck, now: float) -> list[Action]:
+    def _stuck(self, _: ev.Stuck, now: float) -> list[ev.Action]:
         return self._leave_behind("the answer stopped coming", now)
 
-    def _slept(self, event: Slept, now: float) -> list[Action]:
+    def _slept(self, event: ev.Slept, now: float) -> list[ev.Action]:
         """The link is gone, most likely since the beginning; and handles age by the wall's clock."""
         actions = self._expire(now) if self.state is State.LIVE else []
         self._ladder.slept(event.unseen)
@@ -353,90 +321,90 @@ class Machine:
             return [*actions, *self._move(now)]
         return self._dial(now) if self.state is State.WAITING else []
 
-    def _person(self, event: Person, now: float) -> list[Action]:
+    def _person(self, event: ev.Person, now: float) -> list[ev.Action]:
         self._awaited.person(now, speaking=event.speaking)
         return self._dial(now) if self.state is State.RESTING else []
 
-    def _asked(self, _: Asked, now: float) -> list[Action]:
+    def _asked(self, _: ev.Asked, now: float) -> list[ev.Action]:
         self._awaited.asked(now)
         return self._dial(now) if self.state is State.RESTING else []
 
-    def _heard(self, _: Noticed, __: float) -> list[Action]:
+    def _heard(self, _: ev.Noticed, __: float) -> list[ev.Action]:
         self._awaited.noticed()
         return []
 
-    def _replying(self, _: Replying, __: float) -> list[Action]:
+    def _replying(self, _: ev.Replying, __: float) -> list[ev.Action]:
         self._failures.replying()
         self._ladder.forgive()
         self._awaited.replying()
         return []
 
-    def _replied(self, _: Replied, now: float) -> list[Action]:
+    def _replied(self, _: ev.Replied, now: float) -> list[ev.Action]:
         self._awaited.replied(now)
         if self._limit.settled:
             self._awaited.settle()
         return []
 
-    def _reopened(self, _: Reopened, __: float) -> list[Action]:
+    def _reopened(self, _: ev.Reopened, __: float) -> list[ev.Action]:
         self._awaited.reopened()
         return []
 
-    def _left_at(self, event: Input) -> list[Action]:
+    def _left_at(self, event: ev.Input) -> list[ev.Action]:
         """Rule 2."""
-        if isinstance(event, Replied):
+        if isinstance(event, ev.Replied):
             self._awaited.answered_elsewhere(live=self.state is State.LIVE)
         return []
 
-    def _turn_over(self, _: TurnOver, now: float) -> list[Action]:
+    def _turn_over(self, _: ev.TurnOver, now: float) -> list[ev.Action]:
         self._awaited.turn_over()
         return self._move_if_quiet(now)
 
     # ------------------------------------------------------------------------------------------ leaving
 
-    def _leave(self, event: Leave, now: float) -> list[Action]:
+    def _leave(self, event: ev.Leave, now: float) -> list[ev.Action]:
         self.state = State.LEAVING
         if event.hurry or self._awaited.covered:
             return self._hang_up(now)
         self._close_at = now + LAST_HANDLE_S
         return []
 
-    def _hang_up(self, now: float) -> list[Action]:
+    def _hang_up(self, now: float) -> list[ev.Action]:
         self._close_at = now + LAST_HANDLE_S  # the close handshake's limit is shorter; this is the belt
         self._hung_up = True
-        return [Hold(), Hang(self._link)]
+        return [ev.Hold(), ev.Hang(self._link)]
 
-    def _last_handle(self, event: HandleIn, now: float) -> list[Action]:
+    def _last_handle(self, event: ev.HandleIn, now: float) -> list[ev.Action]:
         kept = self._handle_in(event, now)
         if kept and not self._hung_up:
             kept += self._hang_up(now)
         return kept
 
-    def _leaving_tick(self, _: Tick, now: float) -> list[Action]:
+    def _leaving_tick(self, _: ev.Tick, now: float) -> list[ev.Action]:
         return self._gone(None, now) if self._hung_up else self._hang_up(now)
 
-    def _leave_faster(self, event: Leave, now: float) -> list[Action]:
+    def _leave_faster(self, event: ev.Leave, now: float) -> list[ev.Action]:
         return self._hang_up(now) if event.hurry and not self._hung_up else []
 
-    def _gone(self, _: Ended | None, now: float) -> list[Action]:
+    def _gone(self, _: ev.Ended | None, now: float) -> list[ev.Action]:
         return [*self._expire(now), *self._finish(None)]
 
-    def _leave_unlinked(self, _: Leave, now: float) -> list[Action]:
+    def _leave_unlinked(self, _: ev.Leave, now: float) -> list[ev.Action]:
         """No link is open: nothing to wait for. One being opened is hung up on."""
-        hang: list[Action] = [Hang(self._link)] if self.state is State.DIALING else []
+        hang: list[ev.Action] = [ev.Hang(self._link)] if self.state is State.DIALING else []
         return [*hang, *self._expire(now), *self._finish(None)]
 
-    def _finish(self, error: LivechatError | None) -> list[Action]:
+    def _finish(self, error: LivechatError | None) -> list[ev.Action]:
         self.state = State.OVER
-        return [Finish(error)]
+        return [ev.Finish(error)]
 
-    def _ignore(self, _: Input, __: float) -> list[Action]:
+    def _ignore(self, _: ev.Input, __: float) -> list[ev.Action]:
         return []
 
 
 class Row(NamedTuple):
     """What is done about an input, and the states that may follow."""
 
-    handler: Callable[[Machine, Any, float], list[Action]]
+    handler: Callable[[Machine, Any, float], list[ev.Action]]
     leads_to: set[State]
 
 
@@ -446,60 +414,61 @@ def _ignored(state: State, *inputs: type) -> dict[tuple[State, type], Row]:
 
 _S, _M = State, Machine
 TABLE: dict[tuple[State, type], Row] = {
-    (_S.NEW, Begin): Row(_M._begin, {_S.DIALING, _S.OVER}),
-    (_S.NEW, Asked): Row(_M._asked, {_S.NEW}),
-    **_ignored(_S.NEW, Person, Slept),
+    (_S.NEW, ev.Begin): Row(_M._begin, {_S.DIALING, _S.OVER}),
+    (_S.NEW, ev.Asked): Row(_M._asked, {_S.NEW}),
+    **_ignored(_S.NEW, ev.Person, ev.Slept),
     # a link is being opened
-    (_S.DIALING, Opened): Row(_M._opened, {_S.LIVE}),
-    (_S.DIALING, Ended): Row(_M._refused, {_S.DIALING, _S.WAITING, _S.OVER}),
-    (_S.DIALING, Person): Row(_M._person, {_S.DIALING}),
-    (_S.DIALING, Asked): Row(_M._asked, {_S.DIALING}),
-    (_S.DIALING, Slept): Row(_M._slept, {_S.DIALING}),
-    (_S.DIALING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
-    **_ignored(_S.DIALING, Tick, TurnOver),  # TurnOver: a key silences what still sounds of the answer before
+    (_S.DIALING, ev.Opened): Row(_M._opened, {_S.LIVE}),
+    (_S.DIALING, ev.Ended): Row(_M._refused, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.DIALING, ev.Person): Row(_M._person, {_S.DIALING}),
+    (_S.DIALING, ev.Asked): Row(_M._asked, {_S.DIALING}),
+    (_S.DIALING, ev.Slept): Row(_M._slept, {_S.DIALING}),
+    (_S.DIALING, ev.Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    **_ignored(_S.DIALING, ev.Tick, ev.TurnOver),  # TurnOver: a key silences what still sounds of the answer before
     # it takes input
-    (_S.LIVE, Ended): Row(_M._dropped, {_S.DIALING, _S.WAITING, _S.RESTING, _S.OVER}),
-    (_S.LIVE, HandleIn): Row(_M._handle_in, {_S.LIVE, _S.MOVING}),
-    (_S.LIVE, GoAway): Row(_M._go_away, {_S.LIVE, _S.MOVING}),
-    (_S.LIVE, Person): Row(_M._person, {_S.LIVE}),
-    (_S.LIVE, Asked): Row(_M._asked, {_S.LIVE}),
-    (_S.LIVE, Replying): Row(_M._replying, {_S.LIVE}),
-    (_S.LIVE, Replied): Row(_M._replied, {_S.LIVE}),
-    (_S.LIVE, Reopened): Row(_M._reopened, {_S.LIVE}),
-    (_S.LIVE, Noticed): Row(_M._heard, {_S.LIVE}),
-    (_S.LIVE, TurnOver): Row(_M._turn_over, {_S.LIVE, _S.MOVING}),
-    (_S.LIVE, Stuck): Row(_M._stuck, {_S.MOVING}),
-    (_S.LIVE, Slept): Row(_M._slept, {_S.MOVING}),
-    (_S.LIVE, Leave): Row(_M._leave, {_S.LEAVING}),
-    (_S.LIVE, Tick): Row(_M._tick_live, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, ev.Ended): Row(_M._dropped, {_S.DIALING, _S.WAITING, _S.RESTING, _S.OVER}),
+    (_S.LIVE, ev.HandleIn): Row(_M._handle_in, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, ev.GoAway): Row(_M._go_away, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, ev.Person): Row(_M._person, {_S.LIVE}),
+    (_S.LIVE, ev.Asked): Row(_M._asked, {_S.LIVE}),
+    (_S.LIVE, ev.Replying): Row(_M._replying, {_S.LIVE}),
+    (_S.LIVE, ev.Replied): Row(_M._replied, {_S.LIVE}),
+    (_S.LIVE, ev.Reopened): Row(_M._reopened, {_S.LIVE}),
+    (_S.LIVE, ev.Noticed): Row(_M._heard, {_S.LIVE}),
+    (_S.LIVE, ev.TurnOver): Row(_M._turn_over, {_S.LIVE, _S.MOVING}),
+    (_S.LIVE, ev.Stuck): Row(_M._stuck, {_S.MOVING}),
+    (_S.LIVE, ev.Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.LIVE, ev.Leave): Row(_M._leave, {_S.LEAVING}),
+    (_S.LIVE, ev.Tick): Row(_M._tick_live, {_S.LIVE, _S.MOVING}),
     # it is being closed for the next: its last words still count, its state no longer matters
-    (_S.MOVING, Ended): Row(_M._moved, {_S.DIALING, _S.WAITING, _S.OVER}),
-    (_S.MOVING, HandleIn): Row(_M._handle_in, {_S.MOVING}),
-    (_S.MOVING, Person): Row(_M._person, {_S.MOVING}),
-    (_S.MOVING, Asked): Row(_M._asked, {_S.MOVING}),
-    (_S.MOVING, Replied): Row(_M._replied, {_S.MOVING}),
-    (_S.MOVING, Reopened): Row(_M._reopened, {_S.MOVING}),
-    **_ignored(_S.MOVING, GoAway, Replying, Noticed, TurnOver, Stuck),
-    (_S.MOVING, Slept): Row(_M._slept, {_S.MOVING}),
-    (_S.MOVING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
-    (_S.MOVING, Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.MOVING, ev.Ended): Row(_M._moved, {_S.DIALING, _S.WAITING, _S.OVER}),
+    (_S.MOVING, ev.HandleIn): Row(_M._handle_in, {_S.MOVING}),
+    (_S.MOVING, ev.Person): Row(_M._person, {_S.MOVING}),
+    (_S.MOVING, ev.Asked): Row(_M._asked, {_S.MOVING}),
+    (_S.MOVING, ev.Replied): Row(_M._replied, {_S.MOVING}),
+    (_S.MOVING, ev.Reopened): Row(_M._reopened, {_S.MOVING}),
+    **_ignored(_S.MOVING, ev.GoAway, ev.Replying, ev.Noticed, ev.TurnOver, ev.Stuck),
+    (_S.MOVING, ev.Slept): Row(_M._slept, {_S.MOVING}),
+    (_S.MOVING, ev.Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.MOVING, ev.Tick): Row(_M._given_up, {_S.DIALING, _S.WAITING, _S.OVER}),
     # no link; the next dial comes by itself
-    (_S.WAITING, Tick): Row(_M._redial, {_S.DIALING, _S.OVER}),
-    (_S.WAITING, Person): Row(_M._person, {_S.WAITING}),
-    (_S.WAITING, Asked): Row(_M._asked, {_S.WAITING}),
-    (_S.WAITING, Slept): Row(_M._slept, {_S.DIALING, _S.OVER}),
-    (_S.WAITING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.WAITING, ev.Tick): Row(_M._redial, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, ev.Person): Row(_M._person, {_S.WAITING}),
+    (_S.WAITING, ev.Asked): Row(_M._asked, {_S.WAITING}),
+    (_S.WAITING, ev.Slept): Row(_M._slept, {_S.DIALING, _S.OVER}),
+    (_S.WAITING, ev.Leave): Row(_M._leave_unlinked, {_S.OVER}),
     # no link, and none is needed yet
-    (_S.RESTING, Person): Row(_M._person, {_S.DIALING, _S.OVER}),
-    (_S.RESTING, Asked): Row(_M._asked, {_S.DIALING, _S.OVER}),
-    (_S.RESTING, Slept): Row(_M._slept, {_S.RESTING}),
-    (_S.RESTING, Leave): Row(_M._leave_unlinked, {_S.OVER}),
-    (_S.RESTING, Tick): Row(_M._ignore, {_S.RESTING}),
+    (_S.RESTING, ev.Person): Row(_M._person, {_S.DIALING, _S.OVER}),
+    (_S.RESTING, ev.Asked): Row(_M._asked, {_S.DIALING, _S.OVER}),
+    (_S.RESTING, ev.Slept): Row(_M._slept, {_S.RESTING}),
+    (_S.RESTING, ev.Leave): Row(_M._leave_unlinked, {_S.OVER}),
+    (_S.RESTING, ev.Tick): Row(_M._ignore, {_S.RESTING}),
     # the last link reads on for its last handle, then is closed
-    (_S.LEAVING, Ended): Row(_M._gone, {_S.OVER}),
-    (_S.LEAVING, HandleIn): Row(_M._last_handle, {_S.LEAVING}),
-    (_S.LEAVING, Replied): Row(_M._replied, {_S.LEAVING}),
-    (_S.LEAVING, Leave): Row(_M._leave_faster, {_S.LEAVING}),
-    (_S.LEAVING, Tick): Row(_M._leaving_tick, {_S.LEAVING, _S.OVER}),
-    **_ignored(_S.LEAVING, GoAway, Person, Asked, Replying, Reopened, Noticed, TurnOver, Stuck, Slept),
+    (_S.LEAVING, ev.Ended): Row(_M._gone, {_S.OVER}),
+    (_S.LEAVING, ev.HandleIn): Row(_M._last_handle, {_S.LEAVING}),
+    (_S.LEAVING, ev.Replied): Row(_M._replied, {_S.LEAVING}),
+    (_S.LEAVING, ev.Leave): Row(_M._leave_faster, {_S.LEAVING}),
+    (_S.LEAVING, ev.Tick): Row(_M._leaving_tick, {_S.LEAVING, _S.OVER}),
+    **_ignored(_S.LEAVING, ev.GoAway, ev.Person, ev.Asked, ev.Replying, ev.Reopened, ev.Noticed),
+    **_ignored(_S.LEAVING, ev.TurnOver, ev.Stuck, ev.Slept),
 }

@@ -15,8 +15,6 @@ Invariants, true after each method:
  - while held, nothing is listed as unsent: `rewind` makes the list anew
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -104,7 +102,6 @@ class Outbox:
         self._enforce_bound()
 
     def add_text(self, text: str) -> None:
-        """Queue one typed message."""
         self._put(Item(self._next, b"", text, speech=False))
 
     def add_signal(self, signal: Signal) -> None:

@@ -6,8 +6,6 @@ as curl, Go and requests read it: they know more forms than urllib. A proxy's ad
 host and port are ever shown.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import re
@@ -140,7 +138,6 @@ def plain(name: str) -> str:
 
 
 def _variable(source: str) -> str:
-    """The variable to set."""
     return "HTTPS_PROXY" if source == SYSTEM else source
 
 

@@ -4,8 +4,6 @@ Newer models send a resumption update every second (docs/wire.md 2.2): where the
 session is dead. Of a server that speaks only when it has something to say, silence proves nothing.
 """
 
-from __future__ import annotations
-
 STEADY_S = 3.0  # between two messages, at most, of a link that says something all the time
 QUIET_S = 5.0  # without one: such a link has gone quiet
 

@@ -4,8 +4,6 @@ A frame that is not sent is replaced by silence, since a server closes a link on
 (docs/wire.md 3.2).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -43,7 +41,6 @@ class Gate:
         self._waited_ms = 0  # since the key was pressed, until APART_S is over
 
     def mute(self, on: bool) -> None:
-        """Mute the microphone, or unmute it."""
         if on and not self.muted and not self.push_to_talk:
             self._announce = "stream end"  # so that what was said so far is answered at once
         self.muted = on

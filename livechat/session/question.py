@@ -1,7 +1,5 @@
 """What is known of the question that was asked last and has no answer yet."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 PASSED_S = 2.0  # after a question: a handle that comes later says that no answer is being made

@@ -2,16 +2,9 @@
 
 The runner waits for an input or the machine's deadline, feeds the machine, performs its actions. Speech goes
 source -> listening -> outbox -> link. What the link says is handled in the order it came, one at a time: what it says
-of questions and answers goes to turns.py, the rest to the machine. Nothing here decides about links.
-
-    listening.py     what is heard of the person       last_words.py    when a conversation is over whose input ended
-    turns.py         questions and answers             fast_pacing.py   how a file is slowed down (`--fast`)
-    outbox.py        what waits for an answer          sleep_watch.py   who notices that the computer slept
-    sender.py        what goes to the link             compression.py   who notices a compression of the context
-    machine.py       links
+of questions and answers goes to turns.py, the rest to the machine. Nothing here decides about links. docs/design.md
+lists the files that the runner joins.
 """
-
-from __future__ import annotations
 
 import asyncio
 import logging
@@ -21,31 +14,9 @@ from livechat.audio.interfaces import FRAME_MS, Sink
 from livechat.errors import LivechatError, LostError, Notice
 from livechat.events import Command, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
 from livechat.models import Family
+from livechat.session import events as ev
 from livechat.session.compression import ContextCount
-from livechat.session.events import (
-    Action,
-    Asked,
-    Begin,
-    Counted,
-    Dial,
-    Expire,
-    Finish,
-    Flow,
-    Forgo,
-    HandleIn,
-    HandleUpdate,
-    Hang,
-    Hold,
-    Input,
-    Keep,
-    Leave,
-    Person,
-    Show,
-    Slept,
-    Tick,
-    Told,
-    Wire,
-)
+from livechat.session.current_turn import CurrentTurn
 from livechat.session.fast_pacing import FastPacing
 from livechat.session.last_words import LastWords
 from livechat.session.listening import Listening
@@ -57,6 +28,7 @@ from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
 from livechat.session.turns import Turns
 
+TIMER_S = 1e-6  # so much before its time a timer may go off
 CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
 
 _log = logging.getLogger(__name__)
@@ -68,8 +40,8 @@ class Runner:
     def __init__(
         self,
         *,
-        begin: Begin,
-        dial: Callable[[Dial, Callable[[Wire], None]], Linklike],
+        begin: ev.Begin,
+        dial: Callable[[ev.Dial, Callable[[ev.Wire], None]], Linklike],
         listening: Listening,
         lines: AsyncIterator[str] | None,
         one_at_a_time: bool,
@@ -97,22 +69,14 @@ class Runner:
         self._commands, self._sink, self._ledger, self._show = commands, sink, ledger, show
         self._transcript, self._machine, self._wall = transcript, machine, wall
         self.outbox = Outbox()
-        self.turns = Turns(
-            outbox=self.outbox,
-            transcript=transcript,
-            sink=sink,
-            barge_in=listening.barge_in,
-            ledger=ledger,
-            show=show,
-            feed=self._feed,
-            link=self._number,
-            now=self._now,
-            interactions=family.interactions,
-            silent=family.silent,
-        )
+        turn = CurrentTurn(
+            outbox=self.outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
+            feed=self._feed, link=self._number, now=self._now, interactions=family.interactions,
+        )  # fmt: skip
+        self.turns = Turns(turn, barge_in=listening.barge_in, silent=family.silent)
         self.links = 0
         self.longest_gap_ms = 0.0
-        self._inbox: asyncio.Queue[Input | Wire] = asyncio.Queue()
+        self._inbox: asyncio.Queue[ev.Input | ev.Wire] = asyncio.Queue()
         self._link: Linklike | None = None
         self._links: list[asyncio.Task[None]] = []  # the one that lives, and any that is still closing
         self._leave_when_heard = False
@@ -151,86 +115,88 @@ class Runner:
 
     def leave(self, *, hurry: bool = False) -> None:
         """End the conversation: once its last handle is here, or at once. From the loop's thread."""
-        self._inbox.put_nowait(Leave(hurry))
+        self._inbox.put_nowait(ev.Leave(hurry))
 
     def leave_when_heard(self) -> None:
         """End the conversation once the answer going on is whole and has been heard."""
         self._leave_when_heard = True
 
-    async def _next(self) -> Input | Wire:
+    async def _next(self) -> ev.Input | ev.Wire:
         deadline = self._machine.deadline()
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._inbox.get()
         except TimeoutError:
             await self._catch_up()
-            return Tick() if self._inbox.empty() else self._inbox.get_nowait()
+            return ev.Tick() if self._inbox.empty() else self._inbox.get_nowait()
 
     # ---------------------------------------------------------------------------------- machine's actions
 
-    def _feed(self, event: Input) -> None:
+    def _feed(self, event: ev.Input) -> None:
         _log.debug("%s: %s", self._machine.state.name, event)
-        for action in self._machine.handle(event, self._now()):
+        now = self._now()
+        if isinstance(event, ev.Tick) and (due := self._machine.deadline()) is not None and due - now < TIMER_S:
+            now = max(now, due)  # else the machine would find it too early, and set the same timer again, without end
+        for action in self._machine.handle(event, now):
             self._perform(action)
 
-    def _perform(self, action: Action) -> None:
+    def _perform(self, action: ev.Action) -> None:
         match action:
-            case Dial():
+            case ev.Dial():
                 self.links += 1
                 self._link = self._dial_link(action, self._inbox.put_nowait)
                 self._links = [task for task in self._links if not task.done()]
                 self._links.append(self._group.create_task(self._link.run()))
-            case Hold():
+            case ev.Hold():
                 self._sender.hold()
                 self.turns.lost()
                 self._changed.set()
-            case Hang():
+            case ev.Hang():
                 if self._link is not None:
                     self._group.create_task(self._link.close())
-            case Flow():
+            case ev.Flow():
                 self._sender.start(self._link, action)
-            case Forgo(heard):
+            case ev.Forgo(heard):
                 self.turns.forgo(heard=heard)
                 self._changed.set()
-            case Keep(resumption):
+            case ev.Keep(resumption):
                 self._ledger.keep(resumption)
                 self._show(HandleState(resumption.name, resumable=True, expires_in_s=self._machine.ttl))
-            case Expire():
+            case ev.Expire():
                 self._ledger.expire()
-            case Show(output):
+            case ev.Show(output):
                 self._show(output)
-            case Finish(error):
+            case ev.Finish(error):
                 self._error = error
 
     # ---------------------------------------------------------------------------------- what the link says
 
-    def _take(self, event: Input | Wire) -> None:
-        link = getattr(event, "link", None)
-        if link is not None and (self._link is None or link != self._link.n):
+    def _take(self, event: ev.Input | ev.Wire) -> None:
+        if isinstance(event, ev.OfLink) and (self._link is None or event.link != self._link.n):
             return
         self.turns.alive()
         match event:
-            case _ if isinstance(event, Told):
+            case _ if isinstance(event, ev.Told):
                 if self._sender.open:  # from Hold on, what comes of an answer is cut off: it is asked for again
                     self.turns.take(event)
                     self._sender.wake()  # it may ask again
-            case Counted():
+            case ev.Counted():
                 self._count(event)
-            case HandleUpdate():
+            case ev.HandleUpdate():
                 self._handle(event)
             case _:
                 self._feed(event)
         self._changed.set()
 
-    def _handle(self, update: HandleUpdate) -> None:
+    def _handle(self, update: ev.HandleUpdate) -> None:
         self.turns.handle(resumable=bool(update.handle))
         if not update.handle:
             self._show(HandleState("", resumable=False, expires_in_s=0.0))
         elif update.consumed is not None:
             self.outbox.consumed(update.consumed)
-        self._feed(HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
+        self._feed(ev.HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
 
-    def _count(self, event: Counted) -> None:
+    def _count(self, event: ev.Counted) -> None:
         self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))
         if compression := self._context.counted(event.prompt_tokens):
             self._show(compression)
@@ -281,12 +247,11 @@ class Runner:
             return
         self.turns.person(speaking=speaking, late_ms=late_ms)
         self._changed.set()
-        self._inbox.put_nowait(Person(speaking))
+        self._inbox.put_nowait(ev.Person(speaking))
         if self._listening.fast and not speaking and self.outbox.asks():
-            self._inbox.put_nowait(Asked())  # by the clock it was too short to be a question
+            self._inbox.put_nowait(ev.Asked())  # by the clock it was too short to be a question
 
     async def _obey(self) -> None:
-        """Do what keys ask for."""
         listening = self._listening
         if listening.source is not None and listening.state == "held":
             self._show(Mic("held"))
@@ -308,7 +273,7 @@ class Runner:
                 return  # it would be sent, paid for, and left without its answer
             self.turns.typed(line)
             self._sender.wake()
-            self._inbox.put_nowait(Asked())
+            self._inbox.put_nowait(ev.Asked())
         self._last_words.input_ended(self._now())
 
     async def _until_free(self) -> None:
@@ -321,8 +286,7 @@ class Runner:
             except TimeoutError:
                 return  # not by a look at the clock: a timer may go off a moment before its time
 
-    def _begun(self, flow: Flow, replayed_ms: int, dropped_ms: int) -> None:
-        """A link takes input."""
+    def _begun(self, flow: ev.Flow, replayed_ms: int, dropped_ms: int) -> None:
         self._changed.set()
         self._last_words.flowing(self._now())
         if flow.how not in ("resumed", "previous"):
@@ -361,7 +325,7 @@ class Runner:
                 self._last_words.stopped(passed.since, passed.seconds)
             self._sleep_watch.ready(self._now())
             if passed.unseen is not None:
-                self._inbox.put_nowait(Slept(passed.unseen))
+                self._inbox.put_nowait(ev.Slept(passed.unseen))
             speaking = Speaking(self.turns.speaking, self._sink.pending_ms() > 0)
             if speaking != spoke:
                 self._show(spoke := speaking)

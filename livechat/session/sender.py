@@ -1,7 +1,5 @@
 """What goes to the link, in order: on a new link first its context and the questions before, then whatever comes."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -81,7 +79,6 @@ class Sender:
         self._wake.set()
 
     async def run(self) -> None:
-        """Send, until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()

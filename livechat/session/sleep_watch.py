@@ -4,8 +4,6 @@ While a computer sleeps, the loop's clock may stand still, and the time of day g
 (SIGSTOP), both go on, and nobody looks at them.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 
@@ -31,7 +29,6 @@ class SleepWatch:
         self._ready_at = math.inf
 
     def begin(self, now: float, day: float) -> None:
-        """The first look."""
         self._at, self._day, self._ready_at = now, day, now
 
     def look(self, now: float, day: float) -> Passed:

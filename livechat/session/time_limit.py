@@ -7,8 +7,6 @@ its way, since without it the next link would have to be asked, or told, again.
 Numbers in parentheses are sections of docs/wire.md.
 """
 
-from __future__ import annotations
-
 from livechat.models import ROTATE_AFTER_S
 from livechat.session.verdicts import STABLE_S
 
@@ -35,7 +33,6 @@ class TimeLimit:
         self._leave_at = self._settle_at = None
 
     def age_s(self, now: float) -> float:
-        """How long the link has been open."""
         return now - self._opened_at
 
     def notice(self, time_left: float, now: float) -> None:
@@ -50,7 +47,6 @@ class TimeLimit:
 
     @property
     def noticed(self) -> bool:
-        """The server has given notice."""
         return self._leave_at is not None
 
     @property
@@ -70,7 +66,6 @@ class TimeLimit:
         return [at for at in (leave_at, self._settle_at, self._stay_until, rotate_at) if at is not None]
 
     def tick(self, now: float) -> None:
-        """The time is now."""
         if self._stay_until is not None and now >= self._stay_until:
             self._stay_until = None
         if self._settle_at is not None and now >= self._settle_at:

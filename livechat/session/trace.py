@@ -8,8 +8,6 @@ their times and random draws, to the machine as it is now, and says where its an
 and only the hash of each handle.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import sys

@@ -5,8 +5,6 @@ decides: a piece belongs to the question being answered until that answer is ove
 to the next question. So does speech that is heard during the answer to a question that was only typed.
 """
 
-from __future__ import annotations
-
 from livechat.session.context_replay import Exchange
 
 
@@ -56,7 +54,6 @@ class Transcript:
         return True
 
     def typed(self, text: str) -> None:
-        """The person typed a message."""
         self._typed.append(text)
         self._echo.append(text.strip())
 

@@ -3,8 +3,6 @@
 So a file that cannot be used is named, instead of failing as a connection.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import ssl

@@ -3,8 +3,6 @@
 New models bring new reasons. One that is not known here is named as the server spells it.
 """
 
-from __future__ import annotations
-
 import re
 
 ASK_AGAIN = "ask again, or in other words"

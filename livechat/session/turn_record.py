@@ -1,7 +1,5 @@
 """What of a turn is shown and kept: the question as it is heard, the answer as it comes, and both as they end."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 
@@ -52,7 +50,6 @@ class TurnRecord:
             self._transcript.shown()
 
     def piece(self) -> None:
-        """The transcript has more of the answer."""
         self._show(ModelText(self._not_final(), final=False))
         self.keep(answering=True)
 
@@ -63,7 +60,6 @@ class TurnRecord:
             self._final_to = len(self._transcript.model)
 
     def answered(self, reply_ms: float | None) -> None:
-        """One more question has its answer."""
         self.count += 1
         self._show(Turn(self.count, reply_ms))
 

@@ -5,38 +5,16 @@ nothing about links: what the machine must know of a turn goes to `feed`. What s
 too late, is made up for here (docs/wire.md 1.5, C2).
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
-from livechat.audio.interfaces import Sink
 from livechat.errors import Notice
-from livechat.events import Interrupted, Output, ThoughtText
+from livechat.events import Interrupted, ThoughtText
+from livechat.session import events as ev
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
 from livechat.session.barge_in import BargeIn
-from livechat.session.current_turn import CurrentTurn, Feed
-from livechat.session.events import (
-    Asked,
-    Audio,
-    CutIn,
-    Heard,
-    Noticed,
-    Replied,
-    Said,
-    Status,
-    Stuck,
-    Thought,
-    Told,
-    TurnOver,
-    Written,
-)
+from livechat.session.current_turn import CurrentTurn
 from livechat.session.interaction import IDLE_S
-from livechat.session.outbox import Outbox
 from livechat.session.pulse import Pulse
-from livechat.session.transcript import Transcript
 from livechat.session.turn_end_reasons import ASK_AGAIN, explained
-from livechat.session.turn_record import Ledger
 
 NO_ANSWER = "the model gave no answer to this"
 
@@ -44,32 +22,11 @@ NO_ANSWER = "the model gave no answer to this"
 class Turns:
     """One conversation's. Times are those of `now`, in seconds."""
 
-    def __init__(
-        self,
-        *,
-        outbox: Outbox,
-        transcript: Transcript,
-        sink: Sink,
-        barge_in: BargeIn | None,
-        ledger: Ledger,
-        show: Callable[[Output], None],
-        feed: Feed,
-        link: Callable[[], int],
-        now: Callable[[], float],
-        interactions: bool,
-        silent: bool,
-    ) -> None:
-        """`feed` tells the machine that an answer begins, is whole, or is over, on the link that lives, `link`.
-
-        `interactions`, `silent`: what the model does (models.Family).
-        """
-        self._outbox, self._transcript, self._sink, self._barge_in = outbox, transcript, sink, barge_in
-        self._show, self._feed, self._link, self._now = show, feed, link, now
-        self._silent = silent
-        self._turn = CurrentTurn(
-            outbox=outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
-            feed=feed, link=link, now=now, interactions=interactions,
-        )  # fmt: skip
+    def __init__(self, turn: CurrentTurn, *, barge_in: BargeIn | None, silent: bool) -> None:
+        """`silent`: the model may choose to give no answer (models.Family)."""
+        self._turn, self._barge_in, self._silent = turn, barge_in, silent
+        self._outbox, self._transcript, self._sink = turn.outbox, turn.transcript, turn.sink
+        self._show, self._feed, self._link, self._now = turn.show, turn.feed, turn.link, turn.now
         self._question, self._aftermath = self._turn.question, self._turn.aftermath
         self._interaction, self._record = self._turn.interaction, self._turn.record
         self.speaking = False  # the person
@@ -105,10 +62,10 @@ class Turns:
         """Answered turns of the whole conversation, the one whose playback the server still counts among them."""
         return len(self._transcript.turns) + (self.going_on and not self.incomplete)
 
-    def overdue(self) -> TurnOver | Stuck | None:
+    def overdue(self) -> ev.TurnOver | ev.Stuck | None:
         """What a server has left out, or what that means; None while all is well."""
         at, answer = self._now(), self._turn.answer
-        over = TurnOver(self._link(), "idle")
+        over = ev.TurnOver(self._link(), "idle")
         if self._aftermath.was_empty(at):
             return over
         if answer is None:
@@ -119,10 +76,10 @@ class Turns:
             if not self._interaction.expired(at):
                 return None
             dead = self._interaction.working and (not answer.content or self._pulse.stopped(at))
-            return Stuck(self._link()) if dead else over
+            return ev.Stuck(self._link()) if dead else over
         if answer.stopped(at):
             # A link that says other things has said all of its answer; some servers never say so (C2).
-            return over if self._alive_at > answer.piece_at + STUCK_S / 2 else Stuck(self._link())
+            return over if self._alive_at > answer.piece_at + STUCK_S / 2 else ev.Stuck(self._link())
         return None
 
     # ---------------------------------------------------------------------------------- what the person does
@@ -197,50 +154,49 @@ class Turns:
 
     # ---------------------------------------------------------------------------------- what the link says
 
-    def take(self, event: Told) -> None:
-        """The next thing that the link says."""
+    def take(self, event: ev.Told) -> None:
         match event:
-            case Audio(_, pcm, rate):
+            case ev.Audio(_, pcm, rate):
                 if answer := self._piece():
                     self._sink.play(pcm, rate)
                     answer.sounds(len(pcm) / (2 * rate), self._now())
-            case Said(_, text):
+            case ev.Said(_, text):
                 if not self._repeated(model=text) and self._piece() and self._transcript.said(text):
                     self._record.piece()
-            case Written(_, text):
+            case ev.Written(_, text):
                 if self._piece() and self._transcript.written(text):
                     self._record.piece()
-            case Heard(_, text):
+            case ev.Heard(_, text):
                 self._notice()
                 self._turn.heard()
                 if not self._repeated(user=text):
                     self._turn.unasked = False
                     self._hear(text)
-            case Noticed():
+            case ev.Noticed():
                 self._turn.unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
                 self._notice()
-            case Thought(_, text):
+            case ev.Thought(_, text):
                 self._notice()
                 if text and not self._aftermath.is_rest(self._now()):
                     self._show(ThoughtText(text))
-            case CutIn():
+            case ev.CutIn():
                 self._cut_in()
-            case Replied():
+            case ev.Replied():
                 self._all_generated()
-            case Status(_, "working"):
+            case ev.Status(_, "working"):
                 self._at_work(with_turn=False)
                 self._turn.show_work()
-            case Status(_, "idle"):
+            case ev.Status(_, "idle"):
                 self._at_rest()
                 self._turn.show_work()
-            case TurnOver():
+            case ev.TurnOver():
                 self._turn_complete(event)
                 self._turn.show_work()
 
     def _notice(self) -> None:
         if not self._question.noticed:
             self._question.noticed = True
-            self._feed(Noticed(self._link()))
+            self._feed(ev.Noticed(self._link()))
 
     def _repeated(self, **piece: str) -> bool:
         """A session taken up may say its last words again (docs/wire.md 2.4). Nobody asked it anything."""
@@ -312,9 +268,9 @@ class Turns:
         self._turn.cut_in(by_question=not self.speaking and not by_key)
         if going_on:
             self._aftermath.expect_rest(now + late_s)
-        self._feed(TurnOver(self._link()))
+        self._feed(ev.TurnOver(self._link()))
 
-    def _turn_complete(self, event: TurnOver) -> None:
+    def _turn_complete(self, event: ev.TurnOver) -> None:
         """A turnComplete: the end of an answer, of an utterance of it, or of a question without an answer."""
         now, reason = self._now(), event.reason
         if reason:
@@ -353,7 +309,7 @@ class Turns:
         if in_doubt:
             self._aftermath.doubt(self._now())
         if due or in_doubt or not asked:
-            self._feed(TurnOver(self._link()))
+            self._feed(ev.TurnOver(self._link()))
         elif reason or self._question.repeated or (self._question.noticed and self._silent):
             self._leave_unanswered(reason)
         else:
@@ -361,7 +317,7 @@ class Turns:
             self._question.repeated = True
             self._transcript.lost()
             self._outbox.again(mark)
-            self._feed(Asked())
+            self._feed(ev.Asked())
 
     def _leave_unanswered(self, reason: str) -> None:
         if not reason:  # else it has been shown

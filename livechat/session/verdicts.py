@@ -5,8 +5,6 @@ dead handle or a passing fault. Each text below was seen (docs/wire.md 6.1). The
 text here is never the end of a long reason.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import Enum
 

@@ -3,8 +3,6 @@
 A second of sound is 25 tokens, whoever speaks; four characters of text are about one token (docs/wire.md 4).
 """
 
-from __future__ import annotations
-
 from livechat import events as ev
 
 TOKENS_PER_S = 25

@@ -1,7 +1,5 @@
 """The details of a conversation's links: events in, rows out."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 

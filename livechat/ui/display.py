@@ -1,7 +1,5 @@
 """The interface of every display, and the choice between them."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import io
@@ -20,23 +18,18 @@ class Display(Protocol):
 
     def show(self, event: Output) -> None:
         """Show `event`, now or with the next refresh. A reader that has gone raises nothing."""
-        ...
 
     async def run(self) -> None:
         """Keep the display alive until cancelled; then close it, in every case."""
-        ...
 
     def lines(self) -> AsyncIterator[str]:
         """What the person types, a line at a time without its end; ends when they have no more to say."""
-        ...
 
     def commands(self) -> AsyncIterator[Command]:
         """What the person asks for by keys or slash words, for as long as the display is there."""
-        ...
 
     def close(self) -> None:
         """Stop showing; the terminal is given back with the last words (ui/typed_ahead.py). Safe to call twice."""
-        ...
 
 
 def choose(

@@ -5,8 +5,6 @@ When it comes up it sends ESC [ code ; modifiers : 3 u, and while it repeats 2 i
 https://sw.kovidgoyal.net/kitty/keyboard-protocol/
 """
 
-from __future__ import annotations
-
 import re
 
 ASK = "\x1b[?u\x1b[c"  # the second asks for the device's attributes, which every terminal answers

@@ -7,8 +7,6 @@ thing at any time, except the space bar, which does so only on an empty line.
 Import this only where there is a terminal: prompt_toolkit takes a tenth of a second.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,7 +118,6 @@ class TypedLine:
 
     @property
     def empty(self) -> bool:
-        """Nothing is being written."""
         return not self._buffer.text
 
     def parts(self) -> tuple[str, str]:
@@ -128,7 +125,6 @@ class TypedLine:
         return self._buffer.document.text_before_cursor, self._buffer.document.text_after_cursor
 
     def press(self, key: TypedKey) -> None:
-        """Take in one key."""
         line, name = self._buffer, key.name
         if name == LEAVE or (name == Keys.ControlD.value and not line.text):
             self._leave()

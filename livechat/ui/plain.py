@@ -3,8 +3,6 @@
 Data goes to stdout and talk to stderr. A reader that goes away (`livechat talk | head -1`) sets `quit`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import dataclasses
@@ -130,7 +128,6 @@ class Plain(_LineDisplay):
         self._color = color
 
     def show(self, event: Output) -> None:
-        """Write what `event` adds."""
         if self._echoed and isinstance(event, UserText) and event.source == "text":
             return
         for line in lines(event):

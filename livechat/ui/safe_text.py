@@ -4,8 +4,6 @@ Whatever a model, a server or a person wrote passes `clean` before it is shown. 
 ECMA-48 (ESC, CSI, OSC and the other C0 and C1 controls) and Unicode UAX #9 (bidi embeddings and overrides).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,5 @@
 """The words of a conversation in a text file of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path

@@ -5,8 +5,6 @@ being said, the line being typed, the status bar. One asyncio task draws, at mos
 something has changed. Import this only where there is a terminal: it loads Rich and prompt_toolkit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
@@ -151,12 +149,10 @@ class Screen:
             self.close()
 
     async def commands(self) -> AsyncIterator[Command]:
-        """What keys and slash commands asked for, until the person leaves."""
         while (command := await self._asked.get()) is not None:
             yield command
 
     async def lines(self) -> AsyncIterator[str]:
-        """What the person typed, until they leave."""
         while (line := await self._typed.get()) is not None:
             yield line
 

@@ -9,8 +9,6 @@ editors: nobody expects them to shut the microphone. Alt is not used: on a Mac i
 typed letter looks the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

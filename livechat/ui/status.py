@@ -13,8 +13,6 @@ leave; mosh's `terminaloverlay` is the model. The state words; the first that fi
 * listening; `typing only` where the conversation has no microphone
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

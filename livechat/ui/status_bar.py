@@ -3,8 +3,6 @@
 GoAway countdown, handle age and compression, in bold, are there at every width from 50 columns up.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 from livechat.ui.safe_text import gauge

@@ -4,8 +4,6 @@ Everything is a `Text` with styles laid over it, so that markup in a model's wor
 wider than asked for: a row that the terminal wrapped would break what is drawn in place.
 """
 
-from __future__ import annotations
-
 from rich.cells import get_character_cell_size
 from rich.text import Text
 
@@ -41,7 +39,6 @@ def entry(line: TranscriptLine, width: int) -> list[Text]:
 
 
 def status_line(status: StatusView, width: int) -> Text:
-    """The status bar: one row."""
     return _assemble(bar(status, width))
 
 

@@ -4,8 +4,6 @@ The terminal is given back in every case, also while Ctrl-Z has stopped the prog
 a terminal: it loads prompt_toolkit.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

@@ -1,7 +1,5 @@
 """Which events get a line of the transcript, and in which words; for screen and pipe alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -5,8 +5,6 @@ files. So at the very end of the process what is left is thrown away. Only then 
 read them types to the shell again.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os

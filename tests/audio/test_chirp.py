@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livechat.audio.chirp import CHIRP_S, chirp, find
+from livechat.audio.chirp import CHIRP_S, chirp, find, probe, removed_db
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.ring import Samples
 
@@ -58,3 +58,29 @@ def test_a_chirp_is_the_same_at_every_rate_and_leaves_room_for_the_rest() -> Non
     assert (len(slow), len(fast)) == (CHIRP_S * INPUT_RATE, CHIRP_S * OUTPUT_RATE)
     assert np.mean(slow.astype(float) ** 2) == pytest.approx(np.mean(fast.astype(float) ** 2), rel=0.01)
     assert np.abs(fast).max() < 32767 / 2
+
+
+def echo_of_probe(gain_db: float, distortion: bool = False) -> Samples:
+    played = probe(INPUT_RATE).astype(float) * 10 ** (gain_db / 20)
+    if distortion:
+        played = np.abs(played)  # as no filter can follow
+    recorded = noise(6, -70)
+    recorded[round(1.7 * INPUT_RATE) :][: len(played)] += played.astype(np.int16)
+    return recorded
+
+
+def test_the_noise_tells_how_much_of_an_echo_the_filter_removes() -> None:
+    assert removed_db(echo_of_probe(-10), 1.7) > 15
+    assert removed_db(echo_of_probe(-10, distortion=True), 1.7) < 3
+    assert removed_db(noise(6, -70), 1.7) < 1
+    assert removed_db(echo_of_probe(-10)[: 2 * INPUT_RATE], 1.7) < 30  # a recording that ended too soon
+
+
+def test_the_noise_is_the_same_at_every_rate_and_does_not_hide_the_chirp() -> None:
+    slow, fast = probe(INPUT_RATE), probe(OUTPUT_RATE)
+    assert len(slow) / INPUT_RATE == len(fast) / OUTPUT_RATE
+    assert np.abs(slow[-32_000:][::2] * 1.0 - fast[-48_000:][::3]).max() < 0.02 * np.abs(fast).max()
+    found = find(echo_of_probe(-10), QUIET_S)
+    assert found is not None
+    assert found.at == 1.7
+    assert found.gain_db == pytest.approx(-10, abs=0.5)

@@ -15,11 +15,22 @@ __all__ = ["virtual_card"]  # the fixture `card`
 
 
 @pytest.mark.parametrize(
-    ("gain_db", "late_ms", "word"),
-    [(-20, 500, "Bluetooth"), (0, 500, "Bluetooth"), (0, 60, "loud"), (-20, 60, "headphones"), (-50, 60, "faint")],
+    ("gain_db", "late_ms", "removed_db", "mode", "word"),
+    [
+        (-20, 500, 20, "duck", "Bluetooth"),
+        (0, 500, 20, "duck", "Bluetooth"),
+        (0, 60, 20, "cancel", "loud"),
+        (-20, 60, 20, "cancel", "headphones"),
+        (-20, 60, 3, "duck", "little"),
+        (-50, 60, 0, "off", "faint"),
+    ],
 )
-def test_advice_follows_from_delay_and_loudness(gain_db: float, late_ms: float, word: str) -> None:
-    assert word in _advice(gain_db, late_ms)
+def test_advice_follows_from_delay_loudness_and_what_is_removed(
+    gain_db: float, late_ms: float, removed_db: float, mode: str, word: str
+) -> None:
+    recommended, hint = _advice(gain_db, late_ms, removed_db)
+    assert recommended == mode
+    assert word in hint
 
 
 def test_a_device_that_gives_no_sound_is_named(card: VirtualCard, monkeypatch: pytest.MonkeyPatch) -> None:

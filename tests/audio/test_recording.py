@@ -262,6 +262,7 @@ def test_a_file_that_cannot_be_recorded_to_is_refused_and_never_written_over(tmp
     assert (tmp_path / "there.wav").read_text() == "another recording"
 
 
+@pytest.mark.real_time
 @pytest.mark.parametrize("kind", ["wav", "flac"])
 def test_a_killed_program_leaves_all_but_the_last_second(tmp_path: Path, env: dict[str, str], kind: str) -> None:
     speech = write_speech(tmp_path / "q.wav", SENTENCES[0], 60.0)

@@ -73,7 +73,9 @@ def test_the_test_measures_what_the_microphone_hears_of_the_speaker(card: Virtua
     assert tested["echo_db"] == pytest.approx(-10, abs=0.5)
     assert tested["round_trip_ms"] > 60  # what the card itself takes
     assert "the microphone hears the speaker at -10 dB" in tested["verdict"]
-    assert "echo cancelling" in tested["hint"]
+    assert tested["removed_db"] > 15
+    assert tested["recommended"] == "cancel"
+    assert "--echo cancel" in tested["hint"]
 
 
 def test_a_microphone_that_opens_and_gives_nothing_is_an_error(card: VirtualCard, env: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from livechat.audio.sinks import NullSink
 from livechat.errors import Notice
 from livechat.events import ModelText, Output, Turn, UserText, Working
 from livechat.session.aftermath import DOUBT_S
+from livechat.session.current_turn import CurrentTurn
 from livechat.session.events import (
     Asked,
     CutIn,
@@ -42,19 +43,11 @@ class Table:
         self.fed: list[Any] = []
         self.kept = FakeLedger()
         self.box = Outbox()
-        self.turns = Turns(
-            outbox=self.box,
-            transcript=Transcript(),
-            sink=NullSink(),
-            barge_in=None,
-            ledger=self.kept,
-            show=self.shown.append,
-            feed=self.fed.append,
-            link=lambda: 1,
-            now=lambda: self.now,
-            interactions=interactions,
-            silent=silent,
-        )
+        turn = CurrentTurn(
+            outbox=self.box, transcript=Transcript(), sink=NullSink(), ledger=self.kept, show=self.shown.append,
+            feed=self.fed.append, link=lambda: 1, now=lambda: self.now, interactions=interactions,
+        )  # fmt: skip
+        self.turns = Turns(turn, barge_in=None, silent=silent)
         self.turns.begin()
         self.box.rewind()
 

@@ -95,9 +95,9 @@ class VirtualCard:
         named = (f"sink_name={name}", f"sink_properties=device.description={name}")
         self.control("load-module", "module-null-sink", *named, *_SINK.split()).check_returncode()
 
-    def couple(self, decibels: float = -10) -> None:
-        """From now on the microphone hears the speaker, 60 ms later and so much quieter, until the server ends."""
-        path = "source=virtual_speaker.monitor sink=virtual_mic latency_msec=60 adjust_time=0"
+    def couple(self, decibels: float = -10, late_ms: int = 60) -> None:
+        """From now on the microphone hears the speaker, so much later and quieter, until the server ends."""
+        path = f"source=virtual_speaker.monitor sink=virtual_mic latency_msec={late_ms} adjust_time=0"
         fixed = "source_dont_move=yes sink_dont_move=yes"
         self.control("load-module", "module-loopback", *path.split(), *fixed.split()).check_returncode()
         stream = self.control("list", "short", "sink-inputs").stdout.split()[0].decode()

@@ -16,7 +16,7 @@ def test_whatever_happens_nothing_is_lost_or_repeated_and_every_end_has_a_name(s
     assert not wrong, f"again: python -m tests.chaos --one {seed} -v:\n{found}"
 
 
-@pytest.mark.parametrize("seed", [0, 75, 330])
+@pytest.mark.parametrize("seed", [0, 75, 112])
 def test_the_same_seed_is_the_same_conversation_to_the_millisecond(seed: int) -> None:
     first, second = play(seed), play(seed)
     assert first.trace == second.trace

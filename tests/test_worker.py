@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from livechat.audio.worker import Worker
+from livechat.worker import Worker
 from tests.support.sound_line import python
 
 
@@ -45,7 +45,7 @@ def test_a_call_that_was_cancelled_before_its_turn_does_not_run() -> None:
 def test_a_call_that_hangs_does_not_keep_the_process_from_ending() -> None:
     program = (
         "import threading\n"
-        "from livechat.audio.worker import Worker\n"
+        "from livechat.worker import Worker\n"
         "Worker('test').submit(threading.Event().wait)\n"
         "print('the end')\n"
     )

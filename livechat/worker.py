@@ -1,7 +1,5 @@
 """Blocking calls on a thread that nobody has to wait for."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Callable
