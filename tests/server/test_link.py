@@ -127,7 +127,7 @@ def test_goaway_comes_on_time_and_a_client_that_stays_is_closed() -> None:
         events: list[dict[str, Any]] = []
         async with Server(Parrot(), on_event=events.append) as server, dial(server) as session:
             opened = loop.time()
-            talk = asyncio.create_task(speak(session, quiet(700)))
+            talk = asyncio.create_task(speak(session, quiet(700), frame_ms=500))
             code, reason = await ending(session)
             talk.cancel()
             assert code == 1008

@@ -75,12 +75,13 @@ async def dial(
         yield session
 
 
-async def speak(session: AsyncSession, pcm: bytes, pace: float = 1.0) -> None:
-    """Send `pcm` in frames of 20 ms, `pace` seconds for a second of it."""
-    for at in range(0, len(pcm), 640):
-        blob = types.Blob(data=pcm[at : at + 640], mime_type="audio/pcm;rate=16000")
+async def speak(session: AsyncSession, pcm: bytes, pace: float = 1.0, frame_ms: int = 20) -> None:
+    """Send `pcm` in frames of `frame_ms`, `pace` seconds for a second of it."""
+    size = 32 * frame_ms
+    for at in range(0, len(pcm), size):
+        blob = types.Blob(data=pcm[at : at + size], mime_type="audio/pcm;rate=16000")
         await session.send_realtime_input(audio=blob)
-        await asyncio.sleep(0.02 * pace)
+        await asyncio.sleep(frame_ms / 1000 * pace)
 
 
 async def ask(session: AsyncSession, text: str) -> list[types.LiveServerMessage]:
