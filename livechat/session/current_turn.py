@@ -159,7 +159,7 @@ class CurrentTurn:
             self.answer = Answer(self.outbox.sent_mark(), now, content=True, counted=True, play_until=played)
         return self.answer
 
-    def forgo(self, *, heard: bool = False) -> None:
+    def forgo(self, *, heard: bool) -> None:
         """No answer will come to what was asked. `heard`: it was heard as it is shown."""
         if heard:
             self.record.question()

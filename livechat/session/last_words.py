@@ -35,6 +35,11 @@ class LastWords:
         if self._inputs == 0:
             self._ended_at = now
 
+    @property
+    def ended(self) -> bool:
+        """The input has ended, and the conversation is not over."""
+        return self._ended_at is not None
+
     def flowing(self, now: float) -> None:
         """A link is given what waits for an answer."""
         self._flowing_at = now

@@ -334,8 +334,9 @@ class Runner:
                 self._inbox.put_nowait(late)
             if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
                 self.leave()  # again and again, until it has: nothing changes by that
-            self._last_words.listened(LOOK_S if self._sender.flowing else 0.0)
-            self._leave_when_all_is_said(at)
+            if self._last_words.ended:  # else there is no need to look through the outbox ten times a second
+                self._last_words.listened(LOOK_S if self._sender.flowing else 0.0)
+                self._leave_when_all_is_said(at)
 
     def _leave_when_all_is_said(self, at: float) -> None:
         answering = self.turns.incomplete or self._sink.pending_ms() > 0 or self._now() < self.turns.more_until
