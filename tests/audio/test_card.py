@@ -10,10 +10,20 @@ import signal
 import numpy as np
 import pytest
 
-from tests.support.sound_line import chirp, line, python, say, until
-from tests.support.virtual_card import VirtualCard, likeness, virtual_card
+from livechat.audio.ring import Samples
+from tests.support.sound_line import Line, chirp, line, python, say, until
+from tests.support.virtual_card import Ear, VirtualCard, likeness, virtual_card
 
 __all__ = ["virtual_card"]  # the fixture `card`
+
+
+async def until_all_is_back(it: Line, card: VirtualCard, ear: Ear, answer: Samples) -> None:
+    """Said once, the rest of the answer is played, and the person is heard."""
+    await until(lambda: "sound is back" in it.notices, "the second announcement")
+    await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
+    await say(card)
+    await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
+    assert len(it.notices) == 2
 
 
 def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(
@@ -37,11 +47,7 @@ def test_a_sound_server_that_dies_is_announced_and_all_goes_on_when_it_is_back(
             assert it.speaker.pending_ms() > 2000
             card.start()
             with card.listen(24_000) as ear:
-                await until(lambda: "sound is back" in it.notices, "the second announcement")
-                await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
-            await say(card)
-            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
-            assert len(it.notices) == 2
+                await until_all_is_back(it, card, ear, answer)
 
     asyncio.run(main())
     told = [record.getMessage() for record in caplog.records]
@@ -85,11 +91,7 @@ def test_suspended_devices_are_announced_once_and_swallow_nothing(
             with card.listen(24_000) as ear:
                 for sink in ("virtual_mic", "virtual_speaker"):
                     card.control("suspend-sink", sink, "0").check_returncode()
-                await until(lambda: "sound is back" in it.notices, "the second announcement")
-                await until(lambda: likeness(ear.sound, answer[-24_000:])[0] > 0.94, "the rest of the answer")
-            await say(card)
-            await until(lambda: likeness(it.heard(), chirp(16_000))[0] > 0.94, "the chirp")
-            assert len(it.notices) == 2
+                await until_all_is_back(it, card, ear, answer)
 
     asyncio.run(main())
 
