@@ -64,7 +64,8 @@ def removed_db(recorded: Samples, at: float) -> float:
     before = after = 1e-12
     for place in range(max(0, begin) // FRAME * FRAME, end - FRAME + 1, FRAME):
         frame = heard[place : place + FRAME]
-        left, _, _ = path.remove(frame, reference[place : place + (PARTITIONS + 2) * FRAME])
+        path.remove(frame, reference[place : place + (PARTITIONS + 2) * FRAME])
+        left = path.left[FRAME:]
         if place > end - INPUT_RATE // 2:
             before, after = before + float(frame @ frame), after + float(left @ left)
     return float(10 * np.log10(before / after))

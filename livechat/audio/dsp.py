@@ -28,8 +28,8 @@ _HALF_LIFE_S = 0.05  # of a measured power
 
 def level(pcm: bytes) -> float:
     """Root-mean-square loudness of s16le samples in dBFS, from SILENCE_DBFS to 0 (a full-scale square wave)."""
-    samples = np.frombuffer(pcm, np.int16).astype(np.float64)
-    power = float(np.mean(samples * samples)) if len(samples) else 0.0
+    samples = np.frombuffer(pcm, np.int16).astype(np.float32)
+    power = float(samples @ samples) / len(samples) if len(samples) else 0.0
     return max(SILENCE_DBFS, 10 * log10(power / 32768**2)) if power else SILENCE_DBFS
 
 

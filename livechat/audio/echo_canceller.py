@@ -10,6 +10,8 @@ is so when nothing was played for as long as an echo lasts, and with headphones 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from livechat.audio.echo_filter import PARTITIONS, EchoFilter
@@ -17,10 +19,10 @@ from livechat.audio.echo_gate import ECHO_PEAK, FAINT, NO_ECHO, SAME_LAG, Gate
 from livechat.audio.gcc_phat import echo_peak
 from livechat.audio.headphones import Headphones
 from livechat.audio.interfaces import INPUT_RATE
-from livechat.audio.reference import Playback, Reference
+from livechat.audio.reference import SILENCE, Playback, Reference
 from livechat.audio.residual_echo import ResidualEcho
 from livechat.audio.ring import Samples
-from livechat.audio.spectrum import BINS, FRAME, Sound, Spectrum, floating, power, sound_of, spectrum_of
+from livechat.audio.spectrum import BINS, FRAME, WINDOW, Sound, Spectrum, floating, power, sound_of, spectrum_of
 
 _REMEMBERED = PARTITIONS + 2  # frames of the reference: an echo of older sound is not looked for
 _AEC3_EARLY = 96  # samples: AEC3 takes 14 ms, and everything else here 20
@@ -34,7 +36,7 @@ _RAMP = np.arange(FRAME, dtype=np.float32) / np.float32(FRAME)  # from one frame
 _DEEP_DB = 30.0  # off AEC3's output while it is certain that nobody speaks
 _CERTAIN = 0.6  # evidence for a person below which AEC3's output is lowered
 _HEARD_FADE = 0.6  # of AEC3's power, a frame: it leaves holes in speech
-_LISTEN_EVERY = 4  # frames, for the noise while nothing is done: it changes slowly
+_LISTEN_EVERY = 16  # frames, to the noise while nothing is done: it changes slowly
 _LOOK_EVERY = 4  # frames, for an echo with the veto's correlation, which is dear
 _ECHOES = 3  # looks in a row that find one in the same place: a person's voice has none
 
@@ -55,10 +57,9 @@ class Canceller:
         # Phases of comfort noise, one row for a frame: to draw them is cheaper than to compute them.
         self._random = np.random.default_rng(1)
         self._phases = np.exp(2j * np.pi * self._random.random((_HISSES, BINS))).astype(np.complex64)
-        self._window = np.sqrt(np.hanning(2 * FRAME + 1)[:-1]).astype(np.float32)
         self._headphones = Headphones()
         # What passes through, one frame late, and whether it did in the last frame.
-        self._before: Samples = np.zeros(FRAME, np.int16)
+        self._before = SILENCE.tobytes()
         self._passed = True
         self._silent_frames = _REMEMBERED  # since something was played
         self._rested = 0  # frames that passed, and that AEC3 and the filter have left out
@@ -66,8 +67,8 @@ class Canceller:
         self._lag = 0
         self._looks = 0  # frames in a row in which an echo is looked for although these are headphones
         self._played = np.zeros(_REMEMBERED * FRAME, np.float32)
-        self._left, self._echo = np.zeros(2 * FRAME, np.float32), np.zeros(2 * FRAME, np.float32)
-        self._tail, self._hiss_tail = np.zeros(FRAME, np.float32), np.zeros(FRAME, np.float32)
+        # What the next frame of the filter's output begins with, and of the comfort noise.
+        self._tails = np.zeros((2, FRAME), np.float32)
         self._gain = np.ones(BINS, np.float32)
         self._heard = 0.0  # power of AEC3's output
         self._own = 1.0  # share of the filter's output in the last sample; the rest is AEC3's
@@ -80,25 +81,29 @@ class Canceller:
         if self._reference.restarted:
             self._filter.restart()
             self._residual.restart()
-        return self.remove(np.frombuffer(frame, np.int16), played).tobytes()
-
-    def remove(self, heard: Samples, played: Samples) -> Samples:
-        """The person's part of the frame before `heard`. `played`: the reference meanwhile. FRAME samples each."""
-        before, self._before = self._before, heard
-        self._silent_frames = 0 if played.any() else self._silent_frames + 1
+        before, self._before = self._before, frame
+        self._silent_frames = self._silent_frames + 1 if played is SILENCE else 0
         silent = self._silent_frames > _REMEMBERED
+        # Most of a conversation comes no further than here, so it is worth not to touch the sound.
+        if silent and self._passed:
+            return self._rest(before, frame)
+        last, heard = np.frombuffer(before, np.int16), np.frombuffer(frame, np.int16)
         if not silent:
             self._remember(played)
-            self._follow_headphones(before, heard)
-        if self._passed and (silent or self._headphones.known):
-            self._rested += 1
-            if self._rested % _LISTEN_EVERY == 0:
-                both = floating(np.concatenate([before, heard]))
-                self._residual.listen(power(spectrum_of(both * self._window)))
-            return before
+            self._follow_headphones(last, heard)
+            if self._passed and self._headphones.known:
+                return self._rest(before, frame)
         if self._rested:
-            self._wake(before)
-        return self._cancel(heard, played, before)
+            self._wake(last)
+        return self._cancel(heard, played, last).tobytes()
+
+    def _rest(self, before: bytes, frame: bytes) -> bytes:
+        """Do nothing but follow the noise."""
+        self._rested += 1
+        if self._rested % _LISTEN_EVERY == 0:
+            both = floating(np.frombuffer(before + frame, np.int16))
+            self._residual.listen(power(spectrum_of(both * WINDOW)), _LISTEN_EVERY)
+        return before
 
     def _remember(self, played: Samples) -> None:
         self._played[:-FRAME] = self._played[FRAME:]
@@ -117,7 +122,7 @@ class Canceller:
                 self._filter.restart()  # so it will learn an echo at once, if there is one
             return
         if self._looks == 0:
-            self._filter.recall(self._played[:-FRAME])
+            self._filter.recall(floating(before), self._played[:-FRAME])
         self._filter.remove(sound, self._played)
         if self._looks % _LOOK_EVERY == 0:
             peak, lag = echo_peak(floating(np.concatenate([before, heard])), self._played)
@@ -131,41 +136,29 @@ class Canceller:
     def _wake(self, before: Samples) -> None:
         """Take up the work after frames that passed through."""
         self._rested = 0
-        self._filter.recall(self._played[:-FRAME])
-        self._left[FRAME:] = floating(before)
-        self._echo[:] = 0
-        self._tail = self._left[FRAME:] * self._window[FRAME:] ** 2
-        self._hiss_tail = np.zeros(FRAME, np.float32)
+        self._filter.recall(floating(before), self._played[:-FRAME])
+        self._tails[0] = self._filter.left[FRAME:] * WINDOW[FRAME:] ** 2
+        self._tails[1] = 0
         self._gain[:] = 1
 
     def _cancel(self, heard: Samples, played: Samples, before: Samples) -> Samples:
         self._aec3_output[:_AEC3_EARLY] = self._aec3_output[FRAME:]
         self._aec3_output[_AEC3_EARLY:] = floating(self._aec3.process(heard, played))
         aec3 = self._aec3_output[:FRAME]
-        left, echo, error = self._filter.remove(floating(heard), self._played)
+        filtered = self._filter.remove(floating(heard), self._played)
         if self._filter.restarted:
             self._residual.restart()
-        self._left[:FRAME], self._left[FRAME:] = self._left[FRAME:], left
-        self._echo[:FRAME], self._echo[FRAME:] = self._echo[FRAME:], echo
-        spectrum = spectrum_of(self._left * self._window)
-        left_power = power(spectrum)
-        echo_power = power(spectrum_of(self._echo * self._window))
-        self._residual.follow(left_power, echo_power, error, converged=self._filter.converged)
+        left = power(filtered.spectrum)
+        self._residual.follow(left, filtered.echo, filtered.error, converged=self._filter.converged)
         self._heard = max(_HEARD_FADE * self._heard, float(aec3 @ aec3) / FRAME)
-        self._gate.decide(
-            left_power,
-            self._residual,
-            self._heard,
-            self._filter,
-            lambda: echo_peak(self._left, self._played),
-        )
+        peak = partial(echo_peak, self._filter.left, self._played)
+        self._gate.decide(left, self._residual, self._heard, self._filter, peak)
         if self._gate.new_path:
             self._filter.restart()
             self._residual.restart()
-        own = self._suppressed(spectrum, left_power)
-        mixed = self._mixed(own, aec3)
+        mixed = self._mixed(self._suppressed(filtered.spectrum, left), aec3)
         # The microphone itself may pass where there was nothing to remove, neither by the filter nor behind it.
-        there = float((echo_power + self._residual.power).sum())
+        there = float((filtered.echo + self._residual.power).sum())
         clear = there < NO_ECHO * 2 * float(self._residual.noise.sum())
         passes = self._headphones.known or (clear and self._gate.is_open and self._own == 1.0)
         passed, self._passed = self._passed, passes
@@ -174,21 +167,23 @@ class Canceller:
         if passes or passed:
             share = _RAMP if passes else 1 - _RAMP
             mixed = mixed * (1 - share) + share * floating(before)
-        output: Samples = np.clip(np.rint(mixed * 32768), -32768, 32767).astype(np.int16)
+        output: Samples = np.rint(np.minimum(np.maximum(mixed * 32768, -32768), 32767)).astype(np.int16)
         return output
 
-    def _suppressed(self, spectrum: Spectrum, left_power: Sound) -> Sound:
-        """The frame before, of what the filter left, without most of the echo that is left in it."""
+    def _suppressed(self, spectrum: Spectrum, left: Sound) -> Spectrum:
+        """The spectrum of what the filter left, with the power `left`, without most of the echo that is in it."""
         over, floor = _OPEN if self._gate.is_open else _SHUT
-        heard = left_power + 1e-9
+        heard = left + 1e-9
         gain = np.maximum(1 - over * self._residual.power / heard, floor)
         gain = np.minimum(np.maximum(gain, _HISS * np.sqrt(self._residual.noise / heard)), 1)  # not below the noise
         self._gain = np.maximum(gain, _SLOW_FALL * self._gain)
-        sound, self._tail = self._overlapped(self._gain * spectrum, self._tail)
-        return sound
+        return self._gain * spectrum
 
-    def _mixed(self, own: Sound, aec3: Sound) -> Sound:
-        """The filter's output where it may hold a person, else AEC3's on comfort noise. It never jumps."""
+    def _mixed(self, own: Spectrum, aec3: Sound) -> Sound:
+        """The frame before: of the filter's output where it may hold a person, else AEC3's on comfort noise.
+
+        It never jumps.
+        """
         gate, path = self._gate, self._filter
         # While AEC3 hears somebody, the filter's output is better than AEC3's, also where the gate is shut.
         trusted = path.converged and self._heard > FAINT and not path.harmed and not gate.vetoed
@@ -198,16 +193,20 @@ class Canceller:
         certain = 1.0 if gate.vetoed or path.harmed else min(1.0, max(0.0, _CERTAIN - doubt))
         level, self._level = self._level, 10 ** (-_DEEP_DB * certain / 20) if gate.echo > NO_ECHO else 1.0
         if share == self._own == 1.0:
-            self._hiss_tail[:] = 0
-            return own
-        phases = self._phases[self._random.integers(len(self._phases))]
-        hiss, self._hiss_tail = self._overlapped(_HISS * np.sqrt(self._residual.noise) * phases, self._hiss_tail)
+            self._tails[1] = 0
+            sound: Sound = self._overlapped(own[None])[0]
+            return sound
+        phases = self._phases[self._random.integers(_HISSES)]
+        left, hiss = self._overlapped(np.stack([own, _HISS * np.sqrt(self._residual.noise) * phases]))
         shares = share + (self._own - share) * _RAMP
         levels = level + (self._level - level) * _RAMP
-        mixed: Sound = shares * own + (1 - shares) * levels * aec3 + np.sqrt(1 - shares * shares) * hiss
+        mixed: Sound = shares * left + (1 - shares) * levels * aec3 + np.sqrt(1 - shares * shares) * hiss
         return mixed
 
-    def _overlapped(self, spectrum: Spectrum, tail: Sound) -> tuple[Sound, Sound]:
-        """The next frame of a sound that overlaps by half, and what the one after it begins with."""
-        sound = sound_of(spectrum) * self._window
-        return tail + sound[:FRAME], sound[FRAME:]
+    def _overlapped(self, spectra: Spectrum) -> Sound:
+        """The next frame of each of `_tails`, which are of sounds that overlap by half."""
+        sounds = sound_of(spectra) * WINDOW
+        tails = self._tails[: len(sounds)]
+        frames: Sound = tails + sounds[:, :FRAME]
+        tails[:] = sounds[:, FRAME:]
+        return frames

@@ -102,4 +102,4 @@ class Gate:
         self.echo = float(echo.sum() / noise.sum())
         busy = np.maximum(heard, echo) > 2 * noise
         ratios = np.log((heard + noise) / (echo + noise))[busy]
-        self.evidence = float(ratios.mean()) if len(ratios) > _FEW_BINS else 0.0
+        self.evidence = float(ratios.sum()) / len(ratios) if len(ratios) > _FEW_BINS else 0.0

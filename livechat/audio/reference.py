@@ -19,8 +19,8 @@ from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.ring import Samples
 
 _FRAME = INPUT_RATE * FRAME_MS // 1000  # samples
-_SILENCE = np.zeros(_FRAME, np.int16)
-_SILENCE.flags.writeable = False
+SILENCE: Samples = np.zeros(_FRAME, np.int16)  # this very array is given where nothing was played
+SILENCE.flags.writeable = False
 _LOOSE_MS = 5  # the reference jumps when it is further from its place than this
 _OUTLIERS = 9  # measurements whose median is used: a late callback spoils one or two
 _BLOCK = 50  # frames, 1 s, whose median is one measurement of the drift
@@ -73,10 +73,10 @@ class Reference:
         self._late.append(at - self._even)
         clock, rate = self._playback.clock, self._playback.rate
         self.restarted = False
-        if self._ended and clock is self._clock:  # nothing was played since: no need to look
+        if not clock[2] or (self._ended and clock is self._clock):  # nothing was played since: no need to look
             self._next += rate / INPUT_RATE * _FRAME
-            return _SILENCE
-        if clock[2] and clock is not self._clock:  # else the stream stands still, or does not know its time yet
+            return SILENCE
+        if clock is not self._clock:  # else the stream stands still
             place = self._playback.place(self._even + _median(self._late))
             self._follow(place, rate, new=clock[0] != self._clock[0])
             self._clock = clock
@@ -109,7 +109,7 @@ class Reference:
         start = int(first // 1) - taps.half + 1
         sound = self._playback.played(start, ceil(step * _FRAME) + 2 * taps.half)
         if not sound.any():
-            return _SILENCE
+            return SILENCE
         return taps.resample(sound, first - start, step)
 
 
@@ -171,13 +171,20 @@ class _Taps:
         window = np.i0(_BETA * np.sqrt(np.maximum(0.0, 1 - (offsets / self.half) ** 2)))
         taps = np.sinc(cutoff * offsets) * window
         self._taps: npt.NDArray[np.float32] = (taps / taps.sum(axis=1, keepdims=True)).astype(np.float32)
+        self._of = (-1.0, 0.0)  # first place and step, of which the next two are
+        self._from: npt.NDArray[np.intp]  # place at which each sample's window begins
+        self._weights: npt.NDArray[np.float32]  # shape (_FRAME, 2 * half)
 
     def resample(self, sound: Samples, first: float, step: float) -> Samples:
         """_FRAME samples: the one at place `first` of `sound`, and one every `step`."""
-        places = first + step * np.arange(_FRAME)
-        whole = places.astype(np.intp)
-        phases = np.rint((places - whole) * _PHASES).astype(np.intp)
-        windows = np.lib.stride_tricks.sliding_window_view(sound.astype(np.float32), 2 * self.half)
-        resampled = np.einsum("ij,ij->i", windows[whole - self.half + 1], self._taps[phases])
-        rounded: Samples = np.clip(np.rint(resampled), -32768, 32767).astype(np.int16)
+        if (first, step) != self._of:  # while the clocks run alike, each frame has the places of the one before
+            places = first + step * np.arange(_FRAME)
+            whole = places.astype(np.intp)
+            self._of = first, step
+            self._from = whole - self.half + 1
+            self._weights = self._taps[np.rint((places - whole) * _PHASES).astype(np.intp)]
+        floats, width = sound.astype(np.float32), 2 * self.half
+        windows = np.ndarray((len(floats) - width + 1, width), np.float32, floats, 0, (4, 4))
+        resampled = np.vecdot(windows[self._from], self._weights)
+        rounded: Samples = np.rint(np.minimum(np.maximum(resampled, -32768), 32767)).astype(np.int16)
         return rounded

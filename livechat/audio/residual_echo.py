@@ -5,6 +5,8 @@ Powers are those of spectra of two windowed frames, as in echo_canceller.py.
 
 from __future__ import annotations
 
+from math import exp
+
 import numpy as np
 
 from livechat.audio.spectrum import BINS, Sound
@@ -19,6 +21,7 @@ _FADE = 0.7  # the estimate falls by no more in a frame: the room reverberates l
 # So the 30 % quantile is followed. For the exponentially distributed power of noise, the mean is 2.8 times as high.
 _QUANTILE, _MEAN = 0.3, 2.8
 _STEP = 0.15  # nepers a frame: by so much the quantile moves
+_RISE, _FALL = np.float32(exp(_STEP * _QUANTILE)), np.float32(exp(_STEP * (_QUANTILE - 1)))
 _LEAST_SHARE = 0.02  # of the sound is left when the noise is subtracted
 _LEAK_MIN, _LEAK_MAX = 0.003, 3.0  # -25 dB: no filter is better for long; +5 dB: it has not learnt anything
 
@@ -33,10 +36,10 @@ class ResidualEcho:
         self._leak = np.ones(BINS, np.float32)
         self._error = np.zeros(BINS, np.float32)  # of the frame before
 
-    def listen(self, left: Sound) -> None:
-        """Take the power of a frame, only to follow the noise."""
+    def listen(self, left: Sound, frames: int = 1) -> None:
+        """Take the power of one frame of so many, only to follow the noise."""
         self._smooth = _SMOOTH * self._smooth + (1 - _SMOOTH) * left
-        self.noise = np.minimum(self._smooth + _NOISE_MIN, self.noise * _NOISE_RISE)
+        self.noise = np.minimum(self._smooth + _NOISE_MIN, self.noise * _NOISE_RISE**frames)
 
     def follow(self, left: Sound, echo: Sound, error: Sound, *, converged: bool) -> None:
         """Take a frame: the power left behind the filter, of the estimated echo, and of the filter's own error."""
@@ -47,10 +50,9 @@ class ResidualEcho:
         self.power = np.maximum(self._leak * echo + unsure, _FADE * self.power)
         noise = 2 * self.noise
         residual = np.maximum(left - noise, _LEAST_SHARE * left)
-        step = _STEP * (echo > noise)  # an echo below the noise says nothing
-        rising = residual * _MEAN > self._leak * echo
-        self._leak *= np.exp(np.where(rising, step * _QUANTILE, step * (_QUANTILE - 1)))
-        np.clip(self._leak, _LEAK_MIN, _LEAK_MAX, out=self._leak)
+        leak = self._leak * np.where(residual * _MEAN > self._leak * echo, _RISE, _FALL)
+        leak = np.where(echo > noise, leak, self._leak)  # an echo below the noise says nothing
+        self._leak = np.minimum(np.maximum(leak, _LEAK_MIN), _LEAK_MAX)
 
     def restart(self) -> None:
         """The filter has forgotten the path."""

@@ -99,6 +99,9 @@ class History:
 
     def look(self, start: int, count: int) -> Samples:
         """`count` samples from place `start` on, with zeros for those that are not there yet or no longer."""
+        at = start % len(self._buffer)
+        if self.count - self._length <= start and start + count <= self.count and at + count <= len(self._buffer):
+            return self._buffer[at : at + count].copy()
         places = np.arange(start, start + count)
         known = (places >= self.count - self._length) & (places < self.count)
         return np.where(known, self._buffer[places % len(self._buffer)], np.int16(0))

@@ -13,6 +13,9 @@ BINS = FRAME + 1  # of the spectrum of two frames, 25 Hz each
 Sound = npt.NDArray[np.float32]  # samples; also the power of each bin
 Spectrum = npt.NDArray[np.complex64]
 
+# Of two frames that overlap by half: its square adds up to 1, so sound that is windowed twice is whole again.
+WINDOW: Sound = np.sqrt(np.hanning(2 * FRAME + 1)[:-1]).astype(np.float32)
+
 # numpy transforms single precision as it is, in half the time. Its type hints do not know that.
 
 

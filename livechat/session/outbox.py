@@ -16,13 +16,15 @@ Invariants, true after each method:
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from livechat.audio.interfaces import FRAME_MS
 from livechat.session.events import Replay, Signal
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
+PACK = 5  # frames of silence in one message, 100 ms: a message costs the same, however short its sound is
+PACKED_AFTER = 50  # frames, 1 s, without speech: the server must hear at once that a question has ended
 BACKLOG = 250  # frames unsent, 5 s: the link is slow then, and silence is left out so that speech is not late
 COUGH_MS = 1_200  # of speech, with the delay of voice detection and the LEAD: no question is shorter
 APART = 25  # frames of silence between two questions, at least, which are not sent; within a question it is less
@@ -39,12 +41,18 @@ class Item:
     text: str
     speech: bool
     signal: Signal | None = None
+    idle: bool = False  # silence for which nobody waits
     sent: bool = False  # on some link, at least once
 
     @property
     def kept(self) -> bool:
         """Whether a later link must be given it too."""
         return self.speech or bool(self.text) or self.signal in ("start", "end")
+
+    @property
+    def packs(self) -> bool:
+        """Whether it may wait for the silence behind it, to be sent in one message."""
+        return self.idle and not self.speech
 
 
 class Mark(NamedTuple):
@@ -71,6 +79,7 @@ class Outbox:
         self._forgone_ms = 0  # speech this link was given, unanswered, that the bound took
         self._forgone_to = -1  # the last index of it
         self._speech_from: int | None = None  # first index of the speech going on now
+        self._silence = 0  # frames since the last speech
         self._waiting_ms = 0  # speech in `_items`
         self._settled: list[Item] = []  # what the last answer retired
         self.captured_ms = 0
@@ -88,8 +97,10 @@ class Outbox:
                 self._items[index].speech = True
             self._waiting_ms += FRAME_MS * (1 + len(self._lead))
             self._lead.clear()
+            self._silence = 0
         else:
             self._speech_from = None
+            self._silence += 1
             self._lead.append(self._next)
             if len(self._lead) > LEAD:
                 oldest = self._lead.popleft()
@@ -98,7 +109,7 @@ class Outbox:
                 elif len(self._unsent) > BACKLOG:
                     del self._items[oldest]
                     self._unsent.remove(oldest)
-        self._put(Item(self._next, frame, "", speech))
+        self._put(Item(self._next, frame, "", speech, idle=self._silence > PACKED_AFTER))
         self._enforce_bound()
 
     def add_text(self, text: str) -> None:
@@ -117,23 +128,41 @@ class Outbox:
         self._put(Item(self._next, b"", "", speech=False, signal=signal))
 
     def next(self) -> Item | None:
-        """The next item to send, now counted as sent; None when nothing is to be sent."""
-        while self._unsent:
-            item = self._items.get(self._unsent.popleft())
-            if item is None:
-                continue
+        """What the next message holds, now counted as sent; None when nothing is to be sent yet.
+
+        Silence that goes on is sent PACK frames at a time, and at once before anything else.
+        """
+        items = self._pack()
+        if not items:
+            return None
+        for item in items:
             if item.audio and not item.sent:
                 self.sent_ms += FRAME_MS
             item.sent = True
-            self._last_sent = max(self._last_sent, item.index)
-            self._count += 1
-            self._sent.append(item.index)
-            if len(self._sent) > TRACKED:
-                self._sent.popleft()
             if not item.kept and item.index not in self._lead:
                 del self._items[item.index]
-            return item
-        return None
+        last = items[-1]
+        self._last_sent = max(self._last_sent, last.index)
+        self._count += 1
+        self._sent.append(last.index)
+        if len(self._sent) > TRACKED:
+            self._sent.popleft()
+        return last if len(items) == 1 else replace(last, audio=b"".join(item.audio for item in items))
+
+    def _pack(self) -> list[Item]:
+        """Take what the next message holds from `_unsent`: nothing while more silence is to come."""
+        items: list[Item] = []
+        while self._unsent:
+            item = self._items.get(self._unsent[0])
+            if item is not None and items and not item.packs:
+                return items
+            self._unsent.popleft()
+            if item is not None:
+                items.append(item)
+                if not item.packs or len(items) == PACK:
+                    return items
+        self._unsent.extend(item.index for item in items)
+        return []
 
     def sent_mark(self) -> Mark:
         """Up to where an answer that begins now can be about: not the speech going on, or perhaps just beginning."""

@@ -17,7 +17,7 @@ from livechat.audio.dsp import level
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
 from livechat.audio.vad import SpeechDetector
 from livechat.session.events import Replay
-from livechat.session.outbox import BACKLOG, LEAD, TRACKED, Item, Outbox
+from livechat.session.outbox import BACKLOG, LEAD, PACK, PACKED_AFTER, TRACKED, Item, Outbox
 from tests.support.conversation import SENTENCES, samples
 from tests.support.examples import examples
 
@@ -37,12 +37,15 @@ def hush(box: Outbox, *numbers: int) -> None:
         box.add_audio(frame(number), speech=False)
 
 
+def parts(item: Item) -> list[int | str]:
+    """What a message holds, by number or text."""
+    audio = item.audio
+    return [item.text] if item.text else [int.from_bytes(audio[at : at + 4], "big") for at in range(0, len(audio), 4)]
+
+
 def drain(box: Outbox) -> list[int | str]:
     """Everything the outbox has for the link, by number or text."""
-    out: list[int | str] = []
-    while (item := box.next()) is not None:
-        out.append(item.text or int.from_bytes(item.audio, "big"))
-    return out
+    return [part for item in iter(box.next, None) for part in parts(item)]
 
 
 def footprint(box: Outbox) -> int:
@@ -69,14 +72,48 @@ def test_nothing_is_sent_before_the_first_link_and_all_of_it_on_it() -> None:
     assert (box.captured_ms, box.sent_ms, box.dropped_ms) == (2 * FRAME_MS, 2 * FRAME_MS, 0)
 
 
-def test_on_a_living_link_silence_is_sent_as_it_comes() -> None:
+def test_on_a_living_link_silence_is_sent_as_it_comes_and_when_it_goes_on_several_frames_at_a_time() -> None:
     box = live()
     sent: list[int | str] = []
+    messages = 0
     for n in range(100):
         hush(box, n)
+        before = len(sent)
         sent += drain(box)
+        messages += len(sent) > before
+        assert n < PACKED_AFTER or len(sent) == PACKED_AFTER + (n + 1 - PACKED_AFTER) // PACK * PACK
     assert sent == list(range(100))
+    assert messages == PACKED_AFTER + (100 - PACKED_AFTER) // PACK
     assert not box.waiting()
+
+
+def test_whatever_comes_sends_the_silence_before_it_at_once() -> None:
+    def text(box: Outbox) -> None:
+        box.add_text("typed")
+
+    def signal(box: Outbox) -> None:
+        box.add_signal("stream end")
+
+    def speech(box: Outbox) -> None:
+        speak(box, 1000)
+
+    for come in (text, signal, speech):
+        box = live()
+        hush(box, *range(PACKED_AFTER + PACK - 1))
+        assert drain(box) == list(range(PACKED_AFTER))
+        come(box)
+        assert drain(box)[: PACK - 1] == list(range(PACKED_AFTER, PACKED_AFTER + PACK - 1))
+        assert box.unsent() == 0
+
+
+def test_a_handle_that_holds_a_message_of_several_frames_holds_all_of_them() -> None:
+    box = live()
+    hush(box, *range(PACKED_AFTER + PACK))
+    drain(box)
+    speak(box, 1000)
+    box.consumed(PACKED_AFTER + 1)
+    box.rewind("missing")
+    assert drain(box) == [1000]
 
 
 def test_the_moment_before_speech_is_sent_again_with_it_and_the_silence_before_that_is_not() -> None:
@@ -225,11 +262,11 @@ def test_a_number_that_this_link_was_not_sent_says_nothing(message: int) -> None
 
 def test_hours_of_a_server_that_says_nothing_of_its_handles_need_no_memory() -> None:
     box = live()
-    for n in range(2 * TRACKED):
+    for n in range(PACKED_AFTER + 2 * TRACKED * PACK):
         hush(box, n)
         drain(box)
     assert len(box._sent) == TRACKED
-    box.consumed(2 * TRACKED)
+    box.consumed(PACKED_AFTER + 2 * TRACKED)
     assert len(box._sent) == 0
 
 
@@ -404,6 +441,7 @@ class Conversation(RuleBasedStateMachine):
         self.speaking_from: int | str | None = None
         self.held = True
         self.links: list[list[int | str]] = []  # what each link was given
+        self.messages: list[int | str] = []  # the last thing in each message to the last link
         self.settled: set[int | str] = set()  # answered
         self.bared: set[int | str] = set()  # given up by a bare rewind
         self.known = -1  # how far the newest handle reaches
@@ -432,7 +470,7 @@ class Conversation(RuleBasedStateMachine):
             self.said.append((number, True))
             self.box.add_audio(frame(number), speech=True)
 
-    @rule(frames=st.integers(1, 20))
+    @rule(frames=st.one_of(st.integers(1, 20), st.integers(PACKED_AFTER, PACKED_AFTER + 3 * PACK)))
     def the_person_is_silent(self, frames: int) -> None:
         for _ in range(frames):
             number = next(self.count)
@@ -454,15 +492,16 @@ class Conversation(RuleBasedStateMachine):
             item: Item | None = self.box.next()
             if item is None:
                 break
-            self.links[-1].append(item.text or int.from_bytes(item.audio, "big"))
+            self.links[-1] += parts(item)
+            self.messages.append(parts(item)[-1])
 
     @precondition(lambda self: not self.held)
     @rule(back=st.integers(0, 10))
     def the_server_says_what_its_handle_holds(self, back: int) -> None:
-        message = len(self.links[-1]) - back
+        message = len(self.messages) - back
         self.box.consumed(message)
         if message > 0:
-            self.known = max(self.known, self.order(self.links[-1][message - 1]))
+            self.known = max(self.known, self.order(self.messages[message - 1]))
 
     @rule(replay=st.sampled_from(["all", "missing", "none"]))
     def a_new_link(self, replay: Replay) -> None:
@@ -474,6 +513,7 @@ class Conversation(RuleBasedStateMachine):
         self.held = False
         waiting = self.box.rewind(replay)
         self.links.append([])
+        self.messages = []
         assert waiting <= self.bound * FRAME_MS
 
     @rule()
@@ -513,8 +553,7 @@ class Conversation(RuleBasedStateMachine):
         if not hasattr(self, "box"):
             return
         self.a_new_link(self.last)
-        while (item := self.box.next()) is not None:
-            self.links[-1].append(item.text or int.from_bytes(item.audio, "big"))
+        self.links[-1] += drain(self.box)
         last = self.links[-1]
         assert self.box.next() is None
         assert not self.settled & set(last), "what has its answer was sent again"
@@ -547,8 +586,9 @@ def test_on_one_link_that_lives_all_that_was_captured_is_sent_once_in_order(step
         if taken:
             sent += drain(box)
     sent += drain(box)
-    assert sent == list(range(len(steps)))
-    assert box.sent_ms == box.captured_ms
+    assert sent == list(range(len(sent)))
+    assert box.sent_ms == FRAME_MS * len(sent)
+    assert len(steps) - len(sent) < PACK
     assert box.dropped_ms == 0
 
 
