@@ -114,8 +114,7 @@ class Servers:
         def on_audio(n: int, pcm: bytes) -> None:
             if n < world.newest[number]:
                 world.wrong.append(f"link {n} still sends when link {world.newest[number]} is open")
-            mark = world.sayings.marks.get(pcm)
-            if mark is not None:
+            for mark in world.sayings.marks_in(pcm):
                 world.heard.setdefault(mark, []).append((number, n))
 
         return Server(

@@ -152,8 +152,7 @@ async def _talk(result: Result, folder: Path) -> None:
     display = _Display()
 
     def on_audio(_: int, pcm: bytes) -> None:
-        if mark := sayings.marks.get(pcm):
-            heard.add(mark)
+        heard.update(sayings.marks_in(pcm))
 
     async def watch() -> None:
         """Every quarter of an hour: measure, settle what is long over, forget it."""

@@ -52,12 +52,16 @@ class Sayings:
         self.marks = {frame: mark for frame, mark in self.marks.items() if mark[0] >= before}
         self.loud = {n: count for n, count in self.loud.items() if n >= before}
 
+    def marks_in(self, pcm: bytes) -> list[Mark]:
+        """The loud frames in one message, which may hold several frames."""
+        parts = (pcm[at : at + FRAME_BYTES] for at in range(0, len(pcm), FRAME_BYTES))
+        return [self.marks[part] for part in parts if part in self.marks]
+
     def words(self, pcm: bytes) -> str:
         """What a perfect listener writes down: for each saying its word, or a word for a scrap of it."""
         found: dict[int, set[Mark]] = defaultdict(set)
-        for at in range(0, len(pcm), FRAME_BYTES):
-            if mark := self.marks.get(pcm[at : at + FRAME_BYTES]):
-                found[mark[0]].add(mark)
+        for mark in self.marks_in(pcm):
+            found[mark[0]].add(mark)
         heard = [spoken(n) if len(marks) >= UNDERSTOOD * self.loud[n] else f"scrap{n}" for n, marks in found.items()]
         return " and ".join(heard) or "noise"
 
