@@ -1,8 +1,8 @@
 """What every test begins with, and how the tests are spread over the processors.
 
 Each of pytest-xdist's workers takes the next test. Tests that hear a sound card are one group: one worker runs them
-in turn, and mostly waits for sound to be played. So there is one worker more than processors. The others give way to
-it, as sound that is late is lost.
+in turn, and mostly waits for sound to be played. Others wait for programs they start. So there are two workers more
+than processors. The others give way to the group, as sound that is late is lost.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def pytest_configure() -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """No worker for one file: most files are done before a worker is ready."""
-    return 0 if len(config.args) == 1 and ".py" in config.args[0] else (os.cpu_count() or 1) + 1
+    return 0 if len(config.args) == 1 and ".py" in config.args[0] else (os.cpu_count() or 1) + 2
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A worker gives way from its first test without the card. The card's group is the largest, so it comes first."""
+    """A worker gives way from its first test without the card. The card's group comes first."""
     if "PYTEST_XDIST_WORKER" in os.environ and not hears(item):
         os.nice(max(0, 10 - os.nice(0)))
 
@@ -48,10 +48,11 @@ def hears(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group what sound that is late would spoil."""
+    """Group what sound that is late would spoil. What takes longest comes first: nothing is left to wait for alone."""
     for item in items:
         if hears(item):
             item.add_marker(pytest.mark.xdist_group("card"))
+    items.sort(key=lambda item: (not hears(item), item.path.parent.name != "whole"))
 
 
 @pytest.fixture

@@ -118,7 +118,6 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
             parts = Parts(Settings(key="offline"), display, microphone, display.lines(), False, speaker, store)
             call = asyncio.create_task(converse(parts))
             await until(lambda: speaker.pending_ms() > 24_000, "a story, which comes faster than it is played", 20)
-            await until(lambda: speaker.pending_ms() < 20_000, "nearly half of it to be heard", 20)
             assert (display.of(UserText)[1:], display.of(Interrupted)) == ([], [])
             await asyncio.to_thread(card.say, np.concatenate([samples(PERSON), np.zeros(8000, np.int16)]), 16_000)
             await until(lambda: len(display.questions) > 1, "the words")
@@ -130,7 +129,7 @@ def test_on_open_speakers_the_model_never_hears_itself_and_a_person_cuts_in(
 
     display = asyncio.run(main())
     (cut,) = display.of(Interrupted)
-    assert 10_000 < cut.unplayed_ms < 20_000
+    assert 10_000 < cut.unplayed_ms < 40_000
     (question,) = display.questions[1:]
     assert words("forward ten") <= words(question)
 
