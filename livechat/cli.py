@@ -204,6 +204,14 @@ def serve(
     faults: Annotated[
         str, typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'.")
     ] = "",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="Serve requests for this host, and its web pages, too; repeatable, * for all.",
+        ),
+    ] = None,
     json: _Json = False,
     log_file: _LogFile = None,
 ) -> int:
@@ -220,6 +228,7 @@ def serve(
         notice=goaway,
         handle_ttl=handle_ttl,
         faults=faults,
+        allowed=allow_host or (),
         as_json=json,
     )
 

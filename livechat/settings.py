@@ -114,11 +114,14 @@ def _backend(
     if endpoint:
         if not _is_address(endpoint):
             shown = "--endpoint" if any(c in endpoint for c in "@?") else endpoint  # it may hold a password
-            raise UsageError(f"{shown} is not the address of a Live server", "give it as https://HOST:PORT")
+            raise UsageError(
+                f"{shown} is not the address of a Live server", _hint(endpoint, "give it as https://HOST:PORT")
+            )
         return "endpoint", endpoint, _key(environ) or ("local", "")
     if url := environ.get("GOOGLE_GEMINI_BASE_URL"):
         if not _is_address(url):
-            raise ConfigError("GOOGLE_GEMINI_BASE_URL is not the address of a Live server", "set https://HOST:PORT")
+            wrong = "GOOGLE_GEMINI_BASE_URL is not the address of a Live server"
+            raise ConfigError(wrong, _hint(url, "set https://HOST:PORT"))
         return "endpoint", url, _key(environ) or ("local", "")
     if any(_true(environ.get(name)) for name in _VERTEX):
         if environ.get("GOOGLE_CLOUD_PROJECT"):
@@ -130,6 +133,12 @@ def _backend(
     if key := _key(environ):
         return "gemini", None, key
     return "offline", None, ("offline", "")
+
+
+def _hint(url: str, usual: str) -> str:
+    if url.startswith(("http://", "ws://")):
+        return f"{usual}: the SDK always uses TLS, so start `livechat serve` without --no-tls"
+    return usual
 
 
 def _key(environ: Mapping[str, str]) -> tuple[str, str] | None:

@@ -108,6 +108,7 @@ PURE: dict[str, set[str]] = {
     "server/fault_plan.py": {"random"},  # Random with a seed: the same each time
     "server/history.py": set(),
     "server/live_session.py": set(),
+    "server/shapes.py": set(),
     "server/terms.py": set(),
     "server/utterances.py": {"numpy"},  # samples
     "server/frame_faults.py": set(),
@@ -155,8 +156,8 @@ HOMES = {
     "typer": {"cli.py"},
     # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
     "websockets": {
-        "session/dialling.py", "session/link.py", "session/link_end.py", "server/link.py", "server/serve.py",
-        "server/transport.py",
+        "session/dialling.py", "session/link.py", "session/link_end.py", "server/addresses.py", "server/link.py",
+        "server/serve.py", "server/transport.py",
     },
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def serve(
     notice: str = "50s",
     handle_ttl: str = "2h",
     faults: str = "",
+    allowed: Sequence[str] = (),
     as_json: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises UsageError.
@@ -39,6 +41,10 @@ def serve(
     """
     if not seconds(lifetime):
         raise UsageError(f"--lifetime {lifetime} leaves no time to talk", "write 590s, 10m or 2h")
+    if ca_out and not tls:
+        raise UsageError(
+            "--ca-out has nothing to write: with --no-tls there is no certificate", "leave one of them out"
+        )
     outlet = Outlet()
 
     def write(event: dict[str, Any]) -> None:
@@ -55,6 +61,7 @@ def serve(
         handle_ttl=seconds(handle_ttl),
         faults=fault_plan.parse(faults),
         as_model=as_model,
+        allowed=allowed,
         on_event=write if as_json else None,
     )
     code = leaving.run(_until_told(server, lacking, ca_out))
@@ -92,6 +99,9 @@ def _introduce(server: Server, lacking: str, certificate: Path | None) -> None:
     ]
     if certificate:
         lines.append(f"  export SSL_CERT_FILE={certificate}")
+    else:
+        lines.append("Note: the Python SDK and `livechat talk` use TLS whatever the address says. They need a server")
+        lines.append("that was started without --no-tls.")
     if lacking:
         lines.append(f"Note: {lacking}. Hint: {speech_models()}")
     sys.stderr.write("\n".join(lines) + "\n")

@@ -71,7 +71,7 @@ class Answers:
 
     async def _answer(self, question: AgentQuestion) -> None:
         live = self._live
-        written = self._strikes("text-answer") is not None
+        written = live.terms.in_text or self._strikes("text-answer") is not None
         try:
             if live.terms.traits.utterances:
                 await self._utter(self._agent.say(FIRST_WORDS), written)
@@ -90,7 +90,8 @@ class Answers:
         gap = GAP_S if slow else 0.0
         ahead = 0.0  # seconds by which more was sent than the pace allows
         async for piece in utterance:
-            for text, pcm in chunks(AnswerPiece(piece.text, b"") if written else piece):
+            together = piece.text.count(" ") + 1 if self._live.terms.vertex else CHUNK_WORDS
+            for text, pcm in chunks(AnswerPiece(piece.text, b"") if written else piece, together):
                 self._perform(self._live.said(text, pcm, self._loop.time(), written=written))
                 ahead += len(pcm) / OUTPUT_BYTES_PER_SECOND / faster
                 if ahead >= gap:
@@ -99,13 +100,13 @@ class Answers:
         await asyncio.sleep(ahead)
 
 
-def chunks(piece: AnswerPiece) -> Iterator[tuple[str, bytes]]:
-    """`piece` in portions for one frame each: a few words with the first of their sound, then the rest of it."""
+def chunks(piece: AnswerPiece, together: int) -> Iterator[tuple[str, bytes]]:
+    """`piece` in portions for one frame each: `together` words with the first of their sound, then the rest of it."""
     words = piece.text.split()
-    groups = max(1, -(-len(words) // CHUNK_WORDS))
+    groups = max(1, -(-len(words) // together))
     samples = len(piece.pcm) // 2
     for i in range(groups):
-        text = "".join(word + " " for word in words[i * CHUNK_WORDS : (i + 1) * CHUNK_WORDS])
+        text = "".join(word + " " for word in words[i * together : (i + 1) * together])
         pcm = piece.pcm[samples * i // groups * 2 : samples * (i + 1) // groups * 2]
         yield text, pcm[:CHUNK_BYTES]
         for at in range(CHUNK_BYTES, len(pcm), CHUNK_BYTES):

@@ -51,6 +51,14 @@ def weight(turns: Sequence[HistoryTurn]) -> int:
     return sum(turn.tokens for turn in turns)
 
 
+def question(turns: Sequence[HistoryTurn]) -> Sequence[HistoryTurn]:
+    """The turns at the end that are the user's, since nothing was answered between them: one question."""
+    begin = len(turns)
+    while begin and turns[begin - 1].role == "user":
+        begin -= 1
+    return turns[begin:]
+
+
 def trimmed(turns: Sequence[HistoryTurn], budget: int) -> list[HistoryTurn]:
     """The newest turns that have at most `budget` tokens together and begin with a user's turn.
 

@@ -261,7 +261,11 @@ class ServerLink:
             if self._live.whole() and "deaf" not in self._active:  # a handle holds only what was heard
                 self._held = self._taken, bytes(self._recent) if self._speaking else b""
             held, sound = self._held
-            handle = self._host.memory.issue(self._session.id, self._live.history[: self._live.covered], sound)
+            turns, old = (
+                self._live.history[: self._live.covered],
+                self._terms.traits.old_handles and not self._terms.vertex,
+            )
+            handle = self._host.memory.issue(self._session.id, turns, sound, old=old)
             update = {"newHandle": handle, "resumable": True}
             if self._terms.transparent:
                 update["lastConsumedClientMessageIndex"] = str(held)

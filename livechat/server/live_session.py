@@ -17,8 +17,9 @@ from typing import Literal
 
 from livechat.server import wire
 from livechat.server.close_reasons import CLOSES
-from livechat.server.history import HistoryTurn, said_by, text_tokens, trimmed, weight
+from livechat.server.history import HistoryTurn, question, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
+from livechat.server.shapes import THOUGHT, AnswerShape
 from livechat.server.terms import Terms
 
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
@@ -107,6 +108,8 @@ class LiveSession:
         self._more = False  # another utterance of the same answer will follow
         self._pieces: list[tuple[str, float]] = []  # of the utterance under way: text, seconds
         self._answer: HistoryTurn | None = None  # the one being played, which is in the history
+        self._answer_at = 0  # its place there: before what the client adds while it is said
+        self._shape = AnswerShape(terms)
         self._asked_tokens = (0, 0)  # of text and of sound in the context when the utterance began
         self._play_end = now
         self._goaway_at: float | None = opened + times.lifetime - times.notice
@@ -143,14 +146,20 @@ class LiveSession:
         return actions + self._question(HistoryTurn("user", text, seconds), now)
 
     def typed(self, text: str, now: float) -> list[Action]:
-        """A realtimeInput.text came."""
+        """A realtimeInput.text came. A blank one asks for the answer to what is in the history."""
         self._idle_at = now + self.times.idle
-        return self._question(HistoryTurn("user", text), now)
+        if not text.strip():
+            asks = self.state == "listening" and question(self.history)
+            return self._ask(now) if asks else []
+        echo: list[Action] = []
+        if self.terms.traits.echoes and self.terms.input_text:
+            echo = [SendFrame({"serverContent": {"inputTranscription": {"text": text}}})]
+        return echo + self._question(HistoryTurn("user", text), now)
 
     def content(self, turns: Sequence[tuple[str, str]], complete: bool, now: float) -> list[Action]:
         """A clientContent came: turns for the history, and if it is `complete`, a question."""
         self._idle_at = now + self.times.idle
-        answer = complete and not self._seeding
+        answer = complete and (not self._seeding or self.terms.traits.seed_answers)
         actions = self._interrupt(now) if answer else []
         whole = self.covered == len(self.history)
         for role, text in turns:
@@ -164,7 +173,7 @@ class LiveSession:
             self.covered = len(self.history)
         if complete:
             self._seeding = False
-        if answer and self.history and self.history[-1].role == "user":
+        if answer and question(self.history):
             actions += self._ask(now)
         elif answer:
             actions += [SendFrame({"serverContent": {"turnComplete": True}})]
@@ -186,6 +195,7 @@ class LiveSession:
         `written`: the text is the answer itself, and no transcript of sound.
         """
         self.state = "generating"
+        opening = [] if self._pieces else self._shape.opening()
         length = len(pcm) / OUTPUT_BYTES_PER_SECOND
         if text or not self._pieces:
             self._pieces.append((text, length))
@@ -193,24 +203,19 @@ class LiveSession:
             words, before = self._pieces[-1]
             self._pieces[-1] = (words, before + length)
         self._play_end = max(self._play_end, now) + length
-        content: wire.Json = {}
-        if pcm:
-            content["modelTurn"] = wire.sound(pcm, self.terms.vertex)
-        if text and written:
-            content["modelTurn"] = wire.words(text, self.terms.vertex)
-        elif text and self.terms.output_text:
-            content["outputTranscription"] = {"text": text}
-        empty: list[Action] = [SendFrame({})] if self.terms.traits.empties else []
-        return [*empty, SendFrame({"serverContent": content})] if content else []
+        frames = [*opening, *(self._shape.written(text) if written else self._shape.piece(text, pcm))]
+        return [SendFrame(frame) for frame in frames]
 
     def said_all(self, now: float, *, more: bool = False) -> list[Action]:
         """The answer is complete, or with `more` one of its utterances."""
         self._more = more
-        actions: list[Action] = [SendFrame({"serverContent": {"generationComplete": True}})]
+        frames = [*self._shape.closing(), {"serverContent": {"generationComplete": True}}]
+        actions: list[Action] = [SendFrame(frame) for frame in frames]
         if self._pieces:
             text = "".join(piece for piece, _ in self._pieces).strip()
             self._answer = HistoryTurn("model", text, sum(length for _, length in self._pieces))
-            self.history.append(self._answer)
+            self.history.insert(self._answer_at, self._answer)
+            self._answer_at += 1
             actions.append(TurnKept(self._answer))
         if not more:
             self.covered = len(self.history)
@@ -260,7 +265,9 @@ class LiveSession:
         if self._offer_at is not None and now >= self._offer_at:
             again = self.terms.handles == "every second"
             self._offer_at = now + self.times.handle_every if again else None
-            actions.append(OfferHandle(self.state not in ("thinking", "generating") and not self._more))
+            # After a turn a client waits for its handle. What it has asked since is not covered by it.
+            busy = self.state in ("thinking", "generating") and self.terms.handles != "after turns"
+            actions.append(OfferHandle(not busy and not self._more))
         return actions
 
     # ------------------------------------------------------------------------------------------ turns
@@ -298,6 +305,7 @@ class LiveSession:
         elif self.tokens() > WINDOW:
             return [CloseLink(*CLOSES["invalid"])]
         self._more = False
+        self._answer_at = len(self.history)
         self._utter(now)
         return [*actions, AskAgent()]
 
@@ -319,12 +327,15 @@ class LiveSession:
             return []
         length = sum(seconds for _, seconds in self._pieces)
         played = max(0.0, length - max(0.0, self._play_end - now))
-        self.history = [turn for turn in self.history if turn is not self._answer]
+        if self._answer is not None:
+            self._answer_at -= 1
+            del self.history[self._answer_at]
         actions: list[Action] = [StopAgent(), SendFrame({"serverContent": {"interrupted": True}})]
         text = said_by(self._pieces, played)
         if text:
-            self.history.append(HistoryTurn("model", text, played, cut=True))
-            actions.append(TurnKept(self.history[-1]))
+            cut = HistoryTurn("model", text, played, cut=True)
+            self.history.insert(self._answer_at, cut)
+            actions.append(TurnKept(cut))
         self.covered = len(self.history)
         actions += self._turn_complete(now)
         # The questions that waited come before the one that interrupts. One answer serves all.
@@ -352,13 +363,15 @@ class LiveSession:
     def _usage(self) -> wire.Json:
         text, sound = self._asked_tokens
         answer = HistoryTurn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
+        thoughts = text_tokens(THOUGHT) if self.terms.thinks and self._pieces and not self.terms.vertex else 0
         responded = "candidates" if self.terms.vertex else "response"
         details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
         response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}
         return {
             "promptTokenCount": text + sound,
             f"{responded}TokenCount": answer.tokens,
-            "totalTokenCount": text + sound + answer.tokens,
+            "totalTokenCount": text + sound + answer.tokens + thoughts,
             "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
             f"{responded}TokensDetails": [response] if answer.tokens else None,
+            "thoughtsTokenCount": thoughts,
         }

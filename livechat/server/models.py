@@ -27,15 +27,27 @@ class Traits:
     thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may hold, or must
     chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
     handles: Cadence
-    native_2_5: bool = False  # proactivity and affective dialog exist; words are transcribed one by one
+    native_2_5: bool = False  # proactivity, affective dialog and thoughts exist; words are transcribed one by one
+    old_handles: bool = False  # handles are base64 of 56 characters, and no UUID
+    seed_answers: bool = False  # the end of a history that the client loads is a question
+    texts: bool = False  # it can answer in text instead of sound
+    echoes: bool = False  # what is typed comes back as if it had been heard
+    opens_empty: bool = False  # an empty serverContent comes before an answer
     activity: bool = True  # it sends voiceActivity
     empties: bool = False  # it sends an empty message before nearly every piece of sound
     utterances: bool = False  # it answers in several utterances, and turnComplete has an interactionStatus
     answers: bool = True
 
 
-NATIVE_2_5 = Traits(thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False)
-FLASH_3_1 = Traits(thinking="level", chunks="refused", handles="every second")
+NATIVE_2_5 = Traits(
+    thinking="budget", chunks="taken", handles="after turns", native_2_5=True, activity=False, old_handles=True,
+    seed_answers=True,
+)  # fmt: skip
+HALF_CASCADE = Traits(
+    thinking="none", chunks="taken", handles="after turns", activity=False, old_handles=True, seed_answers=True,
+    texts=True,
+)  # fmt: skip
+FLASH_3_1 = Traits(thinking="level", chunks="refused", handles="every second", echoes=True, opens_empty=True)
 LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", empties=True)
 THINKING_3_8 = Traits(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
 TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
@@ -54,3 +66,16 @@ VERTEX_MODELS = {
     "gemini-live-2.5-flash-native-audio": NATIVE_2_5,
     "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
 }
+
+# What `--as` takes. The last is switched off at Google, and programs that use it are still written.
+PROFILES = {**VERTEX_MODELS, **MODELS, "gemini-live-2.5-flash-preview": HALF_CASCADE}
+
+LANGUAGES_2_5 = frozenset(
+    re.findall(
+        r"[\w-]+",
+        """
+        ar-XA bn-IN cmn-CN de-DE en-AU en-GB en-IN en-US es-ES es-US fr-CA fr-FR gu-IN hi-IN id-ID it-IT ja-JP kn-IN
+        ko-KR ml-IN mr-IN nl-NL pl-PL pt-BR ru-RU ta-IN te-IN th-TH tr-TR vi-VN
+        """,
+    )
+)

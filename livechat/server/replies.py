@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from livechat.server.history import Facts, HistoryTurn
+from livechat.server.history import Facts, HistoryTurn, question
 
 STORY = (
     "Here is a story. An old lighthouse keeper had one job, and that was to keep the lamp alight. Every evening "
@@ -48,8 +48,9 @@ _NAME = re.compile(r"\b(?i:my name is|my name's|i am called|call me)\s+([^\W\d_]
 
 
 def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
-    """The answer to the last turn of `history`, which is the user's."""
-    text = history[-1].text.strip().replace("’", "'")
+    """The answer to what the user said last: turns of theirs without an answer between are one question."""
+    asked = [turn.text.strip() for turn in question(history)]
+    text = " ".join(said for said in asked if any(map(str.isalnum, said))).replace("’", "'")
     plain = re.sub(r"\s+", " ", re.sub(r"[^\w\s.+*/'-]|\.(?!\d)", " ", text.lower())).strip()
     plain = plain.replace("what's", "what is")
     if not plain:

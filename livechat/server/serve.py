@@ -7,13 +7,11 @@ import contextlib
 import errno
 import http
 import logging
-import re
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server as Listener
@@ -22,13 +20,14 @@ from websockets.http11 import Request, Response
 
 from livechat.errors import UsageError
 from livechat.server import live_session, tls
+from livechat.server.addresses import endpoint, key_of, path_of, refused
 from livechat.server.agent import Agent
 from livechat.server.fault_plan import Plan
 from livechat.server.history import HistoryTurn
 from livechat.server.link import ServerLink
 from livechat.server.link_faults import LinkFaults
 from livechat.server.link_record import LinkRecord
-from livechat.server.models import MODELS, VERTEX_MODELS
+from livechat.server.models import PROFILES
 from livechat.server.session_memory import SessionMemory
 from livechat.server.terms import Endpoint
 from livechat.server.transport import CLOSE_S
@@ -38,33 +37,10 @@ END_S = 0.2  # how long links have to end by themselves when the server ends
 FRAME_BYTES = 16 << 20  # the largest frame taken; the largest that was seen has 129 kB (docs/wire.md 7)
 RECORDS = 1_000  # how many links and sessions `links` and `sessions` hold
 
-_GEMINI = re.compile(
-    r"/+ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)\.GenerativeService[./]"
-    r"BidiGenerateContent(?:Constrained)?/?"
-)
-_VERTEX = re.compile(r"/+ws/google\.cloud\.aiplatform\.(v1|v1beta1)\.LlmBidiService/BidiGenerateContent/?")
-
 # A handshake of a stranger that fails is not for our log.
 _quiet = logging.getLogger("livechat.server.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
-
-
-def endpoint(path: str) -> Endpoint | None:
-    """The endpoint at `path`, without its query; None if there is none."""
-    if match := _GEMINI.fullmatch(path):
-        return Endpoint(match[1], vertex=False)
-    if match := _VERTEX.fullmatch(path):
-        return Endpoint(match[1], vertex=True)
-    return None
-
-
-def key_of(request: Request) -> str:
-    """The API key or token in `request`; "" if there is none."""
-    query = parse_qs(urlsplit(request.path).query)
-    shown = query.get("key", []) + query.get("access_token", [])
-    shown += request.headers.get_all("x-goog-api-key") + request.headers.get_all("Authorization")
-    return next(filter(None, shown), "")
 
 
 class Server:
@@ -72,6 +48,7 @@ class Server:
 
     `port` 0 takes a free port. `as_model`: accept any model's name and behave as this model. `memory`: None keeps the
     sessions in RAM for the life of this object. A link is closed at `lifetime`, and told so `notice` seconds before.
+    `allowed`: hosts besides this machine's own that may be asked for, and whose pages may ask; "*" for any.
     A link without sound is closed after `idle`. A session is forgotten `handle_ttl` after its last link. `on_event`
     gets one dict for everything that happens, `on_audio` the number of a link and the sound as it was received.
     Raises UsageError for a model that it does not know, and for a port that is taken.
@@ -92,14 +69,16 @@ class Server:
         faults: Plan | None = None,
         memory: SessionMemory | None = None,
         as_model: str | None = None,
+        allowed: Collection[str] = (),
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_audio: Callable[[int, bytes], None] | None = None,
     ) -> None:
-        if as_model is not None and as_model not in {**MODELS, **VERTEX_MODELS}:
-            raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(MODELS)))
+        if as_model is not None and as_model not in PROFILES:
+            raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(PROFILES)))
         self.agent = agent
         self.times = live_session.ServerTimes(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
         self.as_model = as_model
+        self._allowed = allowed
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
         self.sessions: dict[str, tuple[HistoryTurn, ...]] = {}
         self.port = port
@@ -211,13 +190,15 @@ class Server:
             connection.context = tls.server_context()[0]
 
     def _process_request(self, ws: ServerConnection, request: Request) -> Response | None:
-        to = endpoint(urlsplit(request.path).path)
+        if why := refused(request, self._allowed):
+            return ws.respond(http.HTTPStatus.FORBIDDEN, f"{why}\n")
+        to = endpoint(path_of(request))
         if to is None:
             return ws.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
         faults = self._begin(vertex=to.vertex)
-        if refused := faults.strikes("http"):
+        if status := faults.strikes("http"):
             self._end(faults.record)
-            return ws.respond(http.HTTPStatus(int(refused.value)), "\n")
+            return ws.respond(http.HTTPStatus(int(status.value)), "\n")
         if faults.strikes("hang-up"):
             self._end(faults.record)
             ws.transport.abort()

@@ -8,6 +8,7 @@ older handle goes on from there. Handles come every second and are not stored: e
 and a keyed hash that proves it.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -32,6 +33,8 @@ _WRITING_S = 0.05  # then what is to be written waits
 _LEAVING_S = 0.5
 FORGETTING_S = 5.0  # a person wants it to be gone
 MEMORIES_PER_SESSION = 64  # older ones are deleted, so that the database does not grow with the hours
+
+_OLD, _OLD_LENGTH = b"\x0a\x28", 56  # how a handle of a 2.x model begins, and how many characters it has
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY, key BLOB);
@@ -124,9 +127,10 @@ class SessionMemory:
         self._last[session] = (kept, sound, memory)
         return StoredSession(session, kept, born, sound)
 
-    def issue(self, session: str, turns: Sequence[HistoryTurn], sound: bytes = b"") -> str:
+    def issue(self, session: str, turns: Sequence[HistoryTurn], sound: bytes = b"", *, old: bool = False) -> str:
         """A new handle for `session` with `turns`, and with the `sound` of the utterance under way.
 
+        `old`: in the form of the 2.x models, base64 of a protobuf with an id of 40 characters (docs/wire.md 2.3).
         Only a session's newest handles keep such a sound: it is large, and out of date within a second.
         """
         kept = tuple(turns)
@@ -136,15 +140,20 @@ class SessionMemory:
             memory = self._next()
             self._write("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", memory, session, rows)
             self._last[session] = (kept, sound, memory)
-            old = "SELECT id FROM memories WHERE session = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-            self._write(f"DELETE FROM memories WHERE id IN ({old})", session, MEMORIES_PER_SESSION)  # noqa: S608
+            rest = "SELECT id FROM memories WHERE session = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
+            self._write(f"DELETE FROM memories WHERE id IN ({rest})", session, MEMORIES_PER_SESSION)  # noqa: S608
             if sound:
                 self._write("INSERT INTO sounds VALUES (?, ?, ?)", memory, session, sound)
-                old = "SELECT memory FROM sounds WHERE session = ? ORDER BY memory DESC LIMIT -1 OFFSET ?"
-                self._write(f"DELETE FROM sounds WHERE memory IN ({old})", session, SOUNDS_PER_SESSION)  # noqa: S608
+                rest = "SELECT memory FROM sounds WHERE session = ? ORDER BY memory DESC LIMIT -1 OFFSET ?"
+                self._write(f"DELETE FROM sounds WHERE memory IN ({rest})", session, SOUNDS_PER_SESSION)  # noqa: S608
         self._seen(session)
         named = memory.to_bytes(5) + os.urandom(3)
-        return str(uuid.UUID(bytes=named + self._proof(named)))
+        handle = uuid.UUID(bytes=named + self._proof(named))
+        return (
+            base64.b64encode(_OLD + handle.hex.encode() + os.urandom(4).hex().encode()).decode()
+            if old
+            else str(handle)
+        )
 
     def end(self, session: str) -> None:
         """The link on `session` has ended. From now on its handles live for `ttl`."""
@@ -182,7 +191,8 @@ class SessionMemory:
     def _named_by(self, handle: str) -> int:
         """The number of the memory of `handle`; 0, which no memory has, if the handle is not one of ours."""
         try:
-            parts = uuid.UUID(handle).bytes
+            old = base64.b64decode(handle, validate=True) if len(handle) == _OLD_LENGTH else b""
+            parts = uuid.UUID(old[2:34].decode() if old.startswith(_OLD) else handle).bytes
         except ValueError:
             return 0
         named, proof = parts[:8], parts[8:]

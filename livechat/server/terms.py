@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livechat.server.close_reasons import closed
-from livechat.server.models import MODELS, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
+from livechat.server.models import LANGUAGES_2_5, MODELS, PROFILES, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
 from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
@@ -32,6 +32,8 @@ class Terms:
     transparent: bool  # a handle says which of the client's messages it holds (docs/wire.md 2.8)
     input_text: bool
     output_text: bool
+    in_text: bool  # answers are text instead of sound
+    thinks: bool  # thoughts come before an answer
     trigger: int | None
     target: int
     manual: bool  # the client marks activity itself
@@ -104,6 +106,8 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         transparent=transparent,
         input_text="inputAudioTranscription" in body,
         output_text="outputAudioTranscription" in body,
+        in_text=family.texts and generation.get("responseModalities") == ["TEXT"],
+        thinks=family.native_2_5 and _part(generation, "thinkingConfig").get("thinkingBudget") != 0,
         trigger=trigger,
         target=target,
         manual=detection.get("disabled") is True,
@@ -124,7 +128,7 @@ def _model(named: str, route: Endpoint, as_model: str | None) -> tuple[str, Trai
     models = VERTEX_MODELS if route.vertex else MODELS
     name = named.rpartition("/")[2]
     if as_model:
-        return name, {**VERTEX_MODELS, **MODELS}[as_model]
+        return name, PROFILES[as_model]
     # Previews and aliases exist on v1beta and v1alpha only (docs/wire.md 0.4).
     if name not in models or (route.version == "v1" and name.endswith(("-preview", "-latest"))):
         raise closed("no-model", model=named if "/" in named else f"models/{named}", version=route.version)
@@ -183,14 +187,16 @@ def _check_generation(config: Json, model: str, family: Traits, vertex: bool) ->
     if family.thinking == "budget" and level is not None:
         raise closed("thinking")
     modalities = config.get("responseModalities")
-    if family.answers and modalities is not None and modalities != ["AUDIO"]:
+    known = [["AUDIO"], ["TEXT"]] if family.texts else [["AUDIO"]]
+    if family.answers and modalities is not None and modalities not in known:
         names = ", ".join(map(str, modalities)) if isinstance(modalities, list) else str(modalities)
         raise closed("modality", modalities=names)
     if config.get("enableAffectiveDialog") is not None and not family.native_2_5:
         raise closed("invalid")
     speech = _part(config, "speechConfig")
-    if family.native_2_5 and not vertex and "languageCode" in speech:
-        raise closed("language", language=str(speech["languageCode"]), model=f"models/{model}")
+    language = speech.get("languageCode")
+    if family.native_2_5 and not vertex and language is not None and language not in LANGUAGES_2_5:
+        raise closed("language", language=str(language), model=f"models/{model}")
     name = _part(_part(speech, "voiceConfig"), "prebuiltVoiceConfig").get("voiceName")
     if name is not None and (not isinstance(name, str) or name not in VOICES):
         raise closed("no-voice")

@@ -168,7 +168,7 @@ def _realtime(value: Json) -> list[ClientMessage]:
         elif name == "mediaChunks" and isinstance(field, list):
             messages += [_audio(chunk, legacy=True) for chunk in field]
         elif name == "text" and isinstance(field, str):
-            messages += [ClientText(field)] if field.strip() else []
+            messages += [ClientText(field)] if field else []
         elif name in ("activityStart", "activityEnd"):
             messages.append(ClientActivity(name == "activityStart"))
         elif name == "audioStreamEnd":

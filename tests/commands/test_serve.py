@@ -55,6 +55,7 @@ def test_an_unmodified_client_is_served_until_the_command_is_told_to_stop(
     ("arguments", "error"),
     [
         (["--ca-out", "/dev/null/ca.pem"], "cannot write /dev/null/ca.pem"),
+        (["--no-tls", "--ca-out", "ca.pem"], "--ca-out has nothing to write: with --no-tls there is no certificate"),
         (["--lifetime", "0s"], "--lifetime 0s leaves no time to talk"),
         (["--goaway", "soon"], "not a duration: 'soon'"),
         (["--as", "gemini-1.0"], "no such model: gemini-1.0"),

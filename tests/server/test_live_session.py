@@ -22,7 +22,7 @@ from livechat.server.live_session import (
     ServerTimes,
     StopAgent,
 )
-from livechat.server.models import LIVE_3_8, THINKING_3_8, Traits
+from livechat.server.models import FLASH_3_1, HALF_CASCADE, LIVE_3_8, NATIVE_2_5, THINKING_3_8, Traits
 from livechat.server.terms import Endpoint, Terms, agree
 from tests.support.examples import examples
 
@@ -187,8 +187,57 @@ def test_context_that_arrives_while_the_answer_plays_is_kept_when_it_is_cut() ->
     session.said_all(1.0)
     session.content([("user", "by the way")], complete=False, now=2.0)
     assert contents(session.speech_began(3.0, 3.0))[1:] == ["StopAgent", "interrupted", "turnComplete"]
-    assert [turn.text for turn in session.history] == ["one", "by the way", "a b"]
+    assert [turn.text for turn in session.history] == ["one", "a b", "by the way"]
     assert session.covered == 3
+
+
+@pytest.mark.parametrize("when", ["thinking", "generating", "playing"])
+def test_a_question_that_is_put_in_while_the_model_speaks_is_answered_when_it_is_asked(when: str) -> None:
+    """As livekit does it for each reply: the turns first, and what starts the answer in a message of its own."""
+    session = live()
+    session.typed("one", 1.0)
+    if when != "thinking":
+        session.said("a b c d ", SECOND * 4, 1.0)
+    if when == "playing":
+        session.said_all(1.0)
+    session.content([("user", "two")], complete=False, now=2.0)
+    assert contents(session.content([], complete=True, now=3.0))[-1] == "AskAgent"
+    assert [turn.text for turn in session.history if turn.role == "user"] == ["one", "two"]
+    assert session.history[-1].text == "two"
+
+
+@pytest.mark.parametrize(
+    ("traits", "asks"), [(LIVE_3_8, False), (FLASH_3_1, False), (NATIVE_2_5, True), (HALF_CASCADE, True)]
+)
+def test_a_history_that_ends_with_a_question_is_answered_at_once_or_when_a_blank_text_comes(
+    traits: Traits, asks: bool
+) -> None:
+    session = live(dataclasses.replace(TERMS, seeded=True, traits=traits))
+    loaded = session.content([("user", "hello"), ("model", "hi"), ("user", "greet me")], complete=True, now=1.0)
+    assert ("AskAgent" in contents(loaded)) is asks
+    assert ("AskAgent" in contents(session.typed(" ", 1.1))) is not asks
+    session.said("Welcome.", SECOND, 1.2)
+    session.said_all(1.3)
+    session.tick(3.0)
+    assert session.typed(" ", 3.1) == []  # nothing is unanswered
+    assert [turn.text for turn in session.history] == ["hello", "hi", "greet me", "Welcome."]
+
+
+@pytest.mark.parametrize("then", ["thinking", "generating", "hearing"])
+def test_after_a_turn_its_handle_comes_whatever_the_client_has_asked_since(then: str) -> None:
+    session = live(dataclasses.replace(TERMS, handles="after turns", traits=NATIVE_2_5))
+    session.typed("one", 1.0)
+    session.said("a ", SECOND, 1.0)
+    session.said_all(1.0)
+    assert "turnComplete" in contents(session.tick(2.0))
+    if then == "hearing":
+        session.speech_began(2.01, 2.01)
+    else:
+        session.typed("two", 2.01)
+    if then == "generating":
+        session.said("b ", SECOND, 2.02)
+    assert OfferHandle(True) in session.tick(2.06)
+    assert session.covered == 2
 
 
 def test_seeding_is_not_answered() -> None:

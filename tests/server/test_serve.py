@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from livechat.errors import UsageError
 from livechat.server.parrot import Parrot
-from livechat.server.serve import Server, endpoint
+from livechat.server.serve import Server
 from tests.support.server_client import (
     ask,
     closed,
@@ -20,15 +20,6 @@ from tests.support.server_client import (
     said,
 )
 from tests.support.virtual_time import run
-
-
-@pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
-@pytest.mark.parametrize("slashes", ["/", "//"])
-@pytest.mark.parametrize("end", ["BidiGenerateContent", "BidiGenerateContentConstrained"])
-def test_every_address_of_the_real_service(version: str, slashes: str, end: str) -> None:
-    found = endpoint(f"{slashes}ws/google.ai.generativelanguage.{version}.GenerativeService.{end}")
-    assert found is not None
-    assert (found.version, found.vertex) == (version, False)
 
 
 def test_other_addresses_are_not_found() -> None:

@@ -495,7 +495,10 @@ def test_a_conversation_is_held_through_a_proxy(
     ca.write_bytes(certificate)
 
     async def main() -> tuple[int, str, str]:
-        async with Server(Parrot()) as server, proxy({NAME: server.port}, login="alice:s3cret") as running:
+        async with (
+            Server(Parrot(), allowed=[NAME]) as server,
+            proxy({NAME: server.port}, login="alice:s3cret") as running,
+        ):
             at = f"{scheme}://alice:s3cret@127.0.0.1:{running.port}"
             said = await talk(tmp_path, "--endpoint", f"https://{NAME}", "--ca-file", str(ca), ALL_PROXY=at)
             assert running.asked.targets == [(NAME, 443)]

@@ -22,6 +22,7 @@ from livechat.models import api_version
 from livechat.server.answers import FIRST_WORDS
 from livechat.server.fault_plan import KINDS, parse
 from livechat.server.serve import Server
+from livechat.server.shapes import THOUGHT
 from tests.server.test_fault_plan import rows
 from tests.support.conversation import SENTENCES, Knower, Recorder, talk, write_speech
 from tests.support.server_client import dial
@@ -348,7 +349,7 @@ def test_thoughts_are_shown_and_never_kept(tmp_path: Path, caplog: pytest.LogCap
     caplog.set_level(logging.DEBUG, "livechat")
     model = "gemini-2.5-flash-native-audio-latest"
     ended = call(tmp_path, "huge-frame", (0.5, FIRST, 0.5), model=model, thoughts=True)
-    assert [thought.text for thought in ended.display.of(ThoughtText)] == ["x" * 8_000]
+    assert [thought.text for thought in ended.display.of(ThoughtText)] == ["x" * 8_000, THOUGHT]
     assert ended.finals == [(f"You said: {FIRST}", False)]
     assert "x" * 20 not in caplog.text
     assert caplog.text.count("Replying") == 1
