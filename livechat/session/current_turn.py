@@ -54,7 +54,7 @@ class CurrentTurn:
         self._work_shown = False  # it was shown that the server is at work
         self.unasked = False  # this link took up a session and has been given nothing to answer
         self._catching_up = False  # this link was given all at once what was asked before it
-        self._unheard_after: int | None = None  # what was asked after this was sent, and may be what cut in
+        self._unheard_after: int | None = None  # a question that was sent after this index may be what cut in
         self._cut_at = 0.0
 
     def asked_since(self) -> bool:
@@ -76,7 +76,7 @@ class CurrentTurn:
         self.answer = Answer(self.outbox.sent_mark(), piece_at=self.now())
         self.aftermath.no_doubt()
         self.aftermath.turn_end_due = self.unasked = False
-        self._unheard_after = None
+        self._ask_what_cut_in()
         self.record.question()
         self.feed(ev.Replying(self.link()))
         return self.answer
@@ -139,7 +139,13 @@ class CurrentTurn:
 
     def heard(self) -> None:
         """The server heard a question: none of those that were sent is unheard."""
-        self._unheard_after = None
+        self._ask_what_cut_in()
+
+    def _ask_what_cut_in(self) -> None:
+        """Of several questions sent at once the second cut into the answer to the first, and has no answer yet."""
+        if self._unheard_after is not None:
+            self.outbox.reopened(after=self._unheard_after)
+            self._unheard_after = None
 
     def reopen(self) -> None:
         """What seemed the whole answer was one utterance of it."""
@@ -180,10 +186,7 @@ class CurrentTurn:
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
-        if self._unheard_after is not None:
-            # Of several questions sent at once the second cut into the answer to the first, and was not heard yet.
-            self.outbox.reopened(after=self._unheard_after)
-            self._unheard_after = None
+        self._ask_what_cut_in()
         if self.interaction.paused and not self.interaction.working:
             self.complete()  # its turn was complete, and nothing says that there was more to come
         if self.answer is not None and not self.answer.whole and self.question.cuts < CUTS:

@@ -189,11 +189,14 @@ class Outbox:
         if any((item.speech or item.text) and at > max(mark) for at, item in self._items.items()):
             return None
         end: int | None = None
-        for item in self._asked(mark):
+        apart = APART  # from the end of a question to the next: a text is a question by itself
+        for item in sorted(self._asked(mark), key=lambda item: item.index):
             if item.speech:
-                if end is not None and item.index > end + APART:
+                if end is not None and item.index > end + apart:
                     return end
-                end = item.index
+                end, apart = item.index, APART
+            elif item.text and end is None:
+                end, apart = item.index, 0
         return None
 
     def asks_since(self, mark: Mark) -> bool:

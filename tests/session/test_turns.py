@@ -394,6 +394,29 @@ def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the
     assert 1 not in again
 
 
+@pytest.mark.parametrize("first", ["speech", "text"])
+@pytest.mark.parametrize("said", [[], [Heard(1, "Two.")], [Heard(1, "Two."), Said(1, "Second")], [Said(1, "Second")]])
+def test_what_cut_in_is_asked_again_until_it_has_its_answer(first: str, said: list[Any]) -> None:
+    """A link was lost in the middle of the answer to the second of two questions sent at once: it was never asked."""
+    table = Table()
+    if first == "text":
+        table.box.add_text("one")
+    for number in range(80):
+        table.box.add_audio(bytes([number]) * 640, speech=(number < 5 and first == "speech") or number >= 70)
+    table.turns.lost()
+    table.turns.begin()
+    table.box.rewind()
+    for _ in range(30):
+        table.box.add_audio(bytes(640), speech=False)
+    table.sent()
+    table.hear(Said(1, "First"), CutIn(1), TurnOver(1), *said)
+    table.turns.lost()
+    table.box.rewind()
+    again = list(iter(table.box.next, None))
+    assert [item.audio[0] for item in again if item.speech][-10:] == list(range(70, 80))
+    assert not any(item.text for item in again)
+
+
 def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
     """A fast server's is no turnComplete said twice: it cost ten seconds, and three such turns the session."""
     table = Table()
