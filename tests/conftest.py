@@ -48,7 +48,7 @@ def hears(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group what sound that is late would spoil. What takes longest comes first: nothing is left to wait for alone."""
+    """Group what late sound would spoil. What takes longest comes first, so that nothing is waited for alone."""
     for item in items:
         if hears(item):
             item.add_marker(pytest.mark.xdist_group("card"))

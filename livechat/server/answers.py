@@ -1,12 +1,25 @@
-"""How a link answers: it asks the agent, and sends what the agent says at the pace of the real service."""
+"""How a link answers: it asks the agent, and sends what the agent says at the pace of the real service.
+
+Where the words ask for a function that the client declared, it is called, and its result is the answer. A model that
+blocks says nothing until it has the result. Another says that it will look, ends its turn, and speaks the result when
+the response says so: at once, when it is silent, or never.
+"""
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import random
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+from livechat.server import web_search
+from livechat.server.actions import Action
 from livechat.server.agent import Agent, AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault
-from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, Action, LiveSession
+from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, LiveSession
+from livechat.server.tool_calls import Call, call_for, spoken
+from livechat.server.wire import Json
 
 FASTER = 4.0  # an answer is sent so many times faster than it sounds (docs/wire.md 1.6)
 GAP_S = 4.0  # between the bursts of an answer on a slow line (docs/wire.md 1.6)
@@ -42,6 +55,8 @@ class Answers:
         self._empty = empty
         self._loop = asyncio.get_running_loop()
         self._asked = 0
+        self._results: dict[str, asyncio.Future[Any]] = {}  # of the calls that an answer waits for, by id
+        self._reports: deque[tuple[str, bool]] = deque()  # results to speak, and whether each interrupts
         self.task: asyncio.Task[None] | None = None  # of the answer under way, or the last one
 
     def begin(self, question: AgentQuestion) -> None:
@@ -72,14 +87,81 @@ class Answers:
     async def _answer(self, question: AgentQuestion) -> None:
         live = self._live
         written = live.terms.in_text or self._strikes("text-answer") is not None
+        # Not what was said before it: a call that was cut into would be made again.
+        text = next((turn.text for turn in reversed(question.history) if any(map(str.isalnum, turn.text))), "")
+        call = call_for(text, live.terms.functions, self._new_id)
+        search = call is None and live.terms.searches and web_search.wanted(text)
         try:
             if live.terms.traits.utterances:
                 await self._utter(self._agent.say(FIRST_WORDS), written)
                 self._perform(live.said_all(self._loop.time(), more=True))
                 slow = self._faults.get("think")
                 await asyncio.sleep(live.unplayed(self._loop.time()) + (slow.value if slow else THINK_S))
-            await self._utter(self._agent.reply(question), written)
+            elif call and not call.function.blocking:
+                self._perform(live.called(call))
+                await self._utter(self._agent.say(FIRST_WORDS), written)
+                self._perform(live.said_all(self._loop.time()))
+                return
+            if call:
+                answer = self._agent.say(spoken(call, await self._result_of(call)))
+            else:
+                answer = self._agent.say(web_search.ANSWER) if search else self._agent.reply(question)
+            await self._utter(answer, written)
+            if search:
+                self._perform(live.grounded(web_search.grounding(text)))
             self._perform(live.said_all(self._loop.time()))
+        except Exception:  # noqa: BLE001 - an agent is anybody's code
+            self._failed()
+
+    # ----------------------------------------------------------------------------------------- functions
+
+    async def _result_of(self, call: Call) -> Any:
+        """Call the function, and wait for what it gives back."""
+        self._results[call.id] = self._loop.create_future()
+        self._perform(self._live.called(call))
+        try:
+            result = await self._results[call.id]
+        finally:
+            del self._results[call.id]
+        self._perform(self._live.result_taken(self._loop.time()))
+        return result
+
+    def _new_id(self) -> str:
+        """The id of a call, in the form of its family."""
+        if self._live.terms.vertex:
+            return str(uuid.uuid4())
+        number = random.randrange(10**18, 10**19)
+        return f"function-call-{number}" if self._live.terms.traits.old_handles else f"fc_{number}"
+
+    def results(self, responses: Sequence[Json]) -> None:
+        """The client's responses to calls. One that nobody waits for is ignored."""
+        for response in responses:
+            name, result = str(response.get("id", "")), response.get("response")
+            call = self._live.result(name, more=response.get("willContinue") is True)
+            if call is None:
+                continue
+            if name in self._results:
+                self._results[name].set_result(result)
+            elif response.get("scheduling") == "SILENT":
+                self._perform(self._live.informed(spoken(call, result)))
+            else:
+                self._reports.append((spoken(call, result), response.get("scheduling") == "INTERRUPT"))
+        self.report()
+
+    def report(self) -> None:
+        """Speak the next result that came, if the moment is right for it."""
+        if self._reports:
+            text, interrupting = self._reports[0]
+            actions = self._live.speaks_up(self._loop.time(), interrupting=interrupting)
+            if actions is not None:
+                self._reports.popleft()
+                self._perform(actions)
+                self.task = self._loop.create_task(self._tell(text))
+
+    async def _tell(self, text: str) -> None:
+        try:
+            await self._utter(self._agent.say(text), self._live.terms.in_text)
+            self._perform(self._live.said_all(self._loop.time()))
         except Exception:  # noqa: BLE001 - an agent is anybody's code
             self._failed()
 

@@ -8,7 +8,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server import live_session, utterances, wire
+from livechat.server import actions, live_session, utterances, wire
 from livechat.server.agent import AgentQuestion
 from livechat.server.answers import Answers
 from livechat.server.close_reasons import CLOSES, Rejected, closed
@@ -164,7 +164,11 @@ class ServerLink:
                 live.system = live.system if system is None else system
             case wire.ClientSetup():
                 raise closed("invalid")
-            case wire.ClientVideo() | wire.ClientToolResponse():
+            case wire.ClientToolResponse(responses):
+                self._event("tool_response", session=self._session.id, ids=[str(r.get("id", "")) for r in responses])
+                if self._answers:
+                    self._answers.results(responses)
+            case wire.ClientVideo():
                 pass
 
     async def _take_audio(self, audio: wire.ClientAudio) -> None:
@@ -218,29 +222,31 @@ class ServerLink:
 
     # ----------------------------------------------------------------------------------------- actions
 
-    def _perform(self, actions: list[live_session.Action]) -> None:
-        for action in actions:
+    def _perform(self, todo: list[actions.Action]) -> None:
+        for action in todo:
             match action:
-                case live_session.SendFrame(frame):
+                case actions.SendFrame(frame):
                     self._send(frame)
-                case live_session.AskAgent():
+                case actions.AskAgent():
                     self._ask()
-                case live_session.StopAgent():
+                case actions.StopAgent():
                     if self._answers:
                         self._answers.stop()
                     self._host.remember(self._session.id, self._live)
-                case live_session.OfferHandle(resumable):
+                case actions.OfferHandle(resumable):
                     self._offer(resumable)
-                case live_session.TurnKept(turn):
+                case actions.TurnKept(turn):
                     self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
                     self._host.remember(self._session.id, self._live)
-                case live_session.HistoryTrimmed(before, after):
+                case actions.HistoryTrimmed(before, after):
                     self._event("compression", session=self._session.id, before=before, after=after)
                     self._host.remember(self._session.id, self._live)
                     if "compression-dies" in self._active:
                         self._close(*CLOSES["invalid"])
-                case live_session.CloseLink(code, reason):
+                case actions.CloseLink(code, reason):
                     self._close(code, reason)
+        if self._answers:
+            self._answers.report()
         self._wake()
 
     def _wake(self) -> None:
@@ -299,6 +305,10 @@ class ServerLink:
     def _send(self, frame: wire.Json) -> None:
         for sent in self._frame_faults.frames(frame):
             self._transport.send(self._frame_faults.data(sent))
+        for call in frame.get("toolCall", {}).get("functionCalls", ()):
+            self._event("tool_call", session=self._session.id, **call)
+        if "toolCallCancellation" in frame:
+            self._event("tool_cancellation", session=self._session.id, **frame["toolCallCancellation"])
         if "goAway" in frame:
             self._event("goaway", time_left=frame["goAway"].get("timeLeft", ""))
 

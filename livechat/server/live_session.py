@@ -16,11 +16,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from livechat.server import wire
+from livechat.server.actions import (
+    Action,
+    AskAgent,
+    CloseLink,
+    HistoryTrimmed,
+    OfferHandle,
+    SendFrame,
+    StopAgent,
+    TurnKept,
+)
 from livechat.server.close_reasons import CLOSES
 from livechat.server.history import HistoryTurn, question, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
 from livechat.server.shapes import THOUGHT, AnswerShape
 from livechat.server.terms import Terms
+from livechat.server.tool_calls import Call
 
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 
@@ -36,54 +47,6 @@ class ServerTimes:
     handle_after_turn: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class SendFrame:
-    """Send `frame`."""
-
-    frame: wire.Json
-
-
-@dataclass(frozen=True, slots=True)
-class AskAgent:
-    """Have the agent answer the last turn of the history. Its answer comes back through `said`."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopAgent:
-    """Stop the answer under way."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfferHandle:
-    """Send a handle for the turns that are covered now; if not `resumable`, an update without a handle."""
-
-    resumable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TurnKept:
-    """`turn` is in the history now. If it is `cut`, it replaces the whole answer that was there."""
-
-    turn: HistoryTurn
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryTrimmed:
-    """Old turns were dropped. `before` and `after`: the tokens of the context."""
-
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class CloseLink:
-    """Close the link with `code` and `reason`."""
-
-    code: int
-    reason: str
-
-
-Action = SendFrame | AskAgent | StopAgent | OfferHandle | TurnKept | HistoryTrimmed | CloseLink
 State = Literal["listening", "hearing", "thinking", "generating", "playing"]
 
 
@@ -110,6 +73,7 @@ class LiveSession:
         self._answer: HistoryTurn | None = None  # the one being played, which is in the history
         self._answer_at = 0  # its place there: before what the client adds while it is said
         self._shape = AnswerShape(terms)
+        self.calls: dict[str, Call] = {}  # that wait for their results, by id
         self._asked_tokens = (0, 0)  # of text and of sound in the context when the utterance began
         self._play_end = now
         self._goaway_at: float | None = opened + times.lifetime - times.notice
@@ -240,6 +204,57 @@ class LiveSession:
         said = wire.seconds(left) if told is None else told
         return [SendFrame({"goAway": {} if said == "none" else {"timeLeft": said}})]
 
+    # ------------------------------------------------------------------------------------------ functions
+
+    def called(self, call: Call) -> list[Action]:
+        """The agent calls a function of the client."""
+        self.calls[call.id] = call
+        frame: wire.Json = {"toolCall": {"functionCalls": [call.json]}}
+        if self.terms.traits.utterances:
+            frame["interactionStatus"] = "IN_PROGRESS"
+        return [SendFrame(content) for content in [*self._shape.opening(calls=True), frame]]
+
+    def result(self, name: str, *, more: bool) -> Call | None:
+        """A result of the call with this id came, and perhaps `more` will. None if none is awaited."""
+        return self.calls.get(name) if more else self.calls.pop(name, None)
+
+    def grounded(self, frame: wire.Json) -> list[Action]:
+        """The answer rests on a search, of which `frame` tells."""
+        return [SendFrame(frame)]
+
+    def result_taken(self, now: float) -> list[Action]:
+        """The model has the result it waited for. On Vertex AI that ends a turn, and the next one speaks it."""
+        if not self.terms.vertex:
+            return []
+        frames: list[Action] = [SendFrame({"serverContent": {"generationComplete": True}}), *self._turn_complete(now)]
+        self._utter(now)
+        return frames
+
+    def speaks_up(self, now: float, *, interrupting: bool) -> list[Action] | None:
+        """The agent has something to say that nobody asked for just now; None while it must wait."""
+        states = ("listening", "generating", "playing") if interrupting else ("listening",)
+        if self.state not in states or self._more:
+            return None
+        actions = self._interrupt(now)
+        self._answer_at = len(self.history)
+        self._utter(now)
+        return actions
+
+    def informed(self, text: str) -> list[Action]:
+        """Something the agent knows now, and says nothing of."""
+        known = HistoryTurn("model", text)
+        self.history.insert(self.covered, known)
+        self.covered += 1
+        self._answer_at += 1
+        return [TurnKept(known)]
+
+    def _cancel(self, *, all_of_them: bool = False) -> list[Action]:
+        """Cancel the calls that the answer under way waits for."""
+        gone = [name for name, call in self.calls.items() if all_of_them or call.function.blocking]
+        for name in gone:
+            del self.calls[name]
+        return [SendFrame({"toolCallCancellation": {"ids": gone}})] if gone else []
+
     # ------------------------------------------------------------------------------------------- time
 
     def deadline(self) -> float:
@@ -267,7 +282,7 @@ class LiveSession:
             self._offer_at = now + self.times.handle_every if again else None
             # After a turn a client waits for its handle. What it has asked since is not covered by it.
             busy = self.state in ("thinking", "generating") and self.terms.handles != "after turns"
-            actions.append(OfferHandle(not busy and not self._more))
+            actions.append(OfferHandle(not busy and not self._more and not self.calls))
         return actions
 
     # ------------------------------------------------------------------------------------------ turns
@@ -321,8 +336,13 @@ class LiveSession:
         """End the answer under way. The history keeps what the client must have played by `now`."""
         state, self.state = self.state, "listening"
         more, self._more = self._more, False
+        cancelled = self._cancel(all_of_them=self.terms.traits.utterances)
         if state == "thinking" and not more:
-            return [StopAgent()]
+            if not cancelled:
+                return [StopAgent()]
+            self.covered = len(self.history)
+            over = [SendFrame({"serverContent": {"interrupted": True}}), *self._turn_complete(now), *self._admit()]
+            return [StopAgent(), *cancelled, *over]
         if state in ("listening", "hearing"):
             return []
         length = sum(seconds for _, seconds in self._pieces)
@@ -330,7 +350,7 @@ class LiveSession:
         if self._answer is not None:
             self._answer_at -= 1
             del self.history[self._answer_at]
-        actions: list[Action] = [StopAgent(), SendFrame({"serverContent": {"interrupted": True}})]
+        actions: list[Action] = [StopAgent(), *cancelled, SendFrame({"serverContent": {"interrupted": True}})]
         text = said_by(self._pieces, played)
         if text:
             cut = HistoryTurn("model", text, played, cut=True)

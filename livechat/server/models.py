@@ -18,6 +18,8 @@ VOICES = frozenset(
 )
 
 Cadence = Literal["every second", "after turns", "never"]
+# Whether a model waits for the result of a function it calls, and whether a declaration may ask for the other.
+Calls = Literal["block", "block by default", "go on by default", "go on"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Traits:
     thinking: Literal["budget", "level", "none", "required"]  # what thinkingConfig may hold, or must
     chunks: Literal["taken", "refused", "ignored"]  # realtimeInput.mediaChunks
     handles: Cadence
+    calls: Calls = "block by default"
     native_2_5: bool = False  # proactivity, affective dialog and thoughts exist; words are transcribed one by one
     old_handles: bool = False  # handles are base64 of 56 characters, and no UUID
     seed_answers: bool = False  # the end of a history that the client loads is a question
@@ -47,9 +50,13 @@ HALF_CASCADE = Traits(
     thinking="none", chunks="taken", handles="after turns", activity=False, old_handles=True, seed_answers=True,
     texts=True,
 )  # fmt: skip
-FLASH_3_1 = Traits(thinking="level", chunks="refused", handles="every second", echoes=True, opens_empty=True)
-LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", empties=True)
-THINKING_3_8 = Traits(thinking="required", chunks="ignored", handles="every second", empties=True, utterances=True)
+FLASH_3_1 = Traits(
+    thinking="level", chunks="refused", handles="every second", calls="block", echoes=True, opens_empty=True
+)
+LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", calls="go on by default", empties=True)
+THINKING_3_8 = Traits(
+    thinking="required", chunks="ignored", handles="every second", calls="go on", empties=True, utterances=True
+)
 TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
 
 MODELS = {

@@ -55,7 +55,7 @@ def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
     plain = plain.replace("what's", "what is")
     if not plain:
         return "I did not hear any words."
-    numbers = _digits(plain)
+    numbers = digits(plain)
     if found := _SUM.search(numbers):
         return _arithmetic(found[1])
     for pattern, answer in _INTENTS:
@@ -76,7 +76,7 @@ class _Asked(NamedTuple):
     facts: Facts
 
 
-def _digits(plain: str) -> str:
+def digits(plain: str) -> str:
     """`plain` with spoken numbers as digits, such as "twenty-five" or "two thousand three hundred and six"."""
     plain = re.sub(r"\b(" + "|".join(_TENS) + r")-(?=[a-z])", r"\1 ", plain)
     words = re.sub(r"\ban? (?=(?:hundred|thousand)\b)", "one ", plain).split()

@@ -18,10 +18,12 @@ class AnswerShape:
         self._terms = terms
         self._behind: list[wire.Json] = []  # sound whose words have been sent
 
-    def opening(self) -> list[wire.Json]:
-        """What comes before the first piece."""
+    def opening(self, *, calls: bool = False) -> list[wire.Json]:
+        """What comes before the first piece, or before a function call."""
         terms, traits = self._terms, self._terms.traits
         self._behind = []
+        if calls:
+            return [{"serverContent": {}}] if traits.opens_empty else []
         if terms.vertex:
             return [{"serverContent": {"outputTranscription": {}}}] if terms.output_text else []
         if traits.opens_empty:

@@ -5,6 +5,7 @@ from typing import Any
 
 from livechat.server.close_reasons import closed
 from livechat.server.models import LANGUAGES_2_5, MODELS, PROFILES, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
+from livechat.server.tool_calls import Function, declared, searches
 from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
@@ -39,6 +40,8 @@ class Terms:
     manual: bool  # the client marks activity itself
     interrupts: bool
     silence_ms: int | None
+    functions: tuple[Function, ...]  # that the client declared
+    searches: bool  # the client declared Google Search
     seeded: bool  # the first complete clientContent is history and no question (docs/wire.md 12)
 
 
@@ -113,6 +116,8 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         manual=detection.get("disabled") is True,
         interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
         silence_ms=_integer(detection["silenceDurationMs"]) if "silenceDurationMs" in detection else None,
+        functions=declared(body.get("tools"), family.calls),
+        searches=searches(body.get("tools")),
         seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
     )
 

@@ -76,7 +76,9 @@ class ClientContextUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ClientToolResponse:
-    """Results of tool calls, of which this server makes none."""
+    """Results of function calls: for each its "id" and "response", and perhaps its "scheduling"."""
+
+    responses: tuple[Json, ...]
 
 
 ClientMessage = (
@@ -202,12 +204,21 @@ def _context(value: Json) -> list[ClientMessage]:
     return [ClientContextUpdate(None if system is None else text_of(system))]
 
 
+def _tool_response(value: Json) -> list[ClientMessage]:
+    responses = value.get("functionResponses") or []
+    if isinstance(responses, dict):
+        responses = [responses]
+    if not isinstance(responses, list) or not all(isinstance(response, dict) for response in responses):
+        raise closed("invalid")
+    return [ClientToolResponse(tuple(responses))]
+
+
 _READERS: dict[str, Callable[[Json], list[ClientMessage]]] = {
     "setup": lambda value: [ClientSetup(value)],
     "realtimeInput": _realtime,
     "clientContent": _content,
     "contextUpdate": _context,
-    "toolResponse": lambda _: [ClientToolResponse()],
+    "toolResponse": _tool_response,
 }
 
 

@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livechat.server import live_session
-from livechat.server.history import HistoryTurn, weight
-from livechat.server.live_session import (
+from livechat.server.actions import (
     Action,
     AskAgent,
     CloseLink,
     HistoryTrimmed,
-    LiveSession,
     OfferHandle,
     SendFrame,
-    ServerTimes,
     StopAgent,
+    TurnKept,
 )
+from livechat.server.history import HistoryTurn, weight
+from livechat.server.live_session import LiveSession, ServerTimes
 from livechat.server.models import FLASH_3_1, HALF_CASCADE, LIVE_3_8, NATIVE_2_5, THINKING_3_8, Traits
 from livechat.server.terms import Endpoint, Terms, agree
 from tests.support.examples import examples
@@ -50,7 +49,7 @@ def contents(actions: Sequence[Action]) -> list[str]:
         if isinstance(action, SendFrame):
             content = action.frame.get("serverContent", action.frame)
             found += list(content) or ["{}"]
-        elif not isinstance(action, live_session.TurnKept):
+        elif not isinstance(action, TurnKept):
             found.append(type(action).__name__)
     return found
 

@@ -41,7 +41,7 @@ def rejection(frame: str | bytes) -> str:
         ({"clientContent": {"turns": [{"parts": [{"text": "a"}, {"text": "b"}], "role": "model"}],
                             "turn_complete": True}}, wire.ClientContent((("model", "a b"),), complete=True)),
         ({"tool_response": {"functionResponses": [{"id": "1", "response": {"any_name": 1}}]}},
-         wire.ClientToolResponse()),
+         wire.ClientToolResponse(({"id": "1", "response": {"any_name": 1}},))),
         ({"contextUpdate": {"systemInstruction": {"parts": [{"text": "new"}]}}}, wire.ClientContextUpdate("new")),
         ({"contextUpdate": {"tools": {"tools": []}}}, wire.ClientContextUpdate(None)),
         ({"setup": {"generation_config": {"response_modalities": ["AUDIO"]}}},
