@@ -51,7 +51,12 @@ def serve(
         with contextlib.suppress(BrokenPipeError):
             outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
 
-    agent, lacking = make_agent()
+    def notify(message: str) -> None:
+        sys.stderr.write(f"Note: {message}\n")
+        if as_json:
+            write({"type": "note", "message": message})
+
+    agent, lacking = make_agent(notify=notify)
     server = Server(
         agent,
         port=port,

@@ -33,6 +33,7 @@ from livechat.server.shapes import THOUGHT, AnswerShape
 from livechat.server.terms import Terms
 from livechat.server.tool_calls import Call
 
+MOST_TOKENS = 4 * WINDOW  # of a history that a client loads without asking anything
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
 
 
@@ -135,6 +136,8 @@ class LiveSession:
             actions.append(TurnKept(turn))
         if whole and not answer:
             self.covered = len(self.history)
+        if not answer and weight(self.history) > MOST_TOKENS:
+            actions.append(CloseLink(*CLOSES["invalid"]))
         if complete:
             self._seeding = False
         if answer and question(self.history):
@@ -299,7 +302,7 @@ class LiveSession:
     def _question(self, turn: HistoryTurn, now: float) -> list[Action]:
         if not self.terms.interrupts and (self.state in ("generating", "playing") or self._more):
             self._waiting.append(turn)
-            return []
+            return [CloseLink(*CLOSES["invalid"])] if weight(self._waiting) > WINDOW else []
         actions = self._interrupt(now)
         self.history.append(turn)
         actions.append(TurnKept(turn))
@@ -317,8 +320,8 @@ class LiveSession:
             self.covered = max(0, self.covered - len(self.history) + len(kept))
             self.history = kept
             actions.append(HistoryTrimmed(before, self.tokens()))
-        elif self.tokens() > WINDOW:
-            return [CloseLink(*CLOSES["invalid"])]
+        if self.tokens() > WINDOW:
+            return [*actions, CloseLink(*CLOSES["invalid"])]
         self._more = False
         self._answer_at = len(self.history)
         self._utter(now)

@@ -27,6 +27,7 @@ HELP = (
     "repeat after you, and tell you what you said."
 )
 COUNT_LIMIT = 100
+REPEATED = 40  # words of a long message
 PLACES = 6  # decimals of a result
 
 _SMALL = re.findall(
@@ -61,9 +62,18 @@ def reply(history: Sequence[HistoryTurn], facts: Facts) -> str:
     for pattern, answer in _INTENTS:
         if match := re.search(pattern, plain):
             return answer(_Asked(text, numbers, match, history[:-1], facts))
-    heard = f"I heard: {text}{'' if text[-1] in '.!?' else '.'}"
+    heard = f"I heard: {_beginning(text)}"
     told = any(turn.role == "model" and ABOUT in turn.text for turn in history)
     return heard if told else f"{heard} {ABOUT}"
+
+
+def _beginning(text: str) -> str:
+    """`text` with a full stop, or its first words and how many follow: nobody listens to a page of it."""
+    words = text.split()
+    if len(words) <= REPEATED and len(text) <= REPEATED * 20:
+        return f"{text}{'' if text[-1] in '.!?' else '.'}"
+    said = " ".join(words[:REPEATED])[: REPEATED * 20]
+    return f"{said} … and {max(0, len(words) - REPEATED)} more words."
 
 
 class _Asked(NamedTuple):

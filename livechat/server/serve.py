@@ -36,6 +36,7 @@ HOST = "127.0.0.1"
 END_S = 0.2  # how long links have to end by themselves when the server ends
 FRAME_BYTES = 16 << 20  # the largest frame taken; the largest that was seen has 129 kB (docs/wire.md 7)
 RECORDS = 1_000  # how many links and sessions `links` and `sessions` hold
+LETTERS = 10_000_000  # of text in `sessions`
 
 # A handshake of a stranger that fails is not for our log.
 _quiet = logging.getLogger("livechat.server.websockets")
@@ -81,6 +82,7 @@ class Server:
         self._allowed = allowed
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
         self.sessions: dict[str, tuple[HistoryTurn, ...]] = {}
+        self._letters: dict[str, int] = {}  # of the text in each of them
         self.port = port
         self.ca_pem = b""
         self._tls = tls
@@ -163,8 +165,10 @@ class Server:
 
     def remember(self, session: str, live: live_session.LiveSession) -> None:
         self.sessions[session] = tuple(live.history)
-        if len(self.sessions) > RECORDS:
-            del self.sessions[next(iter(self.sessions))]
+        self._letters[session] = sum(len(turn.text) for turn in live.history)
+        while len(self.sessions) > RECORDS or (sum(self._letters.values()) > LETTERS and len(self.sessions) > 1):
+            oldest = next(iter(self.sessions))
+            del self.sessions[oldest], self._letters[oldest]
 
     # ------------------------------------------------------------------------------------ connections
 

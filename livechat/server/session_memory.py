@@ -33,6 +33,7 @@ _WRITING_S = 0.05  # then what is to be written waits
 _LEAVING_S = 0.5
 FORGETTING_S = 5.0  # a person wants it to be gone
 MEMORIES_PER_SESSION = 64  # older ones are deleted, so that the database does not grow with the hours
+LETTERS_PER_SESSION = 4_000_000  # of all its memories, but for the two newest
 
 _OLD, _OLD_LENGTH = b"\x0a\x28", 56  # how a handle of a 2.x model begins, and how many characters it has
 
@@ -141,7 +142,8 @@ class SessionMemory:
             self._write("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", memory, session, rows)
             self._last[session] = (kept, sound, memory)
             rest = "SELECT id FROM memories WHERE session = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-            self._write(f"DELETE FROM memories WHERE id IN ({rest})", session, MEMORIES_PER_SESSION)  # noqa: S608
+            keep = max(2, min(MEMORIES_PER_SESSION, LETTERS_PER_SESSION // len(rows)))
+            self._write(f"DELETE FROM memories WHERE id IN ({rest})", session, keep)  # noqa: S608
             if sound:
                 self._write("INSERT INTO sounds VALUES (?, ?, ?)", memory, session, sound)
                 rest = "SELECT memory FROM sounds WHERE session = ? ORDER BY memory DESC LIMIT -1 OFFSET ?"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -19,12 +21,17 @@ from livechat.server import replies
 from livechat.server.agent import AgentQuestion, AnswerPiece, UtteranceDetector
 from livechat.server.parrot import LoudnessDetector, Parrot
 from livechat.server.speech_models import HOP, Recogniser, Samples, SileroVad, Synthesiser, samples_of
-from livechat.server.utterances import RATE, Segmenter, UtteranceBegan, UtteranceEvent, UtterancePaused
+from livechat.server.spoken_text import limited, parts, pronounceable
+from livechat.server.utterances import OUTPUT_RATE, RATE, Segmenter, UtteranceBegan, UtteranceEvent, UtterancePaused
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+EARS = os.cpu_count() or 1  # utterances that are recognised at once, and sentences that are spoken
+FORESEEN = 64  # transcriptions begun before their utterances have ended, of all links
+BEHIND_S = 2.0  # an utterance that waits longer to be recognised is late
+SILENT_S = 1  # in place of what cannot be spoken
 THRESHOLD = 0.5  # the probability of speech that counts as voice
 
 
@@ -64,6 +71,7 @@ class SileroDetector:
         self._before: Samples = np.zeros(64, np.float32)
         self._segmenter = Segmenter(HOP / RATE * 1000, onset=3, silence_ms=silence_ms)
         self._by_loudness = LoudnessDetector(silence_ms)
+        self._foreseen = b""  # the sound that was announced last
 
     async def hear(self, pcm: bytes) -> list[UtteranceEvent]:
         vad = await self._agent.vad.get()
@@ -74,11 +82,12 @@ class SileroDetector:
         self._rest = pcm[whole:]
         if not whole:
             return []
-        events = await self._agent.work(self._detect, vad, pcm[:whole])
+        events = await self._agent.detect(self._detect, vad, pcm[:whole])
         if any(isinstance(event, UtteranceBegan) for event in events):
             self._agent.prepare()
         if events and isinstance(events[-1], UtterancePaused):
-            self._agent.foresee(events[-1].pcm)
+            self._agent.foresee(events[-1].pcm, instead_of=self._foreseen)
+            self._foreseen = events[-1].pcm
         return events
 
     async def flush(self) -> list[UtteranceEvent]:
@@ -100,24 +109,29 @@ class SpeechAgent:
 
     name = "offline agent: hears, answers and speaks on this computer"
 
-    def __init__(self) -> None:
-        # Two, so that a long transcription for one client does not keep another from being heard.
-        self._pool = ThreadPoolExecutor(2, "livechat-speech")
+    def __init__(self, notify: Callable[[str], None] = log.warning) -> None:
+        """`notify`: is told in plain words when this computer cannot keep up."""
+        self._notify = notify
+        # Each has threads of its own: what takes long for one client keeps no other from being heard or answered.
+        self._detectors = ThreadPoolExecutor(1, "livechat-vad")
+        self._ears = ThreadPoolExecutor(EARS, "livechat-ears")
+        self._voices = ThreadPoolExecutor(EARS, "livechat-voices")
         # One model at a time: several that load together stop the loop for longer.
         self._loader = ThreadPoolExecutor(1, "livechat-models")
         self.vad = _Lazy(SileroVad, self._loader)
         self._recogniser = _Lazy(Recogniser, self._loader)
         self._synthesiser = _Lazy(Synthesiser, self._loader)
         self._parrot = Parrot()
-        self._foreseen: tuple[bytes, asyncio.Task[str]] | None = None
+        self._foreseen: dict[bytes, asyncio.Task[str]] = {}  # by the sound that is being transcribed
+        self._behind = False  # and that was said
 
     def detector(self, silence_ms: int | None) -> UtteranceDetector:
         return SileroDetector(self, silence_ms)
 
     async def transcribe(self, pcm: bytes) -> str:
-        if self._foreseen and self._foreseen[0] == pcm:
+        if pcm in self._foreseen:
             # Shielded: a link that ends now must not cancel what its replayed sound will ask for again.
-            return await asyncio.shield(self._foreseen[1])
+            return await asyncio.shield(self._foreseen[pcm])
         return await self._transcribe(pcm)
 
     async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
@@ -132,17 +146,19 @@ class SpeechAgent:
             async for piece in self._parrot.say(text):
                 yield piece
             return
-        for sentence in synthesiser.sentences(text):
-            yield AnswerPiece(sentence, await self.work(synthesiser.speak, sentence))
+        for sentence in synthesiser.sentences(limited(text)):
+            for part in parts(sentence):
+                yield AnswerPiece(part, await self._run(self._voices, self._speak, synthesiser, part))
 
     async def close(self) -> None:
-        if self._foreseen:
-            self._foreseen[1].cancel()
-        for pool in (self._pool, self._loader):
+        for task in self._foreseen.values():
+            task.cancel()
+        for pool in (self._detectors, self._ears, self._voices, self._loader):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def work(self, job: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, job, *arguments)
+    async def detect(self, job: Callable[..., T], *arguments: Any) -> T:
+        """Run `job` of a detector in a thread."""
+        return await self._run(self._detectors, job, *arguments)
 
     def prepare(self) -> None:
         """Load all models: somebody speaks, or will."""
@@ -150,12 +166,37 @@ class SpeechAgent:
         self._recogniser.begin()
         self._synthesiser.begin()
 
-    def foresee(self, pcm: bytes) -> None:
-        """Begin to transcribe `pcm`, which may turn out to be the whole utterance."""
-        self._foreseen = pcm, asyncio.ensure_future(self._transcribe(pcm))
+    def foresee(self, pcm: bytes, *, instead_of: bytes = b"") -> None:
+        """Begin to transcribe `pcm`, which may turn out to be the whole utterance. `instead_of`: it is longer now."""
+        if old := self._foreseen.pop(instead_of, None):
+            old.cancel()
+        while len(self._foreseen) >= FORESEEN:
+            self._foreseen.pop(next(iter(self._foreseen))).cancel()
+        self._foreseen[pcm] = asyncio.ensure_future(self._transcribe(pcm))
 
     async def _transcribe(self, pcm: bytes) -> str:
         recogniser = await self._recogniser.get()
         if recogniser is None:
             return await self._parrot.transcribe(pcm)
-        return await self.work(recogniser.transcribe, pcm)
+        asked = time.monotonic()
+
+        def transcribe() -> tuple[float, str]:
+            return time.monotonic() - asked, recogniser.transcribe(pcm)
+
+        waited, words = await self._run(self._ears, transcribe)
+        if waited > BEHIND_S and not self._behind:
+            self._notify("speech is recognised late: more is said at once than this computer can recognise")
+        self._behind = waited > BEHIND_S
+        return words
+
+    def _speak(self, synthesiser: Synthesiser, part: str) -> bytes:
+        """The sound of `part`; silence where the synthesiser fails at it, so that the answer goes on."""
+        try:
+            return synthesiser.speak(pronounceable(part))
+        except Exception as error:  # noqa: BLE001 - whatever the package raises for a text that it cannot read
+            log.warning("a part of an answer cannot be spoken (%s)", type(error).__name__)
+            return bytes(SILENT_S * 2 * OUTPUT_RATE)
+
+    @staticmethod
+    async def _run(pool: Executor, job: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, job, *arguments)

@@ -10,6 +10,7 @@ from websockets.frames import Frame, Opcode
 
 from livechat.server.frame_faults import Data
 
+UNREAD = 10_000  # frames that wait for a client; an answer of minutes has some hundreds
 CLOSE_S = 2.0  # how long a client has to answer a close before the connection is cut
 
 
@@ -28,6 +29,8 @@ class LinkTransport:
     def send(self, frame: Data) -> None:
         if not self.closing and not self.silent:
             self._queue.put_nowait(frame)
+            if self._queue.qsize() > UNREAD:  # the client does not read, and this would grow with the hours
+                self._ws.transport.abort()
 
     def close(self, code: int, reason: str) -> None:
         """Close when all frames are sent. What the client sends meanwhile is ignored."""

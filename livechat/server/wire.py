@@ -16,6 +16,8 @@ from livechat.server.close_reasons import Rejected, closed
 
 REASON_BYTES = 123  # of a close frame, beside its code
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
 Json = dict[str, Any]
 
 
@@ -108,6 +110,15 @@ def _camel_keys(value: Any) -> Any:
     return value
 
 
+def _encodable(value: Any) -> Any:
+    """`value` with a question mark for each half of a surrogate pair: such text can be neither written nor sent."""
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_encodable(inner) for inner in value]
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
 def unknown(name: str, path: str) -> Rejected:
     """The end of a link for an unknown field at `path` ("" for the message itself)."""
     return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
@@ -120,6 +131,8 @@ def parse(frame: str | bytes) -> list[ClientMessage]:
     """
     try:
         raw = json.loads(frame)
+        if _SURROGATE.search(frame if isinstance(frame, str) else frame.decode(errors="replace")):
+            raw = _encodable(raw)
         body = _camel_keys(raw)
     except (ValueError, RecursionError):
         raise closed("not-json") from None
