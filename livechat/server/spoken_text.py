@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 ANSWER = 4_000  # letters of one answer; some five minutes of speech
-PIECE = 200  # letters that are spoken at once
+PIECE = 120  # letters that are spoken at once
 WORD = 40  # letters of one word; a longer one is spoken in parts
 DIGITS = 12  # of a number that is read as one; a longer one is read digit by digit
 

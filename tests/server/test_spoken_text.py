@@ -23,8 +23,8 @@ def test_pieces_are_short_and_have_all_of_the_words(text: str) -> None:
     [
         ("short.", "short."),
         ("a" * 100_000, "a" * WORD),
-        (f"{'word ' * 30}one, {'word ' * 30}", f"{'word ' * 30}one,"),
-        (f"{'word ' * 100}", ("word " * 40).strip()),
+        (f"{"word " * 15}one, {"word " * 30}", f"{"word " * 15}one,"),
+        (f"{'word ' * 100}", ("word " * 20).strip()),
     ],
 )
 def test_a_long_sentence_is_divided_where_one_would_pause(text: str, first: str) -> None:
