@@ -23,7 +23,7 @@ def test_pieces_are_short_and_have_all_of_the_words(text: str) -> None:
     [
         ("short.", "short."),
         ("a" * 100_000, "a" * WORD),
-        (f"{"word " * 15}one, {"word " * 30}", f"{"word " * 15}one,"),
+        (f"{'word ' * 15}one, {'word ' * 30}", f"{'word ' * 15}one,"),
         (f"{'word ' * 100}", ("word " * 20).strip()),
     ],
 )
