@@ -49,6 +49,7 @@ class FrameFaults:
         self.turns = 0  # complete ones
         self.working = False  # the last complete turn belongs to an answer that goes on
         self.pieces = 0  # of sound in the answer under way
+        self.begun = False  # something of that answer was sent before this frame
         self.piece: Json = {}  # the last of these pieces
         self.held: Json = {}  # a bundle that is not full yet
         self.cut = False  # an `interrupted` was held back
@@ -66,8 +67,10 @@ class FrameFaults:
         for kind, rule in RULES.items():
             if kind in self._active:
                 changed = [after for before in changed for after in rule(self, before)]
+        self.begun = self.begun or "modelTurn" in content or "outputTranscription" in content
         if content.get("turnComplete"):
             self.turns += 1
+            self.begun = False
             self.working = content.get("interactionStatus") == "IN_PROGRESS"
             self.pieces = 0
         if "noise" in self._active and self.ready and "setupComplete" not in frame:
@@ -124,8 +127,8 @@ def _leave_out(*names: str) -> Rule:
 def _stray_interrupted(link: FrameFaults, frame: Json) -> list[Json]:
     if "setupComplete" in frame:
         return [frame, INTERRUPTED]
-    first = "modelTurn" in _content(frame) and link.pieces == 1 and not link.working
-    return [INTERRUPTED, frame] if first else [frame]
+    answers = "modelTurn" in _content(frame) or "outputTranscription" in _content(frame)
+    return [INTERRUPTED, frame] if answers and not link.begun and not link.working else [frame]
 
 
 def _interrupted_late(link: FrameFaults, frame: Json) -> list[Json]:

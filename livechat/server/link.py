@@ -132,7 +132,10 @@ class ServerLink:
     # ------------------------------------------------------------------------------------------ input
 
     async def _serve(self) -> None:
-        if self._session.sound and self._terms.transparent:  # heard before the first handle, which must hold it too
+        deaf = "deaf" in self._active
+        if (
+            self._session.sound and self._terms.transparent and not deaf
+        ):  # heard before the first handle, which must hold it too
             await self._hear(self._session.sound)
         self._wake()
         async for frame in self._ws:

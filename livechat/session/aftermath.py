@@ -17,6 +17,7 @@ class Aftermath:
     """Of one conversation. Times are seconds on the caller's clock."""
 
     def __init__(self) -> None:
+        self._early = False  # the turn of such an answer was said to be over, perhaps too early
         self._rest_until = 0.0  # a piece that comes before is of an answer that was cut into
         self.more_until = 0.0  # a turn was said to be over, and more of its answer may come until then
         self.turn_end_due = False  # a turn was closed here before the server said so; it may say so yet
@@ -27,17 +28,30 @@ class Aftermath:
         """Whether a piece that comes now is of an answer that was cut into."""
         return now < self._rest_until
 
+    def rest_came(self, now: float) -> None:
+        """A piece of such an answer came: where its turn was said to be over too early, more of it will."""
+        if self._early:
+            self._rest_until = now + MORE_S
+
     def expect_rest(self, until: float = math.inf) -> None:
         """The rest of an answer is to be dropped until then, or until its turn is over."""
         self._rest_until = until
 
     def limit_rest(self, until: float) -> None:
-        """What comes after that time is no rest any more."""
-        self._rest_until = min(self._rest_until, until)
+        """What comes after that time is no rest any more. Where its turn was over, nothing is."""
+        self._rest_until = 0.0 if self._early else min(self._rest_until, until)
+        self._early = False
 
     def no_rest(self) -> None:
         """All of the rest is here."""
-        self._rest_until = 0.0
+        self._rest_until, self._early = 0.0, False
+
+    def turn_of_rest_over(self, now: float, *, sure: bool) -> None:
+        """A turnComplete came after an answer was cut into. Unless that is `sure`, it may have come too early."""
+        if sure:
+            self.no_rest()
+        else:
+            self._rest_until, self._early = now + MORE_S, True
 
     def expect_more(self, now: float) -> None:
         """A turn ended without a sign that its answer was whole."""
@@ -45,7 +59,8 @@ class Aftermath:
 
     def lost(self) -> None:
         """The link is gone, and so is what it would still have said."""
-        self._rest_until = self.more_until = 0.0
+        self.no_rest()
+        self.more_until = 0.0
 
     def turn_ended(self, now: float) -> None:
         """A turnComplete came."""

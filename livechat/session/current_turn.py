@@ -56,6 +56,7 @@ class CurrentTurn:
         self._catching_up = False  # this link was given all at once what was asked before it
         self._unheard_after: int | None = None  # a question that was sent after this index may be what cut in
         self._cut_at = 0.0
+        self._cut_by_key = False
 
     def asked_since(self) -> bool:
         """Whether this link was given a question that has no answer yet."""
@@ -123,14 +124,17 @@ class CurrentTurn:
         self.over()
         self.feed(ev.TurnOver(self.link()))
 
-    def cut_in(self, *, by_question: bool) -> None:
-        """The turn ends because of the person. `by_question`: perhaps because of one that was sent with this one."""
+    def cut_in(self, *, by_question: bool, by_key: bool) -> None:
+        """The turn ends because of the person. `by_question`: perhaps because of one that was sent with this one.
+
+        `by_key`: what was sent with this one is not asked again, unless the server answers it.
+        """
         first = None
         if self.answer is not None and self._catching_up and by_question:
             first = self.outbox.first_utterance(self.answer.mark)
         self.aftermath.turn_end_due = self.answer is not None
         self.over(cut=True)
-        self._unheard_after, self._cut_at = first, self.now()
+        self._unheard_after, self._cut_at, self._cut_by_key = first, self.now(), by_key
 
     def person_speaks(self) -> None:
         """The person began to speak: it was they who cut in just before, and no question that was sent."""
@@ -186,6 +190,8 @@ class CurrentTurn:
 
     def lost(self) -> None:
         """The link is gone, and with it what was still to come of an answer."""
+        if self._cut_by_key:
+            self._unheard_after = None
         self._ask_what_cut_in()
         if self.interaction.paused and not self.interaction.working:
             self.complete()  # its turn was complete, and nothing says that there was more to come

@@ -150,8 +150,14 @@ class Reopened(OfLink):
     """The last answer was not whole: the server says that it is still working on the question."""
 
 
+@dataclass(frozen=True, slots=True)
 class Noticed(OfLink):
-    """The server showed that it heard the person (voiceActivity, a transcript)."""
+    """The server showed that it heard the person (voiceActivity, a transcript).
+
+    `whole`: also that what they said is over. A link that dies in between has not heard the question.
+    """
+
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

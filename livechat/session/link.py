@@ -187,7 +187,8 @@ class Link:
         content = message.server_content or types.LiveServerContent()
         status = _status(content.interaction_status)
         if message.voice_activity or content.waiting_for_input:
-            post(ev.Noticed(n))
+            heard = message.voice_activity.voice_activity_type if message.voice_activity else None
+            post(ev.Noticed(n, whole=heard is not types.VoiceActivityType.ACTIVITY_START))
         if status == "working" and not content.turn_complete:
             post(ev.Status(n, status))
         self._hear_content(content)

@@ -83,4 +83,8 @@ class Listening:
                     self.barge_in.heard(self._detector.voiced, now)
                 yield Captured(out.frame, None, speaking, self._detector.hangover_ms)
             else:
+                if self._detector is not None:
+                    # Muted: it goes on listening. Else it takes 700 ms to notice who speaks as the microphone opens,
+                    # and during an outage only what is known for speech is kept.
+                    self._detector.feed(frame)
                 yield Captured(out.frame, None, bool(out.speech), 0)

@@ -189,13 +189,13 @@ class Outbox:
         if any((item.speech or item.text) and at > max(mark) for at, item in self._items.items()):
             return None
         end: int | None = None
-        apart = APART  # from the end of a question to the next: a text is a question by itself
+        apart = APART  # from the end of a question to the next; speech after a text is another question
         for item in sorted(self._asked(mark), key=lambda item: item.index):
             if item.speech:
                 if end is not None and item.index > end + apart:
                     return end
                 end, apart = item.index, APART
-            elif item.text and end is None:
+            elif item.text and (end is None or not apart):
                 end, apart = item.index, 0
         return None
 

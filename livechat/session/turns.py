@@ -172,9 +172,10 @@ class Turns:
                 if not self._repeated(user=text):
                     self._turn.unasked = False
                     self._hear(text)
-            case ev.Noticed():
+            case ev.Noticed(_, whole):
                 self._turn.unasked = False  # it hears somebody: no repeat, though our own ears heard nothing
-                self._notice()
+                if whole:
+                    self._notice()
             case ev.Thought(_, text):
                 self._notice()
                 if text and not self._aftermath.is_rest(self._now()):
@@ -221,6 +222,7 @@ class Turns:
         """A piece of an answer came. None if it is of an answer that was cut into."""
         now = self._now()
         if self._aftermath.is_rest(now):
+            self._aftermath.rest_came(now)
             return None
         self._interaction.more()
         answer = self._turn.answer or self._continued()
@@ -265,7 +267,7 @@ class Turns:
             return
         self._show(Interrupted(round(unplayed, 1)))
         late_s = LATE_S if self.incomplete else AT_ONCE_S
-        self._turn.cut_in(by_question=not self.speaking and not by_key)
+        self._turn.cut_in(by_question=not self.speaking, by_key=by_key)
         if going_on:
             self._aftermath.expect_rest(now + late_s)
         self._feed(ev.TurnOver(self._link()))
@@ -299,11 +301,11 @@ class Turns:
 
     def _over_without_answer(self, reason: str) -> None:
         """A turnComplete though no answer began: an old one, or the model has nothing to say."""
-        if not self._interaction.working:
-            self._aftermath.no_rest()
         due, self._aftermath.turn_end_due = self._aftermath.turn_end_due, False
         mark = self._outbox.sent_mark()
         asked = not self.speaking and self._outbox.asks_since(mark)
+        if not self._interaction.working:
+            self._aftermath.turn_of_rest_over(self._now(), sure=asked or self.speaking or not due)
         in_doubt = asked and not reason and not due and self._aftermath.same_again(self._now())
         self._aftermath.no_doubt()
         if in_doubt:
@@ -330,8 +332,8 @@ class Turns:
         """The server is still at work on the question, or begins; `with_turn`: said with an utterance's end."""
         now, answer = self._now(), self._turn.answer
         self._interaction.told("working", now)
-        if answer is None and self._aftermath.turn_end_due:  # on an answer that was cut into
-            return
+        if answer is None and (self._aftermath.turn_end_due or self._aftermath.is_rest(now)):
+            return  # it is at work on an answer that was cut into
         nothing_asked = not self._outbox.waiting()
         if answer is None:
             more = nothing_asked and self._aftermath.just_ended(now) and not self._transcript.user

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from livechat.audio.dsp import level
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
 from livechat.audio.sinks import NullSink
+from livechat.audio.vad import SpeechDetector
 from livechat.events import Command
 from livechat.session.barge_in import BargeIn
 from livechat.session.listening import Captured, Listening
 from livechat.session.push_to_talk import TAIL_MS, Gate
+from tests.support.conversation import samples
 from tests.support.fake_voice import VOICE, FakeDetector, FakeVoice
 
 SILENCE = bytes(FRAME_BYTES)
@@ -131,3 +134,22 @@ def test_without_push_to_talk_its_keys_do_nothing() -> None:
     listening = Heard().listening
     assert not listening.obey("press")
     assert listening.state == "open"
+
+
+def test_who_is_speaking_as_the_microphone_is_unmuted_is_noticed_at_once() -> None:
+    """The detector heard nothing while muted, took 700 ms to notice, and what was said in an outage was lost."""
+    mouth = Listening(
+        FakeVoice(""),
+        FakeVoice(""),
+        gate=Gate(push_to_talk=False),
+        detector=SpeechDetector(),
+        barge_in=None,
+        level=level,
+    )
+    speech = samples("Go forward ten meters.")[8_000:24_000].reshape(-1, FRAME_BYTES // 2)
+    mouth.obey("mute")
+    heard = [out for n, frame in enumerate(speech[:30]) for out in mouth.feed(frame.tobytes(), n * 0.02)]
+    assert not any(any(out.frame) or out.speaking for out in heard)
+    mouth.obey("mute")
+    first = next(mouth.feed(speech[30].tobytes(), 0.6))
+    assert (first.frame, first.speaking) == (speech[30].tobytes(), True)

@@ -417,6 +417,39 @@ def test_what_cut_in_is_asked_again_until_it_has_its_answer(first: str, said: li
     assert not any(item.text for item in again)
 
 
+def test_the_rest_of_an_answer_stays_silenced_though_its_turn_was_said_to_be_over_too_early() -> None:
+    table = Table()
+    table.types("one")
+    table.hear(Said(1, "First"))
+    table.turns.interrupt()
+    table.hear(TurnOver(1), *[Said(1, "more")] * 30, Replied(1), TurnOver(1))
+    assert table.answers == ["First"]
+    assert len(table.of(Turn)) == 1
+    table.types("two")
+    table.hear(Said(1, "Second"), Replied(1), TurnOver(1))
+    assert table.answers == ["First", "Second"]
+
+
+def test_a_question_that_a_key_silenced_is_not_asked_again_though_the_server_is_at_work_on_it() -> None:
+    table = Table(interactions=True)
+    table.types("one")
+    table.hear(Said(1, "First"))
+    table.turns.interrupt()
+    table.hear(TurnOver(1, "working"), Status(1, "working"))
+    table.turns.lost()
+    table.box.rewind()
+    assert table.sent() == []
+
+
+@pytest.mark.parametrize("server", ["begins to hear it", "has heard it"])
+def test_a_question_counts_as_heard_once_the_server_knows_that_it_is_over(server: str) -> None:
+    """A link that stalled in the middle of a question was taken for one that had heard it."""
+    table = Table()
+    table.types("one")
+    table.hear(Noticed(1, whole=server == "has heard it"))
+    assert (Noticed in table.told) == (server == "has heard it")
+
+
 def test_an_empty_turn_right_after_another_turn_is_one_all_the_same() -> None:
     """A fast server's is no turnComplete said twice: it cost ten seconds, and three such turns the session."""
     table = Table()
