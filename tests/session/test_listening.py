@@ -146,10 +146,10 @@ def test_who_is_speaking_as_the_microphone_is_unmuted_is_noticed_at_once() -> No
         barge_in=None,
         level=level,
     )
-    speech = samples("Go forward ten meters.")[8_000:24_000].reshape(-1, FRAME_BYTES // 2)
+    speech = samples("Go forward ten meters.")[: 61 * FRAME_BYTES // 2].reshape(-1, FRAME_BYTES // 2)
     mouth.obey("mute")
-    heard = [out for n, frame in enumerate(speech[:30]) for out in mouth.feed(frame.tobytes(), n * 0.02)]
+    heard = [out for n, frame in enumerate(speech[:60]) for out in mouth.feed(frame.tobytes(), n * 0.02)]
     assert not any(any(out.frame) or out.speaking for out in heard)
     mouth.obey("mute")
-    first = next(mouth.feed(speech[30].tobytes(), 0.6))
-    assert (first.frame, first.speaking) == (speech[30].tobytes(), True)
+    first = next(mouth.feed(speech[60].tobytes(), 1.2))
+    assert (first.frame, first.speaking) == (speech[60].tobytes(), True)
