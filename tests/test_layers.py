@@ -139,6 +139,7 @@ HOMES = {
     "filelock": {"conversations/claims.py"},
     "google": {  # google-auth; google-genai: its configuration, its connection, its exceptions
         "session/credentials.py", "session/live_config.py", "session/link.py", "session/link_end.py",
+        "server/schema.py",  # the SDK's types are the schema of what clients send
     },
     "hibari": {"server/speech_models.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound

@@ -25,9 +25,15 @@ _TEXTS: dict[str, tuple[int, str]] = {
         "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. Call "
         "ModelService.ListModels to see the list of available models.",
     ),
-    "unknown-field": (1007, 'Invalid JSON payload received. Unknown name "{field}"{where}: Cannot find field.'),
+    "unknown-field": (1007, 'Invalid JSON payload received. Unknown name "{field}"{at}: Cannot find field.'),
     "not-json": (1007, "Invalid JSON payload received. Unexpected token."),
     "not-base64": (1007, "Invalid value at 'realtime_input.audio.data' (TYPE_BYTES), Base64 decoding failed"),
+    "wrong-type": (1007, "Invalid value at '{where}' ({kind}), {value}"),
+    "role": (1007, "Please use a valid role: user, model."),
+    "media-chunks": (
+        1007,
+        "realtime_input.media_chunks is deprecated. Use audio, video, or text instead.",
+    ),
     "invalid": (1007, "Request contains an invalid argument."),
     "precondition": (1007, "Precondition check failed."),
     "activity": (1007, "Explicit activity control is not supported when automatic activity detection is enabled."),
@@ -80,8 +86,8 @@ _TEXTS: dict[str, tuple[int, str]] = {
 
 
 _EXAMPLE = {
-    "model": "models/gemini-0", "version": "v1beta", "field": "proactivity", "where": " at 'setup'",
-    "modalities": "TEXT", "language": "es",
+    "at": " at 'setup'", "model": "models/gemini-0", "version": "v1beta", "field": "proactivity", "where": "setup",
+    "modalities": "TEXT", "language": "es", "kind": "TYPE_FLOAT", "value": '"hot"',
 }  # fmt: skip
 CLOSES = {name: (code, text.format(**_EXAMPLE)) for name, (code, text) in _TEXTS.items()}
 

@@ -8,7 +8,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from livechat.server import actions, live_session, utterances, wire
+from livechat.server import actions, live_session, schema, utterances, wire
 from livechat.server.agent import AgentQuestion
 from livechat.server.answers import Answers
 from livechat.server.close_reasons import CLOSES, Rejected, closed
@@ -96,7 +96,7 @@ class ServerLink:
             raise closed("no-key")
         if self._key == "invalid":
             raise closed("bad-key")
-        first = wire.parse(await self._ws.recv())
+        first = wire.parse(await self._ws.recv(), schema.check)
         if len(first) != 1 or not isinstance(first[0], wire.ClientSetup):
             raise closed("invalid")
         terms = agree(first[0].body, self._endpoint, self._host.as_model)
@@ -141,7 +141,7 @@ class ServerLink:
         async for frame in self._ws:
             if self._transport.closing:
                 continue
-            for message in wire.parse(frame):
+            for message in wire.parse(frame, schema.check):
                 await self._take(message)
             self._taken += 1
 
@@ -156,6 +156,8 @@ class ServerLink:
                 self._speech = b""
                 self._perform(live.typed(text, now))
             case wire.ClientContent(turns, complete):
+                if not self._terms.vertex and any(role == "system" for role, _ in turns):
+                    raise closed("role")
                 self._speech = b""
                 self._perform(live.content(turns, complete, now))
             case wire.ClientActivity(began):
@@ -168,6 +170,8 @@ class ServerLink:
             case wire.ClientSetup():
                 raise closed("invalid")
             case wire.ClientToolResponse(responses):
+                if not self._terms.vertex and not all(response.get("id") for response in responses):
+                    raise closed("invalid")
                 self._event("tool_response", session=self._session.id, ids=[str(r.get("id", "")) for r in responses])
                 if self._answers:
                     self._answers.results(responses)
@@ -177,7 +181,7 @@ class ServerLink:
     async def _take_audio(self, audio: wire.ClientAudio) -> None:
         if audio.legacy and self._terms.traits.chunks != "taken":
             if self._terms.traits.chunks == "refused":
-                raise closed("invalid")
+                raise closed("media-chunks")
             return
         self._record.audio_bytes += len(audio.pcm)
         self._host.audio(self._record.n, audio.pcm)

@@ -88,6 +88,9 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
     model, family = _model(named, route, as_model)
     _known(body, _fields(family, route.vertex), "setup")
     generation = _part(body, "generationConfig")
+    alpha = route.vertex or route.version == "v1alpha"
+    if family.native_2_5 and "enableAffectiveDialog" in generation and not alpha:
+        raise unknown("enable_affective_dialog", "setup.generation_config")
     _check_generation(generation, model, family, route.vertex)
     if family.thinking == "required" and _blocking(body.get("tools")):
         raise closed("blocking")
@@ -115,7 +118,7 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         target=target,
         manual=detection.get("disabled") is True,
         interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
-        silence_ms=_integer(detection["silenceDurationMs"]) if "silenceDurationMs" in detection else None,
+        silence_ms=_duration_ms(detection.get("silenceDurationMs")),
         functions=declared(body.get("tools"), family.calls),
         searches=searches(body.get("tools")),
         seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
@@ -177,6 +180,12 @@ def _integer(value: Any) -> int:
     except ValueError:
         pass
     raise closed("invalid")
+
+
+def _duration_ms(value: Any) -> int | None:
+    if value is not None and _integer(value) < 0:
+        raise closed("invalid")
+    return None if value is None else _integer(value)
 
 
 def _check_generation(config: Json, model: str, family: Traits, vertex: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from livechat.server.close_reasons import Rejected, closed
 
+IMAGES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif")
 REASON_BYTES = 123  # of a close frame, beside its code
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -121,13 +122,14 @@ def _encodable(value: Any) -> Any:
 
 def unknown(name: str, path: str) -> Rejected:
     """The end of a link for an unknown field at `path` ("" for the message itself)."""
-    return closed("unknown-field", field=name, where=f" at '{path}'" if path else "")
+    return closed("unknown-field", field=name, at=f" at '{path}'" if path else "")
 
 
-def parse(frame: str | bytes) -> list[ClientMessage]:
+def parse(frame: str | bytes, check: Callable[[str, Json], None] | None = None) -> list[ClientMessage]:
     """The messages in one frame of a client: usually one, several if a realtimeInput holds several.
 
-    Raises Rejected for what the real server's parser refuses.
+    `check` is given the name and the fields of the message, and raises Rejected for those that are wrong; schema.py
+    has the real one. Raises Rejected for what the real server's parser refuses.
     """
     try:
         raw = json.loads(frame)
@@ -143,6 +145,8 @@ def parse(frame: str | bytes) -> list[ClientMessage]:
         raise unknown(next(iter(raw)), "")
     if not isinstance(value, dict):
         raise closed("invalid")
+    if check is not None:
+        check(name, value)
     return _READERS[name](value)
 
 
@@ -189,6 +193,8 @@ def _realtime(value: Json) -> list[ClientMessage]:
         elif name == "audioStreamEnd":
             messages += [ClientStreamEnd()] if field is True else []
         elif name == "video":
+            if not (isinstance(field, dict) and field.get("mimeType") in IMAGES):
+                raise closed("invalid")
             messages.append(ClientVideo())
         elif name in ("mediaChunks", "text"):
             raise closed("invalid")

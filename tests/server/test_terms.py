@@ -95,7 +95,9 @@ def test_refusals_in_google_s_words(model: str, body: dict[str, Any], code: int,
 
 def test_what_one_model_takes_and_another_refuses() -> None:
     affective = {"enableAffectiveDialog": True, "thinkingConfig": {"thinkingBudget": 0}}
-    agreed("gemini-2.5-flash-native-audio-latest", generationConfig=affective, proactivity={"proactiveAudio": True})
+    old, alpha = "gemini-2.5-flash-native-audio-latest", Endpoint("v1alpha", vertex=False)
+    agreed(old, alpha, generationConfig=affective, proactivity={"proactiveAudio": True})
+    assert "enable_affective_dialog" in refused(old, generationConfig=affective)[1]  # v1beta does not know it
     thinking = {"thinkingConfig": {"thinkingLevel": "LOW"}}
     agreed("gemini-3.8-live-extended-thinking", generationConfig=thinking)
     agreed("gemini-3.1-flash-live-preview", generationConfig=thinking)
