@@ -33,6 +33,8 @@ MAY_KNOW = {
     "database.py": ("errors",),
     "durations.py": ("errors",),
     "installed.py": (),
+    "testing.py": ("server",),
+    "pytest_plugin.py": ("testing",),
     "audio/": ("audio", "errors", "paths", "process", "worker"),
     # What is kept is what a session is resumed and told the past with. A terminal may show what is kept.
     "conversations/": (
@@ -139,6 +141,7 @@ HOMES = {
     "filelock": {"conversations/claims.py"},
     "google": {  # google-auth; google-genai: its configuration, its connection, its exceptions
         "session/credentials.py", "session/live_config.py", "session/link.py", "session/link_end.py",
+        "testing.py",  # what its client is configured with
         "server/schema.py",  # the SDK's types are the schema of what clients send
     },
     "hibari": {"server/speech_models.py"},
@@ -152,6 +155,7 @@ HOMES = {
     "platformdirs": {"config_file.py", "paths.py"},  # where configuration and conversations lie
     # The line, and the terminal it is typed at.
     "prompt_toolkit": {"commands/devices_view.py", "ui/line_editor.py", "ui/screen.py", "ui/terminal.py"},
+    "pytest": {"pytest_plugin.py"},
     "pywebrtc_audio": {"audio/vad.py", "audio/echo_canceller.py"},  # who speaks, and what is an echo
     # What is drawn, and where.
     "rich": {"commands/devices_view.py", "commands/sessions_view.py", "ui/screen.py", "ui/styles.py"},
