@@ -5,7 +5,7 @@ unless the name says ms. What only the session speaks is in session/events.py.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from livechat.errors import Notice
 
@@ -169,6 +169,38 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model calls the function `name` with these `arguments`, by their names."""
+
+    name: str
+    arguments: dict[str, Any]
+    type: Literal["tool_call"] = "tool_call"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of the function `name`: `text` is its result, or with `failed` why it has none.
+
+    `took_ms`: how long it ran.
+    """
+
+    name: str
+    text: str
+    failed: bool
+    took_ms: float
+    type: Literal["tool_result"] = "tool_result"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the answer rests on: the `queries` of a search, and its `sources`, each an object with `title` and `uri`."""
+
+    queries: list[str]
+    sources: list[dict[str, str]]
+    type: Literal["sources"] = "sources"
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """The server's own count for the last turn.
 
@@ -247,6 +279,6 @@ class Speaking:
 
 Output = (
     Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | ThoughtText
-    | Interrupted | Mic | Turn | Working | Usage | Spent | Compression | Notice | Summary | Levels
-    | Speaking
+    | Interrupted | Mic | Turn | Working | ToolCall | ToolResult | Sources | Usage | Spent | Compression | Notice
+    | Summary | Levels | Speaking
 )  # fmt: skip

@@ -120,6 +120,13 @@ class Flags:
     system: str | None = _flag(
         _MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True
     )
+    search: bool = _switch(_MODEL, "Let the model search with Google; its sources are shown.", kept=True)
+    tool: str | None = _flag(
+        _MODEL,
+        "Python functions that the model may call, parted by commas.",
+        metavar="MODULE:FUNCTION",
+        kept=True,
+    )
     offline: bool = _switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
     endpoint: str | None = _flag(
         _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE

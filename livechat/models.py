@@ -44,6 +44,7 @@ class Family:
     `thoughts`: the model tells its thoughts if the setup asks for them.
     `interactions`: an answer may have several turns, and the question is open until the server says IDLE (12).
     `silent`: the model may choose to say nothing, so silence alone does not prove a deaf session (12).
+    `goes_on`: it ends its turn while a function runs, and speaks the result in another (0.3).
     `converses`: False for the special-purpose models, which transcribe or translate and never answer.
     """
 
@@ -54,12 +55,13 @@ class Family:
     thoughts: bool = False
     interactions: bool = False
     silent: bool = False
+    goes_on: bool = False
     converses: bool = True
 
 
 _FAMILIES = (  # the first whose prefix fits counts
     Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True, interactions=True, silent=True),
-    Family("gemini-3.8-live", silent=True),
+    Family("gemini-3.8-live", silent=True, goes_on=True),
     Family("gemini-3.5-transcribe", converses=False),
     Family("gemini-3.5-live-translate", converses=False),
     Family("gemini-3.1-flash-live", thoughts=True),

@@ -155,6 +155,7 @@ HOMES = {
     "platformdirs": {"config_file.py", "paths.py"},  # where configuration and conversations lie
     # The line, and the terminal it is typed at.
     "prompt_toolkit": {"commands/devices_view.py", "ui/line_editor.py", "ui/screen.py", "ui/terminal.py"},
+    "pydantic": {"session/live_config.py"},  # the schema of a function's parameters
     "pytest": {"pytest_plugin.py"},
     "pywebrtc_audio": {"audio/vad.py", "audio/echo_canceller.py"},  # who speaks, and what is an echo
     # What is drawn, and where.

@@ -58,13 +58,17 @@ async def make_runner(
     from livechat.session.listening import Listening
     from livechat.session.push_to_talk import Gate
     from livechat.session.runner import Runner
+    from livechat.session.tools import load
     from livechat.session.trace import Traced
     from livechat.session.transcript import Transcript
 
     if "google.genai.live" not in sys.modules:  # it takes a second: not on the loop, where the display runs
         await asyncio.to_thread(load_sdk)
     settings, kept, model = parts.settings, parts.resumed, family(parts.settings.model)
-    dialler = Dialler(settings, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None)
+    tools = load(settings.tool, search=settings.search)
+    dialler = Dialler(
+        settings, tools, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None
+    )
     stranger = kept is not None and not kept.id  # a handle whose conversation is not kept here
     return Runner(
         begin=Begin(resumptions(kept), len(turns), only_resume=stranger),
@@ -93,6 +97,7 @@ async def make_runner(
             silent=model.silent,
         ),
         family=model,
+        tools=tools,
         wall=parts.wall,
     )
 

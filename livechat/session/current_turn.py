@@ -42,12 +42,13 @@ class CurrentTurn:
         link: Callable[[], int],
         now: Callable[[], float],
         interactions: bool,
+        goes_on: bool = False,
     ) -> None:
-        """`feed` tells the machine, on the link that lives, `link`. `interactions`: as in models.Family."""
+        """`feed` tells the machine, on the link that lives, `link`. The last two are those of models.Family."""
         self.outbox, self.transcript, self.sink = outbox, transcript, sink
         self.show, self.feed, self.link, self.now = show, feed, link, now
         self.record = TurnRecord(transcript, ledger, show)
-        self.interaction = Interaction(announced=interactions)
+        self.interaction = Interaction(announced=interactions, goes_on=goes_on)
         self.question = Question()
         self.answer: Answer | None = None
         self.aftermath = Aftermath()

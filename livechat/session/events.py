@@ -7,7 +7,7 @@ program is shown is in events.py.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from livechat.errors import LivechatError
 from livechat.events import Output, Rung
@@ -238,6 +238,33 @@ class Thought(Piece):
         return f"Thought(link={self.link}, {len(self.text)} characters)"
 
 
+@dataclass(frozen=True, slots=True)
+class Called(OfLink):
+    """The model calls a function, and waits for its result under this `id`."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+    def __repr__(self) -> str:  # arguments are as private as speech
+        return f"Called(link={self.link}, name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCancelled(OfLink):
+    """The server does not wait for the results of these calls any more."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded(OfLink):
+    """The answer rests on a search: what was searched for, and the title and address of each source."""
+
+    queries: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
+
+
 class CutIn(OfLink):
     """The server says `interrupted`: what is not played yet must not be played."""
 
@@ -267,7 +294,10 @@ class Counted(OfLink):
 
 
 # What a link says of questions and answers.
-Told = Audio | Said | Written | Thought | Heard | Noticed | CutIn | Replied | Status | TurnOver
+Told = (
+    Audio | Said | Written | Thought | Heard | Noticed | Called | CallsCancelled | Grounded | CutIn | Replied | Status
+    | TurnOver
+)  # fmt: skip
 Wire = Opened | Ended | HandleUpdate | GoAway | Counted | Told
 
 # ---------------------------------------------------------------------------------------------- actions

@@ -27,6 +27,7 @@ from livechat.session import events as ev
 from livechat.session import live_config
 from livechat.session.context_replay import ContextTurn
 from livechat.session.link_end import ended
+from livechat.session.tools import NO_TOOLS, Tools
 
 if TYPE_CHECKING:
     from google.genai import Client, types
@@ -67,28 +68,32 @@ def load_sdk() -> None:
 class Dialler:
     """Opens links to one backend with one configuration."""
 
-    def __init__(self, settings: Settings, *, url: str | None = None, ca_pem: str | None = None) -> None:
-        """`url` and `ca_pem`: the embedded server's, in place of the settings' endpoint.
+    def __init__(
+        self, settings: Settings, tools: Tools = NO_TOOLS, *, url: str | None = None, ca_pem: str | None = None
+    ) -> None:
+        """`tools`: what the model may call. `url` and `ca_pem`: the embedded server's, in place of the endpoint.
 
         Raises ConfigError for an environment that cannot be used, UsageError for an unreadable CA file.
         """
         load_sdk()
-        self._settings = settings
+        self._settings, self._tools = settings, tools
         self._client = live_config.client(settings, url or settings.endpoint, ca_pem)
 
     def dial(self, how: ev.Dial, post: Callable[[ev.Wire], None]) -> Link:
         """A new link, to be `run`. Everything that it hears goes to `post`, on the loop."""
-        return Link(self._client, self._settings, how, post)
+        return Link(self._client, self._settings, self._tools, how, post)
 
 
 class Link:
     """One connection. `run` it once: it posts Opened at most once and Ended exactly once."""
 
-    def __init__(self, client: Client, settings: Settings, how: ev.Dial, post: Callable[[ev.Wire], None]) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, tools: Tools, how: ev.Dial, post: Callable[[ev.Wire], None]
+    ) -> None:
         """`how`: the number of the link, and the session to resume."""
         self.n = how.n
         self._client, self._settings, self._post = client, settings, post
-        self._setup = live_config.setup(settings, how)
+        self._setup = live_config.setup(settings, how, tools)
         self._session: AsyncSession | None = None
         self._closing = False
         self._reason = ""  # why this turn ends, where that came before its turnComplete
@@ -163,6 +168,16 @@ class Link:
         """Turns to remember, which ask for no answer: turnComplete false never interrupts (0.3)."""
         await self._send_content(turns, complete=False)
 
+    async def send_result(self, called: ev.Called, result: dict[str, Any]) -> None:
+        """What a function gave back to the model that called it."""
+        from google.genai import types
+        from websockets.exceptions import ConnectionClosed
+
+        response = types.FunctionResponse(id=called.id, name=called.name, response=result)
+        if self._session is not None:
+            with contextlib.suppress(ConnectionClosed):
+                await self._session.send_tool_response(function_responses=[response])
+
     async def _send(self, **kinds: Any) -> None:
         from websockets.exceptions import ConnectionClosed
 
@@ -192,6 +207,11 @@ class Link:
         if status == "working" and not content.turn_complete:
             post(ev.Status(n, status))
         self._hear_content(content)
+        for call in (message.tool_call.function_calls if message.tool_call else None) or ():
+            if call.id and call.name:
+                post(ev.Called(n, call.id, call.name, call.args or {}))
+        if message.tool_call_cancellation:
+            post(ev.CallsCancelled(n, tuple(message.tool_call_cancellation.ids or ())))
         if usage := message.usage_metadata:
             prompt, response = usage.prompt_token_count or 0, usage.response_token_count or 0
             if prompt:
@@ -218,6 +238,11 @@ class Link:
         for part in (content.model_turn.parts if content.model_turn else None) or ():
             self._reason = ""
             self._hear_part(part)
+        if found := content.grounding_metadata:
+            webs = [chunk.web for chunk in found.grounding_chunks or () if chunk.web]
+            sources = tuple((web.title or web.domain or "", web.uri or "") for web in webs)
+            if sources or found.web_search_queries:
+                post(ev.Grounded(n, tuple(found.web_search_queries or ()), sources))
         if content.interrupted:
             post(ev.CutIn(n))
         if content.generation_complete:

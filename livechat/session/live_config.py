@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from livechat.errors import ConfigError
+from livechat.errors import ConfigError, UsageError
 from livechat.models import family
 from livechat.session import trust
 from livechat.session.credentials import VertexCredentials
 from livechat.session.events import Dial
+from livechat.session.tools import NO_TOOLS, Tools
 
 if TYPE_CHECKING:
     from google.genai import Client, types
@@ -60,7 +62,7 @@ def client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         ) from None
 
 
-def setup(settings: Settings, how: Dial) -> types.LiveConnectConfig:
+def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveConnectConfig:
     """The setup that the model's family accepts (models.py). Without a handle it still asks the server for handles.
 
     Only Vertex AI has transparent resumption. The Gemini API refuses the field (docs/wire.md 2.8).
@@ -88,12 +90,42 @@ def setup(settings: Settings, how: Dial) -> types.LiveConnectConfig:
         )
     if settings.ptt or settings.vad:
         config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=_detection(settings))
+    if declared := _tools(tools):
+        config.tools = list(declared)
     known = family(settings.model)
     thoughts = settings.thoughts and known.thoughts
     if known.thinking_level or thoughts:
         level = types.ThinkingLevel(known.thinking_level) if known.thinking_level else None
         config.thinking_config = types.ThinkingConfig(thinking_level=level, include_thoughts=thoughts or None)
     return config
+
+
+def _tools(tools: Tools) -> list[types.Tool]:
+    """Google Search, and the functions with their docstrings and the JSON schemas of their parameters.
+
+    Raises UsageError for a signature that has no schema.
+    """
+    from google.genai import types
+    from pydantic import PydanticUserError, TypeAdapter
+
+    declared = [types.Tool(google_search=types.GoogleSearch())] if tools.search else []
+    functions = []
+    for name, function in tools.functions.items():
+        try:
+            schema = TypeAdapter(cast(Any, function)).json_schema()
+        except (PydanticUserError, NameError, TypeError) as error:
+            raise UsageError(
+                f"--tool: {name} cannot be declared to the model ({str(error).splitlines()[0]})",
+                "give each parameter a simple type, such as str, int, float, bool or list[str]",
+            ) from None
+        about = inspect.getdoc(function) or None
+        functions.append(types.FunctionDeclaration(name=name, description=about, parameters_json_schema=schema))
+    return [*declared, types.Tool(function_declarations=functions)] if functions else declared
+
+
+def check_tools(tools: Tools) -> None:
+    """Raises UsageError for functions that cannot be declared to the model."""
+    _tools(tools)
 
 
 def _detection(settings: Settings) -> types.AutomaticActivityDetection:

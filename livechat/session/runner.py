@@ -9,6 +9,7 @@ lists the files that the runner joins.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from livechat.audio.interfaces import FRAME_MS, Sink
 from livechat.errors import LivechatError, LostError, Notice
@@ -18,12 +19,14 @@ from livechat.session import events as ev
 from livechat.session.compression import ContextCount
 from livechat.session.current_turn import CurrentTurn
 from livechat.session.fast_pacing import FastPacing
+from livechat.session.function_calls import FunctionCalls
 from livechat.session.last_words import LastWords
 from livechat.session.listening import Listening
 from livechat.session.machine import Machine, State
 from livechat.session.outbox import Outbox
 from livechat.session.sender import Linklike, Sender
 from livechat.session.sleep_watch import LOOK_S, SleepWatch
+from livechat.session.tools import Tools
 from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
 from livechat.session.turns import Turns
@@ -52,6 +55,7 @@ class Runner:
         transcript: Transcript,
         machine: Machine,
         family: Family,
+        tools: Tools,
         wall: Callable[[], float],
     ) -> None:
         """`listening` and `lines` are what the person says and types; one of them may be none.
@@ -61,7 +65,8 @@ class Runner:
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `commands`: what keys ask for. `sink`: plays the answers, s16le mono of the rate that each comes with.
         `ledger`: keeps turns and handles as they come. `show`: takes what a person or a program is shown.
-        `transcript`: with the turns of an earlier run. `family`: what the model does.
+        `transcript`: with the turns of an earlier run. `family`: what the model does, and
+        `tools`: the functions that it may call.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
@@ -72,6 +77,7 @@ class Runner:
         turn = CurrentTurn(
             outbox=self.outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
             feed=self._feed, link=self._number, now=self._now, interactions=family.interactions,
+            goes_on=family.goes_on,
         )  # fmt: skip
         self.turns = Turns(turn, barge_in=listening.barge_in, silent=family.silent)
         self.links = 0
@@ -86,6 +92,7 @@ class Runner:
         self._sender = Sender(
             self.outbox, transcript, caught_up=self._caught_up, begin=self.turns.begin, begun=self._begun
         )
+        self._calls = FunctionCalls(tools, respond=self._respond, show=show)
         self._context = ContextCount()
         self._sleep_watch = SleepWatch()
         self._pacing = FastPacing()
@@ -109,6 +116,8 @@ class Runner:
                     task.cancel()
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
+        finally:
+            self._calls.stop()
         if self.outbox.give_up():
             self._show(Notice("what you typed last did not reach the server", "it is kept with the conversation"))
         return self._error or self._lost
@@ -179,6 +188,7 @@ class Runner:
             case _ if isinstance(event, ev.Told):
                 if self._sender.open:  # from Hold on, what comes of an answer is cut off: it is asked for again
                     self.turns.take(event)
+                    self._run_functions(event)
                     self._sender.wake()  # it may ask again
             case ev.Counted():
                 self._count(event)
@@ -187,6 +197,21 @@ class Runner:
             case _:
                 self._feed(event)
         self._changed.set()
+
+    def _run_functions(self, event: ev.Told) -> None:
+        if isinstance(event, ev.Called):
+            self._calls.call(event)
+        elif isinstance(event, ev.CallsCancelled):
+            self._calls.cancel(event.ids)
+        elif not self.turns.going_on:
+            self._calls.forget()
+
+    async def _respond(self, called: ev.Called, result: dict[str, Any]) -> None:
+        """Give a function's result to the link that called it. Another link asks for it again, in its own call."""
+        link = self._link
+        if link is not None and link.n == called.link and self._sender.flowing:
+            await link.send_result(called, result)
+            self.turns.returned(called.id)
 
     def _handle(self, update: ev.HandleUpdate) -> None:
         self.turns.handle(resumable=bool(update.handle))

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from livechat.session.context_replay import ContextTurn, seed
-from livechat.session.events import Flow, Signal
+from livechat.session.events import Called, Flow, Signal
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
 
@@ -21,6 +21,7 @@ class Linklike(Protocol):
     async def send_text(self, text: str) -> None: ...
     async def send_signal(self, signal: Signal) -> None: ...
     async def send_context(self, turns: list[ContextTurn]) -> None: ...
+    async def send_result(self, called: Called, result: dict[str, Any]) -> None: ...
 
 
 class Sender:

@@ -6,7 +6,7 @@ too late, is made up for here (docs/wire.md 1.5, C2).
 """
 
 from livechat.errors import Notice
-from livechat.events import Interrupted, ThoughtText
+from livechat.events import Interrupted, Sources, ThoughtText
 from livechat.session import events as ev
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
@@ -68,8 +68,8 @@ class Turns:
         over = ev.TurnOver(self._link(), "idle")
         if self._aftermath.was_empty(at):
             return over
-        if answer is None:
-            return None
+        if answer is None or self._interaction.calling:
+            return None  # a function has a limit of its own
         if answer.turn_overdue(at):
             return over
         if self._interaction.paused:
@@ -154,6 +154,33 @@ class Turns:
 
     # ---------------------------------------------------------------------------------- what the link says
 
+    def _take_of_tool(self, event: ev.Called | ev.CallsCancelled | ev.Grounded) -> None:
+        match event:
+            case ev.Called(_, name):
+                self._called(name)
+            case ev.CallsCancelled(_, names):
+                for name in names:
+                    self.returned(name, cancelled=True)
+            case ev.Grounded(_, queries, sources):
+                found = [{"title": title, "uri": uri} for title, uri in sources]
+                self._show(Sources(list(queries), found))
+
+    def _called(self, name: str) -> None:
+        """The model calls a function: it has heard the question, and its answer waits for the result."""
+        self._notice()
+        if self._turn.answer is None and self._turn.asked_since():
+            self._turn.begin()
+        if self._turn.answer is not None:
+            self._interaction.called(name)
+            self._turn.show_work()
+
+    def returned(self, name: str, *, cancelled: bool = False) -> None:
+        """The model has the result of a function, or does not wait for it any more."""
+        self._interaction.returned(name, self._now(), cancelled=cancelled)
+        if self._turn.answer is not None:
+            self._turn.answer.piece_at = self._now()
+        self._turn.show_work()
+
     def take(self, event: ev.Told) -> None:
         match event:
             case ev.Audio(_, pcm, rate):
@@ -180,6 +207,8 @@ class Turns:
                 self._notice()
                 if text and not self._aftermath.is_rest(self._now()):
                     self._show(ThoughtText(text))
+            case ev.Called() | ev.CallsCancelled() | ev.Grounded():
+                self._take_of_tool(event)
             case ev.CutIn():
                 self._cut_in()
             case ev.Replied():
@@ -251,7 +280,7 @@ class Turns:
         self._sink.finish()
         if self._turn.answer is not None:
             self._turn.answer.generated = True
-        if not self._interaction.announced:
+        if not self._interaction.announced and not self._interaction.owing:
             self._turn.complete()
             self._aftermath.no_rest()  # all of what was cut into is here
 

@@ -1,5 +1,6 @@
 """Which events get a line of the transcript, and in which words; for screen and pipe alike."""
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,8 @@ from livechat.errors import KEY_PAGE, Notice
 from livechat.ui.safe_text import age, clean, duration, tokens
 from livechat.ui.status import KEYBOARD
 
+SHOWN = 200  # characters of a function's arguments, or of its result
+SOURCES = 5  # of a search
 SILENT = "none"  # `Start.output` of a conversation that is only read
 
 _BACKENDS = {"gemini": "Gemini", "vertex": "Vertex AI", "offline": "embedded server, offline"}
@@ -46,6 +49,16 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
             return [_note(f"no link; next try in {duration((event.retry_in_s or 0) * 1000)}{why}")]
         case ev.Compression():
             return [_note(f"context compressed, {tokens(event.before)}→{tokens(event.after)} tokens")]
+        case ev.ToolCall():
+            given = ", ".join(
+                f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in event.arguments.items()
+            )
+            return [_note(clean(f"calls {event.name}({_short(given)})"))]
+        case ev.ToolResult(failed=False):
+            return [_note(clean(f"{event.name} gave {_short(event.text) or 'nothing'}"))]
+        case ev.Sources():
+            found = [f"[{n}] {source['title']} {source['uri']}" for n, source in enumerate(event.sources, 1)]
+            return [_note(clean(line)) for line in found[:SOURCES]]
         case Notice():
             hint = [TranscriptLine("hint", clean(event.hint))] if event.hint else []
             return [TranscriptLine("warning", clean(event.message)), *hint]
@@ -96,6 +109,10 @@ def _handover(event: ev.Handover) -> TranscriptLine:
     cause = f" ({clean(event.cause)})" if event.cause else ""
     gap = duration(event.gap_ms)
     return _note(f"link {event.n} after {gap}{cause}{again}{lost}{_RUNGS[event.how]}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]} …"
 
 
 def _note(text: str) -> TranscriptLine:

@@ -20,6 +20,7 @@ from livechat.session.listening import Listening
 from livechat.session.machine import Machine
 from livechat.session.push_to_talk import Gate
 from livechat.session.runner import Runner
+from livechat.session.tools import NO_TOOLS
 from livechat.session.transcript import Transcript
 from tests.support.fake_ledger import FakeLedger
 from tests.support.fake_link import FakeLink
@@ -109,6 +110,7 @@ class Call:
             transcript=Transcript(list(turns)),
             machine=self.machine,
             family=Family("test"),
+            tools=NO_TOOLS,
             wall=lambda: self.loop.time() + self.day,
         )
 

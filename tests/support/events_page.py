@@ -21,7 +21,15 @@ by a later version; those here stay what they are. Talk about errors is on stand
 
 This page is made from livechat/events.py by `python -m tests.support.events_page docs/events.md`.
 """
-_NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", types.NoneType: "null", dict: "object"}
+_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    types.NoneType: "null",
+    dict: "object",
+    list: "array",
+}
 _UNITS = {"_ms": "milliseconds", "_s": "seconds", "_tokens": "tokens"}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from livechat.session.context_replay import ContextTurn
-from livechat.session.events import Dial, Ended, Opened, Signal, Wire
+from livechat.session.events import Called, Dial, Ended, Opened, Signal, Wire
 
 
 class FakeLink:
@@ -62,6 +63,9 @@ class FakeLink:
 
     async def send_context(self, contents: list[ContextTurn]) -> None:
         await self._send(contents)
+
+    async def send_result(self, called: Called, result: dict[str, Any]) -> None:
+        await self._send(f"{called.id}: {result}")
 
     async def _send(self, item: str | bytes | list[ContextTurn]) -> None:
         self.before_sending()
