@@ -193,7 +193,10 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the answer rests on: the `queries` of a search, and its `sources`, each an object with `title` and `uri`."""
+    """What the answer rests on: the `queries` of a search, and its `sources`.
+
+    Each of these is an object with `title` and `uri`.
+    """
 
     queries: list[str]
     sources: list[dict[str, str]]
