@@ -22,7 +22,7 @@ _ROOTS = {
     "realtimeInput": "LiveClientRealtimeInput",
     "toolResponse": "LiveClientToolResponse",
 }
-_CONTEXT_UPDATE = {"systemInstruction": "Content", "tools": "LiveClientSetup"}  # the SDK has no type for it
+_CONTEXT_UPDATE = {"systemInstruction": "Content", "tools": "LiveClientSetup"}  # older SDKs have no type for it
 # Their names are checked elsewhere.
 _NAMED_ELSEWHERE = frozenset(
     """
