@@ -180,6 +180,7 @@ async def main(wanted: argparse.Namespace) -> None:
         await underruns()
         await echo_loss(card)
         await calls.minute_alone("cancel")
+        await calls.microphone_to_wire(card)
         await calls.minute_alone("off")
     await echo.main(wanted)
     calls.cpu()

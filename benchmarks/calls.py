@@ -19,7 +19,8 @@ from typing import Any
 from benchmarks.cleaners import DELAY_MS, cleaner_of
 from benchmarks.rig import result, spread, until, virtual_card
 from livechat.audio.card import Card
-from livechat.audio.interfaces import FRAME_MS
+from livechat.audio.dsp import level
+from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
 from livechat.audio.microphone import Microphone
 from livechat.audio.speaker import Speaker
 from livechat.commands.hold_conversation import Parts, converse
@@ -27,10 +28,12 @@ from livechat.conversations.store import Store
 from livechat.events import Interrupted, UserText
 from livechat.session import link
 from livechat.settings import Settings
-from tests.support.conversation import Recorder
+from tests.support.conversation import SENTENCES, Recorder, samples
 from tests.support.terminal import Terminal
+from tests.support.virtual_card import VirtualCard
 
 STORY = "tell me a story"  # 38 s
+SPEECH_DBFS = -45.0  # the sentences of the tests have -31 to -23
 
 
 @dataclass
@@ -79,27 +82,8 @@ async def call(mode: str) -> AsyncIterator[tuple[Person, Timed, Speaker]]:
 
 
 async def minute_alone(mode: str) -> None:
-    """How often the server takes the model's own voice for a person's; and, on the way, how late the person's is."""
-    sent: dict[bytes, float] = {}
-    to_wire: list[float] = []
-    send = link.Link.send_audio
-
-    async def timed(self: link.Link, frame: bytes) -> None:
-        await send(self, frame)
-        if frame in sent:
-            to_wire.append((time.monotonic() - sent[frame]) * 1000)
-
-    link.Link.send_audio = timed  # type: ignore[method-assign]
-    async with call(mode) as (person, microphone, speaker):
-        clean = microphone.clean
-
-        def noted(frame: bytes, at: float) -> bytes:
-            cleaned = clean(frame, at) if clean else frame
-            if any(cleaned):  # silence is all alike
-                sent[cleaned] = microphone.came[at]
-            return cleaned
-
-        microphone.clean = noted
+    """How often the server takes the model's own voice for a person's."""
+    async with call(mode) as (person, _, speaker):
         end = time.monotonic() + 60
         while time.monotonic() < end:
             if not speaker.busy():
@@ -108,10 +92,36 @@ async def minute_alone(mode: str) -> None:
             await asyncio.sleep(0.1)
         turns = f"{len(person.speech)} heard, {len(person.of(Interrupted))} interruptions in a minute"
         result(f"the model alone, --echo {mode}: turns", turns)
-        if mode == "cancel":
-            result("microphone to wire, from PortAudio's callback", spread(to_wire))
-            result("  and in the canceller; baseline: a frame", f"{DELAY_MS[mode]:.0f} ms; {FRAME_MS} ms")
+
+
+async def microphone_to_wire(card: VirtualCard, mode: str = "cancel") -> None:
+    """How late a person's speech is on the wire. Silence is not counted: it waits for a longer message."""
+    sent: dict[bytes, float] = {}
+    late: list[float] = []
+    send = link.Link.send_audio
+
+    async def timed(self: link.Link, frame: bytes) -> None:
+        await send(self, frame)
+        if frame in sent:
+            late.append((time.monotonic() - sent[frame]) * 1000)
+
+    link.Link.send_audio = timed  # type: ignore[method-assign]
+    async with call(mode) as (_, microphone, __):
+        clean = microphone.clean
+
+        def noted(frame: bytes, at: float) -> bytes:
+            cleaned = clean(frame, at) if clean else frame
+            if level(cleaned) > SPEECH_DBFS:
+                sent[cleaned] = microphone.came[at]
+            return cleaned
+
+        microphone.clean = noted
+        for sentence in SENTENCES[:8]:
+            await asyncio.to_thread(card.say, samples(sentence), INPUT_RATE)
+        await asyncio.sleep(1)
     link.Link.send_audio = send  # type: ignore[method-assign]
+    result("microphone to wire, from PortAudio's callback", spread(late))
+    result("  and in the canceller; baseline: a frame", f"{DELAY_MS[mode]:.0f} ms; {FRAME_MS} ms")
 
 
 def cpu() -> None:
