@@ -111,7 +111,10 @@ PURE: dict[str, set[str]] = {
     "server/close_reasons.py": set(),
     "server/models.py": set(),
     "server/fault_plan.py": {"random"},  # Random with a seed: the same each time
+    "server/deadlines.py": set(),
     "server/history.py": set(),
+    "server/proactive.py": set(),
+    "server/usage.py": set(),
     "server/live_session.py": set(),
     "server/shapes.py": set(),
     "server/terms.py": set(),
@@ -137,6 +140,7 @@ IMPURE = {
 
 # The files of each library. More than one only for a reason.
 HOMES = {
+    "PIL": {"server/vision.py"},  # decodes what the agent is shown
     "cryptography": {"server/tls.py"},
     "filelock": {"conversations/claims.py"},
     "google": {  # google-auth; google-genai: its configuration, its connection, its exceptions

@@ -33,6 +33,8 @@ ELSEWHERE = {
     "server/actions.py": "dataclasses",
     "server/agent.py": "a protocol, and what goes through it",
     "server/link_record.py": "a dataclass",
+    "server/deadlines.py": "server/test_live_session.py, which asks each for its moment",
+    "server/usage.py": "server/test_live_session.py and server/test_link.py, which read what is sent",
     "server/models.py": "a table; server/test_terms.py tests what follows from it",
     "server/speech_models.py": "server/test_speech_agent.py: the models as the agent uses them",
     "server/web_search.py": "server/test_tool_calls.py: it stands for a tool",

@@ -31,6 +31,11 @@ class OfferHandle:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetHandles:
+    """The session has used up its time: no handle resumes it any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnKept:
     """`turn` is in the history now. If it is `cut`, it replaces the whole answer that was there."""
 
@@ -53,4 +58,4 @@ class CloseLink:
     reason: str
 
 
-Action = SendFrame | AskAgent | StopAgent | OfferHandle | TurnKept | HistoryTrimmed | CloseLink
+Action = SendFrame | AskAgent | StopAgent | OfferHandle | ForgetHandles | TurnKept | HistoryTrimmed | CloseLink

@@ -13,11 +13,15 @@ from livechat.server.utterances import UtteranceEvent
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
-    """The last turn of `history`, to be answered. `speech`: its sound, s16le mono at 16 kHz; b"" if it was typed."""
+    """The last turn of `history`, to be answered. `speech`: its sound, s16le mono at 16 kHz; b"" if it was typed.
+
+    `system`: the system instruction in force.
+    """
 
     history: Sequence[HistoryTurn]
     facts: Facts
     speech: bytes
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)

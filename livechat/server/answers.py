@@ -18,6 +18,7 @@ from livechat.server.actions import Action
 from livechat.server.agent import Agent, AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault
 from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, LiveSession
+from livechat.server.proactive import for_somebody_else
 from livechat.server.tool_calls import Call, call_for, spoken
 from livechat.server.wire import Json
 
@@ -63,8 +64,10 @@ class Answers:
         """Answer `question`, and leave the answer before it at what was sent."""
         self.stop()
         self._asked += 1
-        if self._strikes("silence"):
-            self._live.keeps_silent()
+        said = question.history[-1].text if question.history else ""
+        chosen = self._live.terms.proactive and for_somebody_else(said, question.system)
+        if self._strikes("silence") or chosen:
+            self._live.keeps_silent(chosen=chosen)
             return
         empty = self._strikes("reason") or self._strikes("empty-turn")
         self.task = self._loop.create_task(self._say_nothing(empty) if empty else self._answer(question))

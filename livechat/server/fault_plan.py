@@ -110,6 +110,9 @@ KINDS: dict[str, FaultForm] = {
 }
 
 
+_ALSO = {"no-answer": "reason"}  # second names
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The faults of all links. `seed`: of random faults, which most links then get as well."""
@@ -149,6 +152,7 @@ def _with(plan: Plan, item: str) -> Plan:
         if link is not None or not re.fullmatch(r":\s*\d{1,18}", rest):
             raise ValueError(item)
         return replace(plan, seed=int(rest[1:]))
+    kind = _ALSO.get(kind, kind)
     if kind not in KINDS:
         raise ValueError(item)
     return replace(plan, faults=(*plan.faults, replace(_fault(kind, rest), link=link)))

@@ -5,12 +5,13 @@ Both the weights and the rule that the context is cut at the start of a user's t
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 TOKENS_PER_SECOND = 25  # of sound (docs/wire.md 4)
+TOKENS_PER_FRAME = 258  # of video (docs/wire.md 4)
 
 Role = Literal["user", "model"]
 
@@ -24,27 +25,42 @@ def text_tokens(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class HistoryTurn:
-    """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted."""
+    """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted.
+
+    `frames`: of video that the client showed before or while it was said.
+    """
 
     role: Role
     text: str
     seconds: float = 0.0
     cut: bool = False
+    frames: int = 0
 
     @property
     def tokens(self) -> int:
-        """Its tokens in the context: those of the sound if it was spoken, else of the text."""
-        return round(self.seconds * TOKENS_PER_SECOND) if self.seconds > 0 else text_tokens(self.text)
+        """Its tokens in the context: those of the sound if it was spoken, else of the text; and of what was shown."""
+        return (self.sound_tokens if self.seconds > 0 else text_tokens(self.text)) + self.frame_tokens
+
+    @property
+    def sound_tokens(self) -> int:
+        """Those of its sound."""
+        return round(self.seconds * TOKENS_PER_SECOND)
+
+    @property
+    def frame_tokens(self) -> int:
+        """Those of what was shown."""
+        return self.frames * TOKENS_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true while a question is answered: local time, seconds, and twice tokens."""
+    """What is true while a question is answered: local time, seconds, twice tokens, and what was seen, in words."""
 
     now: datetime
     session_age: float
     context_tokens: int
     window: int  # old turns are dropped when the context is larger
+    seen: Callable[[], str] | None = None
 
 
 def weight(turns: Sequence[HistoryTurn]) -> int:

@@ -22,6 +22,7 @@ from livechat.server.session_memory import OtherModelError, StoredSession, finge
 from livechat.server.terms import Endpoint, agree
 from livechat.server.transport import LinkTransport
 from livechat.server.utterances import RATE, UtteranceBegan, UtteranceEnded, UtteranceEvent
+from livechat.server.vision import Vision
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class ServerLink:
         self._answers: Answers | None = None  # from the setup on
         self._timers: list[asyncio.TimerHandle] = []
         self._alarm: asyncio.TimerHandle | None = None  # of the session's next deadline
+        self._vision = Vision()
         self._heard_s = 0.0
         self._speech = b""  # the sound of the question to be answered
         self._marked: bytearray | None = None  # the sound since activityStart; None outside an activity
@@ -79,6 +81,7 @@ class ServerLink:
             await writer
         finally:
             if session and not self._transport.dark:  # a dark link has ended its session, and another may be on it
+                self._live.deadlines.closed(self._loop.time())
                 self._host.memory.end(session.id)
                 self._host.remember(session.id, self._live)
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
@@ -114,7 +117,9 @@ class ServerLink:
             self._send({"setupComplete": {}})
             raise
         self._terms, self._session = terms, session
-        self._live = live_session.LiveSession(terms, session.turns, self._opened, self._loop.time(), self._host.times)
+        self._live = live_session.LiveSession(
+            terms, session.turns, self._opened, self._loop.time(), self._host.times, memory.age(session.id)
+        )
         self._answers = Answers(
             self._host.agent,
             self._live,
@@ -175,8 +180,11 @@ class ServerLink:
                 self._event("tool_response", session=self._session.id, ids=[str(r.get("id", "")) for r in responses])
                 if self._answers:
                     self._answers.results(responses)
-            case wire.ClientVideo():
-                pass
+            case wire.ClientVideo(data):
+                if "deaf" not in self._active:
+                    self._vision.see(data)
+                    live.video(now)
+                    self._wake()
 
     async def _take_audio(self, audio: wire.ClientAudio) -> None:
         if audio.legacy and self._terms.traits.chunks != "taken":
@@ -185,7 +193,7 @@ class ServerLink:
             return
         self._record.audio_bytes += len(audio.pcm)
         self._host.audio(self._record.n, audio.pcm)
-        self._live.audio(self._loop.time())
+        self._live.deadlines.sounded(self._loop.time())
         pcm = utterances.resampled(audio.pcm, audio.rate, RATE)
         self._heard_s += len(pcm) / 2 / RATE
         if "deaf" in self._active:
@@ -242,6 +250,8 @@ class ServerLink:
                     self._host.remember(self._session.id, self._live)
                 case actions.OfferHandle(resumable):
                     self._offer(resumable)
+                case actions.ForgetHandles():
+                    self._host.memory.expire(self._session.id)
                 case actions.TurnKept(turn):
                     self._event(turn.role, session=self._session.id, text=turn.text, cut=turn.cut)
                     self._host.remember(self._session.id, self._live)
@@ -296,8 +306,8 @@ class ServerLink:
         if self._active.keys() & {"poison", "poison-dies"} or self._transport.closing:
             return
         now, age = datetime.now().astimezone(), self._host.memory.clock() - self._session.born
-        facts = Facts(now, age, live.tokens(), self._terms.trigger or WINDOW)
-        answers.begin(AgentQuestion(tuple(live.history), facts, self._speech))
+        facts = Facts(now, age, live.tokens(), self._terms.trigger or WINDOW, self._vision.describe)
+        answers.begin(AgentQuestion(tuple(live.history), facts, self._speech, live.system))
 
     def _failed(self) -> None:
         """An agent is anybody's code: an error in it ends this link, not the server."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from livechat.server.agent import Agent
-from livechat.server.live_session import LiveSession, ServerTimes
+from livechat.server.deadlines import ServerTimes
+from livechat.server.live_session import LiveSession
 from livechat.server.session_memory import SessionMemory
 
 

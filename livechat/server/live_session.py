@@ -12,7 +12,7 @@ utterance is a turn, and `interactionStatus` says which is the last (docs/wire.m
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 from livechat.server import wire
@@ -20,6 +20,7 @@ from livechat.server.actions import (
     Action,
     AskAgent,
     CloseLink,
+    ForgetHandles,
     HistoryTrimmed,
     OfferHandle,
     SendFrame,
@@ -27,40 +28,44 @@ from livechat.server.actions import (
     TurnKept,
 )
 from livechat.server.close_reasons import CLOSES
-from livechat.server.history import HistoryTurn, question, said_by, text_tokens, trimmed, weight
+from livechat.server.deadlines import Deadlines, ServerTimes, SessionAge
+from livechat.server.history import TOKENS_PER_FRAME, HistoryTurn, question, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
 from livechat.server.shapes import THOUGHT, AnswerShape
 from livechat.server.terms import Terms
 from livechat.server.tool_calls import Call
+from livechat.server.usage import Asked, usage
 
 MOST_TOKENS = 4 * WINDOW  # of a history that a client loads without asking anything
 OUTPUT_BYTES_PER_SECOND = 48_000  # s16le mono at 24 kHz
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTimes:
-    """Limits and intervals in seconds. The defaults are those of the real service (docs/wire.md 3.1, 3.2, 2.2)."""
-
-    lifetime: float = 590.0  # a link that is open so long is closed
-    notice: float = 50.0  # how long before that GoAway is sent
-    idle: float = 150.0  # a link without sound for so long is closed
-    handle_every: float = 1.0
-    handle_after_turn: float = 0.05
 
 
 State = Literal["listening", "hearing", "thinking", "generating", "playing"]
 
 
 class LiveSession:
-    """A session on the link that was opened at `opened`. `history`: what it remembered before.
+    """A session on the link that was opened at `opened`. `history`: what it remembered before. `age`: of the session.
 
     `now` is in seconds on any steady clock. A method that takes it returns the actions to perform, in order.
     """
 
     def __init__(
-        self, terms: Terms, history: Sequence[HistoryTurn], opened: float, now: float, times: ServerTimes
+        self,
+        terms: Terms,
+        history: Sequence[HistoryTurn],
+        opened: float,
+        now: float,
+        times: ServerTimes,
+        age: SessionAge | None = None,
     ) -> None:
-        self.times = times
+        self.deadlines = Deadlines(
+            times,
+            age or SessionAge(),
+            opened=opened,
+            now=now,
+            endless=terms.trigger is not None,
+            handles=terms.handles,
+        )
         self.terms = terms
         self.system = terms.system
         self.history = list(history)
@@ -75,18 +80,19 @@ class LiveSession:
         self._answer_at = 0  # its place there: before what the client adds while it is said
         self._shape = AnswerShape(terms)
         self.calls: dict[str, Call] = {}  # that wait for their results, by id
-        self._asked_tokens = (0, 0)  # of text and of sound in the context when the utterance began
+        self._asked_tokens = Asked()
         self._play_end = now
-        self._goaway_at: float | None = opened + times.lifetime - times.notice
-        self._close_at = opened + times.lifetime
-        self._idle_at = now + times.idle
-        self._offer_at = now if terms.handles == "every second" else None
+        self._frames = 0  # pictures that came since the last question
 
     # ------------------------------------------------------------------------------------------ input
 
-    def audio(self, now: float) -> None:
-        """Sound of any kind arrived."""
-        self._idle_at = now + self.times.idle
+    def video(self, now: float) -> None:
+        """A picture arrived."""
+        self.deadlines.saw(now)
+        self._frames += 1
+        # The window slides over them as it does over turns.
+        if self.terms.trigger is not None and self._frames * TOKENS_PER_FRAME > self.terms.trigger:
+            self._frames = self.terms.target // TOKENS_PER_FRAME
 
     def speech_began(self, offset: float, now: float) -> list[Action]:
         """The person began to speak `offset` seconds into the sound of this link."""
@@ -112,7 +118,6 @@ class LiveSession:
 
     def typed(self, text: str, now: float) -> list[Action]:
         """A realtimeInput.text came. A blank one asks for the answer to what is in the history."""
-        self._idle_at = now + self.times.idle
         if not text.strip():
             asks = self.state == "listening" and question(self.history)
             return self._ask(now) if asks else []
@@ -123,7 +128,6 @@ class LiveSession:
 
     def content(self, turns: Sequence[tuple[str, str]], complete: bool, now: float) -> list[Action]:
         """A clientContent came: turns for the history, and if it is `complete`, a question."""
-        self._idle_at = now + self.times.idle
         answer = complete and (not self._seeding or self.terms.traits.seed_answers)
         actions = self._interrupt(now) if answer else []
         whole = self.covered == len(self.history)
@@ -195,15 +199,19 @@ class LiveSession:
         self.covered = len(self.history)
         return self._turn_complete(now, reason)
 
-    def keeps_silent(self) -> None:
-        """The question gets no answer, and the client is not told: the model chose silence (docs/wire.md 12)."""
+    def keeps_silent(self, *, chosen: bool = False) -> None:
+        """The question gets no answer, and the client is not told (docs/wire.md 12).
+
+        `chosen`: the model had nothing to say to it. What comes next is a question of its own then.
+        """
+        if chosen:
+            self.history.append(HistoryTurn("model", ""))
         self.covered = len(self.history)
         self.state = "listening"
 
     def go_away(self, left: float, now: float, told: str | None = None) -> list[Action]:
         """The link ends in `left` seconds. `told`: what GoAway says instead of that; "none" for nothing."""
-        self._goaway_at = None
-        self._close_at = min(self._close_at, now + left)
+        self.deadlines.go_away(left, now)
         said = wire.seconds(left) if told is None else told
         return [SendFrame({"goAway": {} if said == "none" else {"timeLeft": said}})]
 
@@ -262,27 +270,27 @@ class LiveSession:
 
     def deadline(self) -> float:
         """When `tick` must be called at the latest."""
-        times = [self._close_at, self._idle_at]
-        times += [at for at in (self._goaway_at, self._offer_at) if at is not None]
-        return min([*times, self._play_end] if self.state == "playing" else times)
+        return min(self.deadlines.next(), self._play_end) if self.state == "playing" else self.deadlines.next()
 
     def tick(self, now: float) -> list[Action]:
-        if now >= self._close_at:
-            return [CloseLink(*CLOSES["overstayed"])]
-        if now >= self._idle_at:
+        due = self.deadlines
+        if now >= due.close_at:
+            spent: list[Action] = [ForgetHandles()] if due.spent else []
+            return [*spent, CloseLink(*CLOSES["overstayed"])]
+        if now >= due.idle_at:
             return [CloseLink(*CLOSES["idle"])]
         actions: list[Action] = []
-        if self._goaway_at is not None and now >= self._goaway_at:
-            actions += self.go_away(round(self._close_at - now, 3), now)
+        if due.goaway_at is not None and now >= due.goaway_at:
+            left = due.close_at - now
+            actions += self.go_away(round(left) if left >= 1 else round(left, 3), now)
         if self.state == "playing" and now >= self._play_end:
             actions += self._turn_complete(now)
             if self._more:
                 self._utter(now)
             elif waiting := self._admit():
                 actions += [*waiting, *self._ask(now)]
-        if self._offer_at is not None and now >= self._offer_at:
-            again = self.terms.handles == "every second"
-            self._offer_at = now + self.times.handle_every if again else None
+        if due.offer_at is not None and now >= due.offer_at:
+            due.offered(now)
             # After a turn a client waits for its handle. What it has asked since is not covered by it.
             busy = self.state in ("thinking", "generating") and self.terms.handles != "after turns"
             actions.append(OfferHandle(not busy and not self._more and not self.calls))
@@ -292,7 +300,7 @@ class LiveSession:
 
     def tokens(self) -> int:
         """The size of the context, in tokens."""
-        return text_tokens(self.system) + weight(self.history)
+        return text_tokens(self.system) + weight(self.history) + self._frames * TOKENS_PER_FRAME
 
     def _voice(self, kind: str, offset: float) -> list[Action]:
         if not self.terms.traits.activity:
@@ -304,6 +312,7 @@ class LiveSession:
             self._waiting.append(turn)
             return [CloseLink(*CLOSES["invalid"])] if weight(self._waiting) > WINDOW else []
         actions = self._interrupt(now)
+        turn, self._frames = replace(turn, frames=self._frames), 0
         self.history.append(turn)
         actions.append(TurnKept(turn))
         if self.terms.traits.answers:
@@ -328,8 +337,9 @@ class LiveSession:
         return [*actions, AskAgent()]
 
     def _utter(self, now: float) -> None:
-        sound = sum(turn.tokens for turn in self.history if turn.seconds > 0)
-        self._asked_tokens = (self.tokens() - sound, sound)
+        sound = sum(turn.sound_tokens for turn in self.history)
+        seen = sum(turn.frame_tokens for turn in self.history)
+        self._asked_tokens = Asked(self.tokens() - sound - seen, sound, seen)
         self._pieces = []
         self._answer = None
         self._play_end = now
@@ -373,8 +383,7 @@ class LiveSession:
             content["interactionStatus"] = "IN_PROGRESS" if self._more else "IDLE"
         if self.terms.vertex:
             content["groundingMetadata"] = {}
-        if self.terms.handles == "after turns":
-            self._offer_at = now + self.times.handle_after_turn
+        self.deadlines.turn_over(now)
         return [SendFrame({"serverContent": content, "usageMetadata": self._usage()})]
 
     def _admit(self) -> list[Action]:
@@ -384,17 +393,6 @@ class LiveSession:
         return [TurnKept(turn) for turn in waiting]
 
     def _usage(self) -> wire.Json:
-        text, sound = self._asked_tokens
         answer = HistoryTurn("model", "".join(text for text, _ in self._pieces), sum(s for _, s in self._pieces))
         thoughts = text_tokens(THOUGHT) if self.terms.thinks and self._pieces and not self.terms.vertex else 0
-        responded = "candidates" if self.terms.vertex else "response"
-        details = [{"modality": "TEXT", "tokenCount": text}, {"modality": "AUDIO", "tokenCount": sound}]
-        response = {"modality": "AUDIO" if answer.seconds else "TEXT", "tokenCount": answer.tokens}
-        return {
-            "promptTokenCount": text + sound,
-            f"{responded}TokenCount": answer.tokens,
-            "totalTokenCount": text + sound + answer.tokens + thoughts,
-            "promptTokensDetails": [detail for detail in details if detail["tokenCount"]],
-            f"{responded}TokensDetails": [response] if answer.tokens else None,
-            "thoughtsTokenCount": thoughts,
-        }
+        return usage(self._asked_tokens, answer, thoughts=thoughts, vertex=self.terms.vertex)

@@ -38,6 +38,7 @@ class Traits:
     opens_empty: bool = False  # an empty serverContent comes before an answer
     activity: bool = True  # it sends voiceActivity
     empties: bool = False  # it sends an empty message before nearly every piece of sound
+    proactive: bool = False  # it may choose to say nothing, without being asked to
     utterances: bool = False  # it answers in several utterances, and turnComplete has an interactionStatus
     answers: bool = True
 
@@ -53,9 +54,17 @@ HALF_CASCADE = Traits(
 FLASH_3_1 = Traits(
     thinking="level", chunks="refused", handles="every second", calls="block", echoes=True, opens_empty=True
 )
-LIVE_3_8 = Traits(thinking="none", chunks="ignored", handles="every second", calls="go on by default", empties=True)
+LIVE_3_8 = Traits(
+    thinking="none", chunks="ignored", handles="every second", calls="go on by default", empties=True, proactive=True
+)
 THINKING_3_8 = Traits(
-    thinking="required", chunks="ignored", handles="every second", calls="go on", empties=True, utterances=True
+    thinking="required",
+    chunks="ignored",
+    handles="every second",
+    calls="go on",
+    empties=True,
+    utterances=True,
+    proactive=True,
 )
 TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
 

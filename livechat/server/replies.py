@@ -225,6 +225,10 @@ def _proper(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
+def _seen(asked: _Asked) -> str:
+    return asked.facts.seen() if asked.facts.seen else "I have seen nothing: no picture has come."
+
+
 def _fixed(text: str) -> Callable[[_Asked], str]:
     return lambda _: text
 
@@ -237,6 +241,7 @@ _INTENTS: list[tuple[str, Callable[[_Asked], str]]] = [
     (r"\bwhat is my name|\b(?:know|remember) my name|^who am i\b", _asked_name),
     (r"\bmy name is |\bmy name's |\bi am called |^(?:please )?call me ", _told_name),
     (r"^(?:please |ok |okay )?(?:stop|quiet|be quiet|shut up|enough|that's enough|cancel)\b", _fixed("Okay.")),
+    (r"\b(?:what|who|how many|did|do|can) .*\b(?:see|seen|look at|picture|pictures|frames?|image)\b", _seen),
     (r"\bspell(?:ed)?\b(.*)", _spell),
     (r"\bcount\b.*\b(?:to|up|from|down)\b", _count),
     (r"\b(?:tale|story|stories)\b", _fixed(STORY)),

@@ -22,6 +22,7 @@ from livechat.errors import UsageError
 from livechat.server import live_session, tls
 from livechat.server.addresses import endpoint, key_of, path_of, refused
 from livechat.server.agent import Agent
+from livechat.server.deadlines import ServerTimes
 from livechat.server.fault_plan import Plan
 from livechat.server.history import HistoryTurn
 from livechat.server.link import ServerLink
@@ -77,7 +78,7 @@ class Server:
         if as_model is not None and as_model not in PROFILES:
             raise UsageError(f"no such model: {as_model}", "one of: " + ", ".join(sorted(PROFILES)))
         self.agent = agent
-        self.times = live_session.ServerTimes(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
+        self.times = ServerTimes(lifetime=lifetime, notice=min(notice, lifetime), idle=idle)
         self.as_model = as_model
         self._allowed = allowed
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)

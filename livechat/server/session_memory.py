@@ -22,6 +22,7 @@ from pathlib import Path
 
 from livechat.database import Database, decoded
 from livechat.server.close_reasons import CLOSES, Rejected, closed
+from livechat.server.deadlines import SessionAge
 from livechat.server.history import HistoryTurn
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ CREATE TABLE IF NOT EXISTS sounds (memory INTEGER PRIMARY KEY, session TEXT, pcm
 CREATE INDEX IF NOT EXISTS memories_session ON memories (session);
 INSERT OR IGNORE INTO secret VALUES (1, randomblob(32));
 """
-_KINDS = {"role": (str,), "text": (str,), "seconds": (float, int), "cut": (bool,)}  # the types in a written turn
+# The types in a written turn.
+_KINDS = {"role": (str,), "text": (str,), "seconds": (float, int), "cut": (bool,), "frames": (int,)}
 
 
 class OtherModelError(Rejected):
@@ -82,6 +84,8 @@ class SessionMemory:
         self.clock = clock
         self._ttl = ttl
         self._open: set[str] = set()  # sessions with a link; not in the file, since a killed process cannot clear it
+        # How old each session is by its links. A session that another process goes on with is young again.
+        self._ages: dict[str, SessionAge] = {}
         self._last: dict[str, tuple[tuple[HistoryTurn, ...], bytes, int]] = {}  # each open session's newest memory
         self._db = sqlite3.connect(":memory:", isolation_level=None)
         self._db.text_factory = decoded
@@ -137,7 +141,7 @@ class SessionMemory:
         kept = tuple(turns)
         *last, memory = self._last.get(session, ((), b"", 0))
         if not memory or last != [kept, sound]:
-            rows = json.dumps([(turn.role, turn.text, turn.seconds, turn.cut) for turn in kept])
+            rows = json.dumps([(turn.role, turn.text, turn.seconds, turn.cut, turn.frames) for turn in kept])
             memory = self._next()
             self._write("INSERT OR REPLACE INTO memories VALUES (?, ?, ?)", memory, session, rows)
             self._last[session] = (kept, sound, memory)
@@ -156,6 +160,10 @@ class SessionMemory:
             if old
             else str(handle)
         )
+
+    def age(self, session: str) -> SessionAge:
+        """How long the links of `session` were open. Its link counts on in it."""
+        return self._ages.setdefault(session, SessionAge())
 
     def end(self, session: str) -> None:
         """The link on `session` has ended. From now on its handles live for `ttl`."""
@@ -213,6 +221,7 @@ class SessionMemory:
                 self._erase(session)
 
     def _erase(self, session: str) -> None:
+        self._ages.pop(session, None)
         self._write("DELETE FROM memories WHERE session = ?", session)
         self._write("DELETE FROM sounds WHERE session = ?", session)
         self._write("DELETE FROM sessions WHERE id = ?", session)

@@ -33,6 +33,7 @@ class Terms:
     transparent: bool  # a handle says which of the client's messages it holds (docs/wire.md 2.8)
     input_text: bool
     output_text: bool
+    proactive: bool  # it may choose to say nothing
     in_text: bool  # answers are text instead of sound
     thinks: bool  # thoughts come before an answer
     trigger: int | None
@@ -112,6 +113,7 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         transparent=transparent,
         input_text="inputAudioTranscription" in body,
         output_text="outputAudioTranscription" in body,
+        proactive=family.proactive or _part(body, "proactivity").get("proactiveAudio") is True,
         in_text=family.texts and generation.get("responseModalities") == ["TEXT"],
         thinks=family.native_2_5 and _part(generation, "thinkingConfig").get("thinkingBudget") != 0,
         trigger=trigger,

@@ -40,7 +40,9 @@ class ClientAudio:
 
 @dataclass(frozen=True, slots=True)
 class ClientVideo:
-    """An image, which this server ignores."""
+    """An image, in base64."""
+
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def _audio(blob: Any, legacy: bool = False) -> ClientAudio | ClientVideo:
     if not isinstance(mime, str):
         raise closed("invalid")
     if legacy and mime.startswith("image/"):
-        return ClientVideo()
+        return _video(blob)
     match = re.fullmatch(r"audio/pcm(?:;\s*rate=(\d{4,5}))?", mime)
     rate = int(match[1] or 16_000) if match else 0
     data = blob.get("data", "")
@@ -177,6 +179,13 @@ def _audio(blob: Any, legacy: bool = False) -> ClientAudio | ClientVideo:
     except (binascii.Error, ValueError):
         raise closed("not-base64") from None
     return ClientAudio(pcm[: len(pcm) // 2 * 2], rate, legacy)
+
+
+def _video(blob: Json) -> ClientVideo:
+    data = blob.get("data", "")
+    if not isinstance(data, str):
+        raise closed("invalid")
+    return ClientVideo(data)
 
 
 def _realtime(value: Json) -> list[ClientMessage]:
@@ -195,7 +204,7 @@ def _realtime(value: Json) -> list[ClientMessage]:
         elif name == "video":
             if not (isinstance(field, dict) and field.get("mimeType") in IMAGES):
                 raise closed("invalid")
-            messages.append(ClientVideo())
+            messages.append(_video(field))
         elif name in ("mediaChunks", "text"):
             raise closed("invalid")
         else:

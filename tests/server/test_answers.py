@@ -222,3 +222,15 @@ def test_a_silent_session_goes_on_and_remembers_the_question() -> None:
             assert [t.text for t in history] == ["one", "two", "You said two"]
 
     run(main())
+
+
+def test_words_for_somebody_else_get_no_answer_where_the_model_may_be_silent() -> None:
+    async def main() -> list[str]:
+        async with Server(Parrot()) as server, dial(server) as session:
+            await session.send_realtime_input(text="Hey Bob, dinner is ready.")
+            await asyncio.sleep(5)
+            told = said(await ask(session, "say cheese"))
+            (history,) = server.sessions.values()
+            return [told, *(turn.text for turn in history)]
+
+    assert run(main()) == ["cheese", "Hey Bob, dinner is ready.", "", "say cheese", "cheese"]

@@ -105,6 +105,7 @@ def test_a_close_by_name_is_the_close_by_code_and_reason() -> None:
         ("status:root", Fault("status", reason="root")),
         ("status:no-idle@3s", Fault("status", 3, reason="no-idle")),
         ("reason:RESPONSE_REJECTED", Fault("reason", reason="RESPONSE_REJECTED")),
+        ("no-answer:RESPONSE_REJECTED", Fault("reason", reason="RESPONSE_REJECTED")),
         ("reason:Never_heard_of, 2@3s", Fault("reason", 3, 2, reason="Never_heard_of")),
         ("empty-turn", Fault("empty-turn")),
         ("silence:2", Fault("silence", value=2)),

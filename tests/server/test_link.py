@@ -327,6 +327,7 @@ def test_the_window_slides_and_the_count_falls() -> None:
         async with server, dial(server, context_window_compression=config) as session:
             counts = []
             for _ in range(8):
+                await session.send_realtime_input(audio=types.Blob(data=bytes(640), mime_type="audio/pcm"))
                 messages = await ask(session, "tell me a story")
                 usage = messages[-1].usage_metadata
                 assert usage is not None

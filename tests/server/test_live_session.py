@@ -13,14 +13,17 @@ from livechat.server.actions import (
     Action,
     AskAgent,
     CloseLink,
+    ForgetHandles,
     HistoryTrimmed,
     OfferHandle,
     SendFrame,
     StopAgent,
     TurnKept,
 )
+from livechat.server.close_reasons import CLOSES
+from livechat.server.deadlines import ServerTimes, SessionAge
 from livechat.server.history import HistoryTurn, weight
-from livechat.server.live_session import LiveSession, ServerTimes
+from livechat.server.live_session import LiveSession
 from livechat.server.models import FLASH_3_1, HALF_CASCADE, LIVE_3_8, NATIVE_2_5, THINKING_3_8, Traits
 from livechat.server.terms import Endpoint, Terms, agree
 from tests.support.examples import examples
@@ -263,12 +266,54 @@ def test_a_client_that_is_silent_or_stays_too_long_is_closed() -> None:
     session = live()
     told = []
     for second in range(590):
-        session.audio(float(second))
+        session.deadlines.sounded(float(second))
         told += [(second, a.frame) for a in session.tick(float(second)) if isinstance(a, SendFrame)]
     assert told == [(540, {"goAway": {"timeLeft": "50s"}})]
     (end,) = session.tick(590.0)
     assert isinstance(end, CloseLink)
     assert end.reason.startswith("Connection aborted because the client failed to close")
+
+
+def test_only_sound_keeps_a_link_open() -> None:
+    session = live()
+    session.typed("hello", 100.0)
+    session.content([("user", "hello")], True, 120.0)
+    session.video(149.0)
+    assert session.tick(150.0) == [CloseLink(1008, "The operation was aborted.")]
+
+
+def test_what_was_shown_belongs_to_the_question_and_counts() -> None:
+    session = live(dataclasses.replace(TERMS, trigger=100_000))
+    for second in range(12):
+        session.video(float(second))
+    session.typed("what do you see?", 12.0)
+    assert session.history[-1].frames == 12
+    session.said("a wall", SECOND, 13.0)
+    session.said_all(13.0)
+    usage = [action.frame["usageMetadata"] for action in session.tick(20.0) if isinstance(action, SendFrame)][0]
+    assert {"modality": "IMAGE", "tokenCount": 12 * 258} in usage["promptTokensDetails"]
+    assert usage["promptTokenCount"] == 12 * 258 + 4
+
+
+def test_video_without_words_slides_through_the_window() -> None:
+    session = live()
+    for second in range(100):
+        session.video(float(second))
+        assert session.tokens() <= 5000
+
+
+def test_without_compression_a_session_lasts_fifteen_minutes_and_two_with_video_over_all_its_links() -> None:
+    bare, age = dataclasses.replace(TERMS, trigger=None), SessionAge()
+    first = LiveSession(bare, (), 0.0, 0.0, TIMES, age)
+    assert first.deadlines.close_at == 590.0
+    first.deadlines.closed(580.0)
+    second = LiveSession(bare, (), 1000.0, 1000.0, TIMES, age)
+    assert (second.deadlines.goaway_at, second.deadlines.close_at) == (1270.0, 1320.0)
+    second.video(1010.0)
+    assert (second.deadlines.goaway_at, second.deadlines.close_at) == (1080.0, 1130.0)
+    second.deadlines.sounded(1129.0)
+    second.go_away(50.0, 1080.0)
+    assert second.tick(1130.0) == [ForgetHandles(), CloseLink(*CLOSES["overstayed"])]
 
 
 EVENTS = st.lists(
@@ -321,7 +366,7 @@ def test_whatever_happens_the_turns_are_told_right(
                 until = now + length
                 while session.deadline() <= until:
                     now = max(now, session.deadline())
-                    session.audio(now)
+                    session.deadlines.sounded(now)
                     step = session.tick(now)
                     offers = [action.resumable for action in step if isinstance(action, OfferHandle)]
                     actions += step  # one of them may ask, and a later one offer

@@ -31,7 +31,7 @@ def rejection(frame: str | bytes) -> str:
          wire.ClientAudio(b"\xfb\xff", 16_000)),
         ({"realtimeInput": {"mediaChunks": [{"data": "AAAA", "mimeType": "audio/pcm;rate=24000"}]}},
          wire.ClientAudio(b"\0\0", 24_000, legacy=True)),
-        ({"realtime_input": {"video": {"data": "_9g=", "mime_type": "image/jpeg"}}}, wire.ClientVideo()),
+        ({"realtime_input": {"video": {"data": "_9g=", "mime_type": "image/jpeg"}}}, wire.ClientVideo("_9g=")),
         ({"realtime_input": {"text": "hi"}}, wire.ClientText("hi")),
         ({"realtime_input": {"activityStart": {}}}, wire.ClientActivity(began=True)),
         ({"realtime_input": {"activity_end": {}}}, wire.ClientActivity(began=False)),
