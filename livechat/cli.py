@@ -204,6 +204,12 @@ def serve(
     faults: Annotated[
         str, typer.Option("--faults", metavar="PLAN", help="Break connections, as in 'drop@12s; #2:stall@5s'.")
     ] = "",
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="FILE", help="Write every frame to this file, as JSON lines.")
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="FILE", help="Answer with the frames of such a file.")
+    ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
@@ -229,6 +235,8 @@ def serve(
         handle_ttl=handle_ttl,
         faults=faults,
         allowed=allow_host or (),
+        record=record,
+        replay=replay,
         as_json=json,
     )
 

@@ -35,7 +35,8 @@ class LiveServer:
     `faults`: a fault plan (docs/faults.md). A link is closed after `lifetime` seconds, and told so `notice` seconds
     before. `as_model`: accept any model's name and behave as this one. `agent`: who answers; without one, typed
     questions are answered in text with soft beeps, and speech is repeated. `speech`: understand and speak, with the
-    models of the extra `offline`. Raises UsageError for a plan or a model that cannot be understood.
+    models of the extra `offline`. `record`: a file for every frame that passes; `replay`: such a file, which answers
+    instead of the agent (docs/wire-recordings.md). Raises UsageError for an option that cannot be understood.
     """
 
     def __init__(
@@ -47,9 +48,12 @@ class LiveServer:
         as_model: str | None = None,
         agent: Agent | None = None,
         speech: bool = False,
+        record: str | None = None,
+        replay: str | None = None,
     ) -> None:
         self._options: dict[str, Any] = {"lifetime": lifetime, "notice": notice, "as_model": as_model}
         self._faults, self._agent, self._speech = faults, agent, speech
+        self._record, self._replay = record, replay
         self.events: list[dict[str, Any]] = []  # everything that happened, as `livechat serve --json` writes it
         self._server: Server | None = None
         self._error: BaseException | None = None
@@ -93,7 +97,12 @@ class LiveServer:
         from google.genai import types
 
         context = ssl.create_default_context(cadata=self.ca_pem)
-        return types.HttpOptions(base_url=self.url, api_version=api_version, async_client_args={"ssl": context})
+        return types.HttpOptions(
+            base_url=self.url,
+            api_version=api_version,
+            async_client_args={"ssl": context},  # of connections
+            client_args={"verify": context},  # of requests, such as for a token
+        )
 
     # --------------------------------------------------------------------------------------- for the test
 
@@ -153,11 +162,17 @@ class LiveServer:
         from livechat.server.fault_plan import parse
         from livechat.server.parrot import Parrot
         from livechat.server.serve import Server
+        from livechat.server.wire_recording import Recorder, Replay
 
         agent = self._agent or (make_agent()[0] if self._speech else Parrot())
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with Server(
-            agent, faults=parse(self._faults), on_event=self.events.append, **self._options
-        ) as self._server:
-            self._ready.set()
-            await self._stop.wait()
+        recorder = Recorder(self._record) if self._record else None
+        self._options.update(recorder=recorder, replay=Replay(self._replay) if self._replay else None)
+        with contextlib.ExitStack() as files:
+            if recorder:
+                files.callback(recorder.close)
+            async with Server(
+                agent, faults=parse(self._faults), on_event=self.events.append, **self._options
+            ) as self._server:
+                self._ready.set()
+                await self._stop.wait()

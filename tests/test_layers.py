@@ -148,6 +148,7 @@ HOMES = {
         "testing.py",  # what its client is configured with
         "server/schema.py",  # the SDK's types are the schema of what clients send
     },
+    "h11": {"server/connection.py"},
     "hibari": {"server/speech_models.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
         "audio/chirp.py", "audio/dsp.py", "audio/echo_canceller.py", "audio/echo_filter.py", "audio/echo_gate.py",
@@ -169,8 +170,9 @@ HOMES = {
     "typer": {"cli.py"},
     # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
     "websockets": {
-        "session/dialling.py", "session/link.py", "session/link_end.py", "server/addresses.py", "server/link.py",
-        "server/serve.py", "server/transport.py",
+        "session/dialling.py", "session/link.py", "session/link_end.py", "server/addresses.py",
+        "server/connection.py", "server/http_requests.py", "server/link.py", "server/serve.py",
+        "server/transport.py", "server/wire_recording.py",
     },
 }  # fmt: skip
 

@@ -54,7 +54,19 @@ def test_it_serves_a_synchronous_test_and_leaves_nothing_behind() -> None:
         asyncio.run(resumed(server))
 
 
-@pytest.mark.parametrize("options", [{"faults": "nonsense"}, {"as_model": "nobody"}])
+def test_what_it_records_it_replays(tmp_path: Path) -> None:
+    file = str(tmp_path / "wire.jsonl")
+    with LiveServer(record=file) as server:
+        assert asyncio.run(resumed(server))
+    with LiveServer(replay=file) as server:
+        asyncio.run(resumed(server))
+        assert len(server.links) == 2
+    assert '"from": "server"' in Path(file).read_text()
+
+
+@pytest.mark.parametrize(
+    "options", [{"faults": "nonsense"}, {"as_model": "nobody"}, {"record": "/no/such/file"}, {"replay": "/no/such"}]
+)
 def test_a_wrong_option_is_raised_where_it_was_given(options: dict[str, str]) -> None:
     with pytest.raises(UsageError), LiveServer(**options):  # type: ignore[arg-type]
         pass

@@ -17,6 +17,7 @@ from livechat.process import Outlet
 from livechat.server import fault_plan
 from livechat.server.agent_choice import make_agent
 from livechat.server.serve import Server
+from livechat.server.wire_recording import Recorder, Replay
 
 _LAST_WORDS_S = 1.0  # for a slow reader of the events, after the server has ended
 
@@ -32,6 +33,8 @@ def serve(
     handle_ttl: str = "2h",
     faults: str = "",
     allowed: Sequence[str] = (),
+    record: str | None = None,
+    replay: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises UsageError.
@@ -57,6 +60,7 @@ def serve(
             write({"type": "note", "message": message})
 
     agent, lacking = make_agent(notify=notify)
+    recorder = Recorder(record) if record else None
     server = Server(
         agent,
         port=port,
@@ -67,9 +71,15 @@ def serve(
         faults=fault_plan.parse(faults),
         as_model=as_model,
         allowed=allowed,
+        replay=Replay(replay) if replay else None,
+        recorder=recorder,
         on_event=write if as_json else None,
     )
     code = leaving.run(_until_told(server, lacking, ca_out))
+    if recorder is not None:
+        recorder.close()
+        if recorder.warning:
+            notify(recorder.warning)
     outlet.drain(_LAST_WORDS_S)
     return code
 
@@ -107,6 +117,7 @@ def _introduce(server: Server, lacking: str, certificate: Path | None) -> None:
     else:
         lines.append("Note: the Python SDK and `livechat talk` use TLS whatever the address says. They need a server")
         lines.append("that was started without --no-tls.")
+    lines.append(f"{server.url} in a browser shows its links and sessions.")
     if lacking:
         lines.append(f"Note: {lacking}. Hint: {speech_models()}")
     sys.stderr.write("\n".join(lines) + "\n")

@@ -31,7 +31,8 @@ def path_of(request: Request) -> str:
 def endpoint(path: str) -> Endpoint | None:
     """The endpoint at `path`, without its query; None if there is none."""
     if match := _GEMINI.fullmatch(path):
-        return Endpoint(match[1], vertex=False)
+        constrained = match[2] is not None and match[1] == "v1alpha"  # the only one that takes tokens
+        return Endpoint(match[1], vertex=False, constrained=constrained)
     if match := _VERTEX.fullmatch(path):
         return Endpoint(match[1], vertex=True)
     return None
@@ -42,7 +43,8 @@ def key_of(request: Request) -> str:
     query = parse_qs(request.path.partition("?")[2])
     shown = query.get("key", []) + query.get("access_token", [])
     shown += request.headers.get_all("x-goog-api-key") + request.headers.get_all("Authorization")
-    return next(filter(None, shown), "")
+    # JavaScript clients show a token as if it were a key.
+    return next(filter(None, (value.removeprefix("Token ").strip() for value in shown)), "")
 
 
 def refused(request: Request, allowed: Collection[str]) -> str:

@@ -1,5 +1,6 @@
 """When a session on a link must act although nothing comes: GoAway, the end of the link, the next handle."""
 
+import math
 from dataclasses import dataclass
 
 from livechat.server.models import Cadence
@@ -44,14 +45,14 @@ class Deadlines:
         self.goaway_at: float | None = self.close_at - times.notice
         self.idle_at = now + times.idle
         self.offer_at = now if handles == "every second" else None
+        self._session_end = math.inf
         self._limit(times.session)
         if age.seen_at is not None:
             self._limit(age.seen_at + times.with_video)
 
-    @property
-    def spent(self) -> bool:
-        """The link ends because its session may not last longer."""
-        return self.close_at < self._opened + self.times.lifetime
+    def spent(self, now: float) -> bool:
+        """Whether the session may not last longer, whatever else ends the link."""
+        return now >= self._session_end - 1.0  # what GoAway tells is rounded to seconds
 
     def next(self) -> float:
         """The first of them."""
@@ -88,7 +89,10 @@ class Deadlines:
 
     def _limit(self, session_s: float) -> None:
         end = self._opened + session_s - self._age.used
-        if not self._endless and end < self.close_at:
+        if self._endless:
+            return
+        self._session_end = min(self._session_end, end)
+        if end < self.close_at:
             self.close_at = end
             if self.goaway_at is not None:
                 self.goaway_at = end - self.times.notice

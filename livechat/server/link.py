@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from livechat.server import actions, live_session, schema, utterances, wire
 from livechat.server.agent import AgentQuestion
 from livechat.server.answers import Answers
+from livechat.server.auth_tokens import PREFIX
 from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
 from livechat.server.frame_faults import FrameFaults
@@ -95,14 +96,14 @@ class ServerLink:
     # ------------------------------------------------------------------------------------------ setup
 
     async def _set_up(self) -> StoredSession:
-        if not self._key:
-            raise closed("no-key")
-        if self._key == "invalid":
-            raise closed("bad-key")
-        first = wire.parse(await self._ws.recv(), schema.check)
+        first = wire.parse(await self._first(), schema.check)
         if len(first) != 1 or not isinstance(first[0], wire.ClientSetup):
             raise closed("invalid")
-        terms = agree(first[0].body, self._endpoint, self._host.as_model)
+        body = first[0].body
+        if self._endpoint.constrained:
+            resumes = "handle" in (body.get("sessionResumption") or {})
+            body = self._host.tokens.admit(self._key, body, resumes=resumes)
+        terms = agree(body, self._endpoint, self._host.as_model)
         slow = self._faults.strikes("slow-setup")
         await asyncio.sleep(max(SETUP_S, slow.value if slow else 0.0))
         never = self._faults.strikes("no-setup")
@@ -133,6 +134,18 @@ class ServerLink:
         self._event("setup", session=session.id, model=terms.model, resumed=record.resumed, turns=len(session.turns))
         self._send({"setupComplete": {"sessionId": session.id} if terms.vertex else {}})
         return session
+
+    async def _first(self) -> str | bytes:
+        """The client's first frame, if its key or token is good."""
+        token = self._key.startswith(PREFIX)
+        if not self._key or token != self._endpoint.constrained:
+            raise closed("no-key")
+        if self._key == "invalid":
+            raise closed("bad-key")
+        if token:
+            expires = self._host.tokens.left(self._key)
+            self._timers.append(self._loop.call_later(expires, self._close, *CLOSES["unavailable"]))
+        return await self._ws.recv()
 
     # ------------------------------------------------------------------------------------------ input
 

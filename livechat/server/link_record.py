@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from livechat.server.agent import Agent
+from livechat.server.auth_tokens import TokenMint
 from livechat.server.deadlines import ServerTimes
 from livechat.server.live_session import LiveSession
 from livechat.server.session_memory import SessionMemory
@@ -31,6 +32,7 @@ class LinkHost(Protocol):
     agent: Agent
     memory: SessionMemory
     times: ServerTimes
+    tokens: TokenMint
     as_model: str | None
 
     @property

@@ -275,7 +275,7 @@ class LiveSession:
     def tick(self, now: float) -> list[Action]:
         due = self.deadlines
         if now >= due.close_at:
-            spent: list[Action] = [ForgetHandles()] if due.spent else []
+            spent: list[Action] = [ForgetHandles()] if due.spent(now) else []
             return [*spent, CloseLink(*CLOSES["overstayed"])]
         if now >= due.idle_at:
             return [CloseLink(*CLOSES["idle"])]

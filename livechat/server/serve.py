@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,9 +23,12 @@ from livechat.errors import UsageError
 from livechat.server import live_session, tls
 from livechat.server.addresses import endpoint, key_of, path_of, refused
 from livechat.server.agent import Agent
+from livechat.server.auth_tokens import TokenMint
+from livechat.server.connection import Connection
 from livechat.server.deadlines import ServerTimes
 from livechat.server.fault_plan import Plan
 from livechat.server.history import HistoryTurn
+from livechat.server.http_requests import HttpRequests
 from livechat.server.link import ServerLink
 from livechat.server.link_faults import LinkFaults
 from livechat.server.link_record import LinkRecord
@@ -32,6 +36,7 @@ from livechat.server.models import PROFILES
 from livechat.server.session_memory import SessionMemory
 from livechat.server.terms import Endpoint
 from livechat.server.transport import CLOSE_S
+from livechat.server.wire_recording import Recorder, Replay
 
 HOST = "127.0.0.1"
 END_S = 0.2  # how long links have to end by themselves when the server ends
@@ -51,6 +56,7 @@ class Server:
     `port` 0 takes a free port. `as_model`: accept any model's name and behave as this model. `memory`: None keeps the
     sessions in RAM for the life of this object. A link is closed at `lifetime`, and told so `notice` seconds before.
     `allowed`: hosts besides this machine's own that may be asked for, and whose pages may ask; "*" for any.
+    `recorder` is given every frame. With `replay` a recording answers instead of the agent.
     A link without sound is closed after `idle`. A session is forgotten `handle_ttl` after its last link. `on_event`
     gets one dict for everything that happens, `on_audio` the number of a link and the sound as it was received.
     Raises UsageError for a model that it does not know, and for a port that is taken.
@@ -72,6 +78,8 @@ class Server:
         memory: SessionMemory | None = None,
         as_model: str | None = None,
         allowed: Collection[str] = (),
+        recorder: Recorder | None = None,
+        replay: Replay | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_audio: Callable[[int, bytes], None] | None = None,
     ) -> None:
@@ -84,12 +92,16 @@ class Server:
         self.links: deque[LinkRecord] = deque(maxlen=RECORDS)
         self.sessions: dict[str, tuple[HistoryTurn, ...]] = {}
         self._letters: dict[str, int] = {}  # of the text in each of them
+        self.tokens = TokenMint(lambda: asyncio.get_running_loop().time())
+        self._http = HttpRequests(self.links, self.sessions, self.tokens, allowed)
         self.port = port
         self.ca_pem = b""
         self._tls = tls
         self._ttl = handle_ttl
         self._faults = faults or Plan()
         self._given = memory
+        self._recorder = recorder
+        self._replay = replay
         self._on_event = on_event
         self._on_audio = on_audio
         self._count = 0
@@ -111,6 +123,7 @@ class Server:
                 self.port,
                 ssl=context,
                 process_request=self._process_request,
+                create_connection=partial(Connection, self._http.post),  # type: ignore[arg-type] # it is only called
                 compression=None,
                 max_size=FRAME_BYTES,
                 ping_interval=None,  # the real service sends no pings
@@ -157,6 +170,7 @@ class Server:
     # ------------------------------------------------------------------------------- what links need
 
     def event(self, **event: Any) -> None:
+        self._http.events.append(event)
         if self._on_event:
             self._on_event(event)
 
@@ -198,6 +212,8 @@ class Server:
         if why := refused(request, self._allowed):
             return ws.respond(http.HTTPStatus.FORBIDDEN, f"{why}\n")
         to = endpoint(path_of(request))
+        if to is None and (page := self._http.get(ws, request)):
+            return page
         if to is None:
             return ws.respond(http.HTTPStatus.NOT_FOUND, "Not Found\n")
         faults = self._begin(vertex=to.vertex)
@@ -215,12 +231,21 @@ class Server:
         if ws not in self._begun:  # _process_request refused it
             return
         faults, to, key = self._begun.pop(ws)
-        faults.record.open = True
+        record = faults.record
+        record.open = True
+        recording = self._recorder.link(record.n) if self._recorder else None
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is one
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
-            await ServerLink(ws, self, faults, endpoint=to, key=key).run()
+            if recording and isinstance(ws, Connection):
+                ws.watch = recording.frame
+            if self._replay:
+                record.code, record.reason = await self._replay.run(ws, record.n)
+            else:
+                await ServerLink(ws, self, faults, endpoint=to, key=key).run()
         finally:
-            self._end(faults.record)
+            self._end(record)
+            if recording:
+                recording.closed(record.code, record.reason)

@@ -14,10 +14,14 @@ TARGET = (0, 128_000)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What the address says: the API version, such as "v1beta", and whether it is that of Vertex AI."""
+    """What the address says: the API version, such as "v1beta", and whether it is that of Vertex AI.
+
+    `constrained`: it takes an ephemeral token instead of a key.
+    """
 
     version: str
     vertex: bool
+    constrained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

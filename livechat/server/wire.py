@@ -105,11 +105,12 @@ def snake(key: str) -> str:
     return re.sub(r"(?<!^)([A-Z])", lambda m: "_" + m[1].lower(), key)
 
 
-def _camel_keys(value: Any) -> Any:
+def camel_keys(value: Any) -> Any:
+    """`value` with all names in camelCase but those that are the client's own."""
     if isinstance(value, dict):
-        return {camel(k): v if camel(k) in _OPAQUE else _camel_keys(v) for k, v in value.items()}
+        return {camel(k): v if camel(k) in _OPAQUE else camel_keys(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_camel_keys(v) for v in value]
+        return [camel_keys(v) for v in value]
     return value
 
 
@@ -137,7 +138,7 @@ def parse(frame: str | bytes, check: Callable[[str, Json], None] | None = None) 
         raw = json.loads(frame)
         if _SURROGATE.search(frame if isinstance(frame, str) else frame.decode(errors="replace")):
             raw = _encodable(raw)
-        body = _camel_keys(raw)
+        body = camel_keys(raw)
     except (ValueError, RecursionError):
         raise closed("not-json") from None
     if not isinstance(body, dict) or len(body) != 1:

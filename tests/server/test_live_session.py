@@ -290,7 +290,7 @@ def test_what_was_shown_belongs_to_the_question_and_counts() -> None:
     assert session.history[-1].frames == 12
     session.said("a wall", SECOND, 13.0)
     session.said_all(13.0)
-    usage = [action.frame["usageMetadata"] for action in session.tick(20.0) if isinstance(action, SendFrame)][0]
+    usage = next(action.frame["usageMetadata"] for action in session.tick(20.0) if isinstance(action, SendFrame))
     assert {"modality": "IMAGE", "tokenCount": 12 * 258} in usage["promptTokensDetails"]
     assert usage["promptTokenCount"] == 12 * 258 + 4
 

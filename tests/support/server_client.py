@@ -129,9 +129,9 @@ def flags(messages: list[types.LiveServerMessage]) -> list[str]:
 
 
 @asynccontextmanager
-async def raw(server: Server, query: str = "?key=any") -> AsyncIterator[ClientConnection]:
+async def raw(server: Server, query: str = "?key=any", path: str = PATH) -> AsyncIterator[ClientConnection]:
     """A plain WebSocket to `server`, which serves without TLS."""
-    url = f"ws://127.0.0.1:{server.port}{PATH}{query}"
+    url = f"ws://127.0.0.1:{server.port}{path}{query}"
     async with connect(url, max_size=None, ping_interval=None, close_timeout=1) as ws:
         yield ws
 

@@ -75,6 +75,7 @@ def call(
     answer_s: float = 2.0,
     lifetime: float = 590.0,
     notice: float = 50.0,
+    idle: float = 150.0,
     others: int = 0,
     **settings: Any,
 ) -> Call:
@@ -89,7 +90,7 @@ def call(
 
     async def main() -> Call:
         loop = asyncio.get_running_loop()
-        server = Server(Knower(answer_s), faults=parse(plan), lifetime=lifetime, notice=notice)
+        server = Server(Knower(answer_s), faults=parse(plan), lifetime=lifetime, notice=notice, idle=idle)
         async with server, asyncio.timeout(1_000):
             neighbours = [asyncio.create_task(other(server)) for _ in range(others)]
             await asyncio.sleep(others)
@@ -169,7 +170,9 @@ def test_nobody_notices_with_an_older_model(plan: str, tmp_path: Path) -> None:
 )
 def test_nobody_notices_with_a_model_of_several_utterances(plan: str, tmp_path: Path) -> None:
     """An interaction is one turn, and the next line waits for its end: however the server says that it is over."""
-    ended = call(tmp_path, plan, typed=tuple((0, line) for line in LINES), model="gemini-3.8-live-extended-thinking")
+    typed = tuple((0, line) for line in LINES)
+    # Without IDLE each line takes a minute, and a server that hears no sound would close the link before the third.
+    ended = call(tmp_path, plan, typed=typed, model="gemini-3.8-live-extended-thinking", idle=300.0)
     assert ended.code == 0
     assert ended.heard == list(LINES)
     assert not any(cut for _, cut in ended.finals)

@@ -1,0 +1,88 @@
+"""The connection under a link, before it is one: websockets reads GET requests only, and SDKs send POST as well."""
+
+import http
+import json
+from collections.abc import Callable
+from typing import Any, Literal
+
+import h11
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.typing import Data
+
+BODY_BYTES = 1 << 20  # of a request
+_POST = b"POST "
+
+Answer = tuple[http.HTTPStatus, dict[str, Any]]  # what is sent back, the second as JSON
+
+
+class Connection(ServerConnection):
+    """Hands a POST request to `on_post` and sends the answer; anything else goes to websockets."""
+
+    def __init__(self, on_post: Callable[[Request, bytes], Answer], *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._on_post = on_post
+        self.watch: Callable[[Literal["client", "server"], str | bytes], None] | None = None  # is told each frame
+        self._begun = b""  # of the first request, until its method is known
+        self._post: h11.Connection | None = None
+        self._head: h11.Request | None = None
+        self._body = b""
+
+    async def recv(self, decode: bool | None = None) -> Data:  # type: ignore[override] # it has overloads
+        """The next message of the client."""
+        data = await super().recv(decode)
+        if self.watch:
+            self.watch("client", data if isinstance(data, str) else bytes(data))
+        return data
+
+    async def send(self, message: Any, **options: Any) -> None:
+        """Send a message, or a list of its fragments."""
+        if self.watch:
+            self.watch("server", b"".join(message) if isinstance(message, list) else message)
+        await super().send(message, **options)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came from the client."""
+        if self._post is None and self.request is None:
+            self._begun += data
+            if _POST.startswith(self._begun[: len(_POST)]) and len(self._begun) < len(_POST):
+                return
+            data, self._begun = self._begun, b""
+            if data.startswith(_POST):
+                self._post = h11.Connection(h11.SERVER)
+        if self._post is None:
+            super().data_received(data)
+        else:
+            self._take(self._post, data)
+
+    def _take(self, post: h11.Connection, data: bytes) -> None:
+        try:
+            post.receive_data(data)
+            while (event := post.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+                if isinstance(event, h11.Request):
+                    self._head = event
+                elif isinstance(event, h11.Data):
+                    self._body += event.data
+                    if len(self._body) > BODY_BYTES:
+                        return self._respond(post, (http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {}))
+                elif isinstance(event, h11.EndOfMessage) and self._head is not None:
+                    return self._respond(post, self._answer(self._head))
+                else:
+                    return self.transport.abort()
+        except h11.RemoteProtocolError:
+            self.transport.abort()
+        return None
+
+    def _answer(self, head: h11.Request) -> Answer:
+        headers = Headers((name.decode(), value.decode("latin-1")) for name, value in head.headers)
+        return self._on_post(Request(head.target.decode("latin-1"), headers), self._body)
+
+    def _respond(self, post: h11.Connection, answer: Answer) -> None:
+        status, said = answer
+        body = json.dumps(said, indent=2).encode() + b"\n"
+        head = [("Content-Type", "application/json; charset=UTF-8"), ("Content-Length", str(len(body)))]
+        response = h11.Response(status_code=status, headers=[*head, ("Connection", "close")], reason=status.phrase)
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(post.send(event) or b"")
+        self.transport.close()
