@@ -108,6 +108,14 @@ def _with_flags(command: Callable[..., int]) -> Callable[..., int]:
 
 _Json = Annotated[bool, _option("json")]
 _LogFile = Annotated[str | None, _option("log_file")]
+_Brain = Annotated[str | None, _option("brain")]
+_BrainModel = Annotated[str | None, _option("brain_model")]
+_Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host", metavar="NAME", help="Serve requests for this host, and its web pages, too; * for all."
+    ),
+]
 _Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
 ]
@@ -210,14 +218,9 @@ def serve(
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="FILE", help="Answer with the frames of such a file.")
     ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            metavar="NAME",
-            help="Serve requests for this host, and its web pages, too; repeatable, * for all.",
-        ),
-    ] = None,
+    allow_host: _Hosts = None,
+    brain: _Brain = None,
+    brain_model: _BrainModel = None,
     json: _Json = False,
     log_file: _LogFile = None,
 ) -> int:
@@ -237,6 +240,8 @@ def serve(
         allowed=allow_host or (),
         record=record,
         replay=replay,
+        brain_url=brain,
+        brain_model=brain_model,
         as_json=json,
     )
 
@@ -347,7 +352,7 @@ def _log_to(path: str | None) -> Journal | None:
     journal = Journal(path, "--log-file", "log", append=True)
     logging.basicConfig(stream=journal, level=logging.DEBUG, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.raiseExceptions = False  # a record that cannot be written is no reason for a traceback on the screen
-    for chatty in ("websockets", "google", "google_genai", "httpx", "urllib3", "filelock", "asyncio"):
+    for chatty in ("websockets", "google", "google_genai", "httpx", "openai", "urllib3", "filelock", "asyncio"):
         # They log frames and headers: speech and keys, which never reach a log.
         logging.getLogger(chatty).setLevel(logging.WARNING)
     return journal

@@ -16,6 +16,9 @@ class Notice:
     hint: str = ""
     type: Literal["warning"] = "warning"
 
+    def __str__(self) -> str:
+        return self.message
+
 
 Notify = Callable[[Notice], object]
 

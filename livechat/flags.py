@@ -131,6 +131,13 @@ class Flags:
     endpoint: str | None = _flag(
         _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
     )
+    brain: str | None = _flag(
+        _SERVER,
+        "An OpenAI-compatible endpoint whose language model answers in place of the offline agent.",
+        metavar="URL",
+        kept=True,
+    )
+    brain_model: str | None = _flag(_SERVER, "The language model of --brain.", metavar="NAME", kept=True)
     ca_file: str | None = _flag(
         _SERVER,
         "The certificate to trust for --endpoint.",
@@ -297,6 +304,7 @@ RULES: tuple[Excludes | Needs, ...] = (
         "fast", ("offline", "endpoint"), "--fast is not for Gemini, which asks for sound at the pace of speech",
         "leave it out, or add --offline",
     ),
+    Needs("brain", ("offline",), "--brain answers for the embedded server only", "add --offline, or leave it out"),
     Needs(
         "faults", ("offline",), "--faults breaks the embedded server only",
         "add --offline, or use `livechat serve --faults`",

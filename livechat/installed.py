@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-_ANYWHERE = "in a clone of livechat's repository: pip install '.[offline]'"
 # Where each package of the extra has wheels: (sys.platform, machine), as the markers in pyproject.toml say it.
 _HAVE_WHEELS = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64")}
 
@@ -24,11 +23,16 @@ def speech_models() -> str:
     """What to do so that the offline agent understands speech."""
     if not have_wheels(sys.platform, platform.machine(), musl=_is_musl()):
         return "type to it: its speech models do not run on this kind of computer"
+    return extra("offline")
+
+
+def extra(name: str) -> str:
+    """The command that installs livechat's optional packages of this name."""
     try:
-        source = _source(_origin())
+        source = _source(_origin(), name)
     except (AttributeError, KeyError, TypeError, ValueError):  # the installer did not keep to PEP 610
         source = ""
-    return f"{_installer()} {source}" if source else _ANYWHERE
+    return f"{_installer()} {source}" if source else f"in a clone of livechat's repository: pip install '.[{name}]'"
 
 
 def have_wheels(system: str, machine: str, *, musl: bool) -> bool:
@@ -49,7 +53,7 @@ def _origin() -> dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("url"), str) else {}
 
 
-def _source(origin: dict[str, Any]) -> str:
+def _source(origin: dict[str, Any], extra: str) -> str:
     """What the installer must be given, quoted; "" if that is not known, or no longer there."""
     url = urlsplit(origin.get("url", ""))
     if url.scheme == "file":
@@ -57,14 +61,14 @@ def _source(origin: dict[str, Any]) -> str:
         if not (path / "pyproject.toml" if "dir_info" in origin else path).is_file():
             return ""
         editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
-        return editable + _quoted(f"{path}[offline]")
+        return editable + _quoted(f"{path}[{extra}]")
     if not url.scheme or "@" in url.netloc:  # it may be a password
         return ""
     control = origin.get("vcs_info", {})
     prefix, suffix = (f"{control['vcs']}+", f"@{control['commit_id']}") if control else ("", "")
     if folder := origin.get("subdirectory"):
         suffix += f"#subdirectory={folder}"
-    return _quoted(f"livechat[offline] @ {prefix}{origin['url']}{suffix}")
+    return _quoted(f"livechat[{extra}] @ {prefix}{origin['url']}{suffix}")
 
 
 def _quoted(word: str) -> str:

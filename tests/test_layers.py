@@ -79,6 +79,7 @@ PURE: dict[str, set[str]] = {
     "audio/residual_echo.py": {"numpy"},
     "audio/spectrum.py": {"numpy"},
     "server/actions.py": set(),
+    "server/brain_messages.py": set(),
     "server/tool_calls.py": set(),
     "server/web_search.py": set(),
     "session/awaited.py": set(),
@@ -156,6 +157,7 @@ HOMES = {
         "audio/residual_echo.py", "audio/ring.py", "audio/sinks.py", "audio/speaker.py", "audio/spectrum.py",
         "audio/vad.py", "server/utterances.py", "server/speech_models.py", "server/speech_agent.py",
     },
+    "openai": {"server/brain.py"},
     "onnxruntime": {"server/speech_models.py"},
     "platformdirs": {"config_file.py", "paths.py"},  # where configuration and conversations lie
     # The line, and the terminal it is typed at.
@@ -178,6 +180,7 @@ HOMES = {
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
 LAZY = {
+    "openai",
     "filelock",
     "google",
     "requests",

@@ -30,6 +30,7 @@ from livechat.ui.status import KEYBOARD
 
 if TYPE_CHECKING:
     from livechat.server.agent import Agent
+    from livechat.server.brain import Brain
     from livechat.server.fault_plan import Plan
     from livechat.session.runner import Runner
 
@@ -45,8 +46,8 @@ class Parts:
     `resumed`: the conversation that goes on, or None. `trace` takes each line of the session's trace.
     `wall`: the time of day, in seconds. `random`: 0 to 1, spreads the retries.
 
-    For the embedded server: `agent` answers (None: the best there is), `faults` is its plan of faults, and `memory`
-    the file in which it remembers sessions (None: it remembers them as long as it runs).
+    For the embedded server: `agent` answers (None: the best there is, with `brain` if it is given), `faults` is its
+    plan of faults, and `memory` the file in which it remembers sessions (None: as long as it runs).
     """
 
     settings: Settings
@@ -58,6 +59,7 @@ class Parts:
     store: Store
     resumed: Resumable | None = None
     agent: Agent | None = None
+    brain: Brain | None = None
     faults: Plan | None = None
     memory: Path | None = None
     notices: Notices = field(default_factory=Notices)

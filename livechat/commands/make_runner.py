@@ -27,7 +27,9 @@ async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Ser
     from livechat.server import serve, session_memory
     from livechat.server.agent_choice import make_agent
 
-    agent, lacking = (parts.agent, "") if parts.agent else make_agent(spoken_to=parts.source is not None)
+    agent, lacking = parts.agent, ""
+    if agent is None:
+        agent, lacking = make_agent(brain=parts.brain, spoken_to=parts.source is not None, notify=parts.notices)
     if lacking:
         from livechat.installed import speech_models
 

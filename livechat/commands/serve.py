@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from livechat import leaving
+from livechat.commands.choose_brain import brain
 from livechat.durations import seconds
-from livechat.errors import UsageError, reason
+from livechat.errors import Notice, UsageError, reason
 from livechat.installed import speech_models
 from livechat.process import Outlet
 from livechat.server import fault_plan
@@ -35,6 +37,8 @@ def serve(
     allowed: Sequence[str] = (),
     record: str | None = None,
     replay: str | None = None,
+    brain_url: str | None = None,
+    brain_model: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM. Returns the exit code; raises UsageError.
@@ -48,18 +52,8 @@ def serve(
         raise UsageError(
             "--ca-out has nothing to write: with --no-tls there is no certificate", "leave one of them out"
         )
-    outlet = Outlet()
-
-    def write(event: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
-
-    def notify(message: str) -> None:
-        sys.stderr.write(f"Note: {message}\n")
-        if as_json:
-            write({"type": "note", "message": message})
-
-    agent, lacking = make_agent(notify=notify)
+    said = _Said(as_json=as_json)
+    agent, lacking = make_agent(brain=brain(brain_url, brain_model, os.environ), notify=said.note)
     recorder = Recorder(record) if record else None
     server = Server(
         agent,
@@ -73,15 +67,33 @@ def serve(
         allowed=allowed,
         replay=Replay(replay) if replay else None,
         recorder=recorder,
-        on_event=write if as_json else None,
+        on_event=said.event if as_json else None,
     )
     code = leaving.run(_until_told(server, lacking, ca_out))
     if recorder is not None:
         recorder.close()
         if recorder.warning:
-            notify(recorder.warning)
-    outlet.drain(_LAST_WORDS_S)
+            said.note(Notice(recorder.warning))
+    said.outlet.drain(_LAST_WORDS_S)
     return code
+
+
+class _Said:
+    """What the command says while it serves: notes on stderr; with `as_json` they are events on stdout, too."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self.outlet = Outlet()
+
+    def event(self, event: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.outlet.write(sys.stdout, json.dumps(event, ensure_ascii=False) + "\n")
+
+    def note(self, notice: Notice) -> None:
+        hint = f" Hint: {notice.hint}." if notice.hint else ""
+        sys.stderr.write(f"Note: {notice.message}.{hint}\n")
+        if self._as_json:
+            self.event({"type": "note", "message": notice.message})
 
 
 async def _until_told(server: Server, lacking: str, ca_out: str | None) -> int:

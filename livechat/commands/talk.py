@@ -79,8 +79,10 @@ async def _talk(
     settings: Settings, kept: Resumable | None, store: Store, choices: Choices, log: Journal | None, notify: Notices
 ) -> int:
     """Open the parts of the conversation, and hold it."""
+    from livechat.commands.choose_brain import brain
     from livechat.server import fault_plan
 
+    thinking = brain(settings.brain, settings.brain_model, os.environ)
     faults = fault_plan.parse(settings.faults or "")
     for notice in settings.warnings:
         notify(notice)
@@ -104,6 +106,7 @@ async def _talk(
             sink=sink,
             store=store,
             resumed=kept,
+            brain=thinking,
             faults=faults,
             memory=state_folder(os.environ) / "offline-server.sqlite3",
             notices=notify,

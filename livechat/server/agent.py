@@ -3,25 +3,29 @@
 parrot.py holds the simplest agent, speech_agent.py one that understands speech. agent_choice.py chooses between them.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from livechat.server.history import Facts, HistoryTurn
 from livechat.server.utterances import UtteranceEvent
+from livechat.server.wire import Json
 
 
 @dataclass(frozen=True, slots=True)
 class AgentQuestion:
     """The last turn of `history`, to be answered. `speech`: its sound, s16le mono at 16 kHz; b"" if it was typed.
 
-    `system`: the system instruction in force.
+    `system`: the system instruction in force. `functions`: those that the client declared, as it declared them.
+    `call` has the client run one of them, by its name with these arguments, and gives back its response.
     """
 
     history: Sequence[HistoryTurn]
     facts: Facts
     speech: bytes
     system: str = ""
+    functions: Sequence[Json] = ()
+    call: Callable[[str, Json], Awaitable[Json]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Agent(Protocol):
     """Listens, thinks and speaks for every link of a server."""
 
     name: str  # in plain words, for the first line of `livechat serve`
+    calls_functions: bool  # by itself, with AgentQuestion.call; else the words of a question decide (tool_calls.py)
 
     def detector(self, silence_ms: int | None) -> UtteranceDetector:
         """A new detector. `silence_ms` of silence end an utterance; None: the agent decides."""

@@ -11,6 +11,7 @@ import random
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from livechat.server import web_search
@@ -92,8 +93,13 @@ class Answers:
         written = live.terms.in_text or self._strikes("text-answer") is not None
         # Not what was said before it: a call that was cut into would be made again.
         text = next((turn.text for turn in reversed(question.history) if any(map(str.isalnum, turn.text))), "")
-        call = call_for(text, live.terms.functions, self._new_id)
-        search = call is None and live.terms.searches and web_search.wanted(text)
+        call, search = None, False
+        if self._agent.calls_functions:
+            declared = [function.declaration for function in live.terms.functions]
+            question = replace(question, functions=declared, call=self._call)
+        else:
+            call = call_for(text, live.terms.functions, self._new_id)
+            search = call is None and live.terms.searches and web_search.wanted(text)
         try:
             if live.terms.traits.utterances:
                 await self._utter(self._agent.say(FIRST_WORDS), written)
@@ -117,6 +123,13 @@ class Answers:
             self._failed()
 
     # ----------------------------------------------------------------------------------------- functions
+
+    async def _call(self, name: str, arguments: Json) -> Any:
+        """Have the client run the function `name`, as the agent asks."""
+        function = next((function for function in self._live.terms.functions if function.name == name), None)
+        if function is None:
+            return {"error": f"there is no function {name}"}
+        return await self._result_of(Call(self._new_id(), function, arguments))
 
     async def _result_of(self, call: Call) -> Any:
         """Call the function, and wait for what it gives back."""

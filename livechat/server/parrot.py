@@ -38,6 +38,7 @@ class Parrot:
     """Repeats speech in the person's own voice. Typed text it answers in text, with one soft beep for each word."""
 
     name = "no speech models: it repeats what you say"
+    calls_functions = False
 
     def detector(self, silence_ms: int | None) -> UtteranceDetector:
         return LoudnessDetector(silence_ms)

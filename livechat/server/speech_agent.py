@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from livechat.errors import Notice, Notify
 from livechat.server import replies
 from livechat.server.agent import AgentQuestion, AnswerPiece, UtteranceDetector
 from livechat.server.parrot import LoudnessDetector, Parrot
@@ -108,9 +109,10 @@ class SpeechAgent:
     """The agent of the `offline` extra."""
 
     name = "offline agent: hears, answers and speaks on this computer"
+    calls_functions = False
 
-    def __init__(self, notify: Callable[[str], None] = log.warning) -> None:
-        """`notify`: is told in plain words when this computer cannot keep up."""
+    def __init__(self, notify: Notify = log.warning) -> None:
+        """`notify`: is told when this computer cannot keep up."""
         self._notify = notify
         # Each has threads of its own: what takes long for one client keeps no other from being heard or answered.
         self._detectors = ThreadPoolExecutor(1, "livechat-vad")
@@ -185,7 +187,7 @@ class SpeechAgent:
 
         waited, words = await self._run(self._ears, transcribe)
         if waited > BEHIND_S and not self._behind:
-            self._notify("speech is recognised late: more is said at once than this computer can recognise")
+            self._notify(Notice("speech is recognised late: more is said at once than this computer can recognise"))
         self._behind = waited > BEHIND_S
         return words
 

@@ -42,7 +42,8 @@ PAGE = """<!DOCTYPE html>
   h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
   table { border-collapse: collapse; width: 100%; }
   th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-  td.open { color: #2a8a3e; } td:nth-child(2) { white-space: nowrap; } .cut { opacity: .6; } code { font-size: .85em; }
+  td.open { color: #2a8a3e; } td:nth-child(2) { white-space: nowrap; }
+  .cut { opacity: .6; } code { font-size: .85em; }
 </style>
 </head>
 <body>

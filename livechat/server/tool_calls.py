@@ -48,12 +48,16 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that a client declared. `blocking`: the model says nothing until it has the result."""
+    """A function that a client declared. `blocking`: the model says nothing until it has the result.
+
+    `declaration`: what the client wrote.
+    """
 
     name: str
     about: str
     parameters: tuple[Parameter, ...]
     blocking: bool
+    declaration: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,8 @@ def _function(raw: Json, calls: Calls) -> Function:
         for name, about in (properties.items() if isinstance(properties, dict) else ())
         if isinstance(about, dict)
     ]
-    return Function(
-        raw["name"], str(raw.get("description", "")), tuple(parameters), _blocks(raw.get("behavior"), calls)
-    )
+    blocks = _blocks(raw.get("behavior"), calls)
+    return Function(raw["name"], str(raw.get("description", "")), tuple(parameters), blocks, raw)
 
 
 def _blocks(behaviour: Any, calls: Calls) -> bool:
