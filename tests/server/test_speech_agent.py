@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from livechat.errors import Notice
 from livechat.server import speech_agent, speech_models
 from livechat.server.agent import AgentQuestion
 from livechat.server.history import Facts, HistoryTurn
@@ -215,3 +216,16 @@ def test_telemetry_is_off_and_moonshine_is_not_imported() -> None:
     speech_models.SileroVad()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
     assert "moonshine_voice" not in sys.modules
+
+
+def test_it_says_once_that_this_computer_recognises_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast the computer is: here each utterance counts as late, and then none."""
+    told: list[Notice] = []
+
+    async def late(agent: SpeechAgent) -> None:
+        for waits in (-1.0, -1.0, 3600.0, -1.0):
+            monkeypatch.setattr(speech_agent, "BEHIND_S", waits)
+            await agent.transcribe(go_forward()[:16_000] + bytes(2 * len(told)))
+
+    with_agent(late, lambda: SpeechAgent(told.append))
+    assert [notice.message.partition(":")[0] for notice in told] == ["speech is recognised late"] * 2
