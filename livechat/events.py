@@ -14,6 +14,23 @@ Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key
 
 
 @dataclass(frozen=True, slots=True)
+class Instruct:
+    """The person gives the model a new system instruction."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The person tells the model something that it is to know and not to answer."""
+
+    text: str
+
+
+Typed = str | Instruct | Tell  # what a line asks for; a plain text is a question
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """The conversation begins, with `livechat` of this `version`.
 
@@ -122,6 +139,22 @@ class ModelText:
     cut: bool = False
     restored: bool = False
     type: Literal["model"] = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemText:
+    """The system instruction is `text` from now on."""
+
+    text: str
+    type: Literal["system"] = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextText:
+    """The model was told `text`, which asks for no answer."""
+
+    text: str
+    type: Literal["context"] = "context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +314,7 @@ class Speaking:
 
 
 Output = (
-    Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | ThoughtText
-    | Interrupted | Mic | Turn | Working | ToolCall | ToolResult | Sources | Usage | Spent | Compression | Notice
-    | Summary | Levels | Speaking
+    Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | SystemText | ContextText
+    | ThoughtText | Interrupted | Mic | Turn | Working | ToolCall | ToolResult | Sources | Usage | Spent
+    | Compression | Notice | Summary | Levels | Speaking
 )  # fmt: skip

@@ -14,7 +14,7 @@ from livechat.errors import UsageError
 
 # The parts of --help.
 _MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
-_DETECTION, _FILES, _SCREEN = "Voice detection", "Sound files", "Screen and output"
+_DETECTION, _FILES, _SCREEN = "Voice detection", "Files and pipes", "Screen and output"
 _COST, _LOGS = "Cost", "Logs and faults"
 
 
@@ -146,6 +146,14 @@ class Flags:
         kept=True,
         variable=_ADDRESS_VARIABLE,
     )
+    context: str | None = _flag(
+        _CONTEXT,
+        "Text files, or exported conversations, that the model is to know; parted by commas.",
+        metavar="FILE[,...]",
+    )
+    history_from: str | None = _flag(
+        _CONTEXT, "Another conversation that the model is to know, by its id.", metavar="ID"
+    )
     trigger_tokens: int | None = _flag(
         _CONTEXT,
         f"Compress the context when it reaches N tokens ({_TRIGGER[0]} to {_TRIGGER[1]}).",
@@ -201,6 +209,7 @@ class Flags:
         metavar="FILE|-",
         file="yes",
     )
+    lines: bool = _switch(_FILES, "Each line of a pipe is a question. Without it all of the pipe is one.")
     fast: bool = _switch(_FILES, "Read --input up to ten times faster than speech. The answers are the same.")
     output: str | None = _flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
     compact: bool = _switch(_FILES, "Leave the silence between answers out of --output.")

@@ -54,6 +54,26 @@ def decoded(data: bytes) -> str:
     return data[mark:].decode(name).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def given_text(wanted: str, option: str) -> str:
+    """What a person means by TEXT or @FILE; @@TEXT begins with one. Raises UsageError for a file it cannot read."""
+    if not wanted.startswith("@"):
+        return wanted
+    if wanted.startswith("@@"):
+        return wanted[1:]
+    return text_of(wanted[1:], f"{option} takes a text, or @FILE")
+
+
+def text_of(name: str, hint: str) -> str:
+    """The text in a file. Raises UsageError, with this hint, for one that cannot be read."""
+    try:
+        return decoded(Path(name).read_bytes())
+    except UnicodeDecodeError:
+        why = "it is not UTF-8 text"
+    except (OSError, ValueError) as e:
+        why = reason(e)
+    raise UsageError(f"cannot read {name}: {why}", hint)
+
+
 class Lines:
     """Cuts a stream of bytes of unknown encoding into lines. What is no text of it becomes �."""
 

@@ -4,13 +4,12 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from livechat import models
-from livechat.errors import KEY_PAGE, ConfigError, Notice, UsageError, reason
+from livechat.errors import KEY_PAGE, ConfigError, Notice, UsageError
 from livechat.flags import FLAGS, Flags, check
-from livechat.paths import decoded, look, same
+from livechat.paths import given_text, look, same
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # the first that is set counts, as in the SDK
@@ -93,7 +92,7 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
         "backend": backend,
         "model": model,
         "voice": voice,
-        "system": _system(flags.system),
+        "system": given_text(flags.system, "--system") if flags.system else flags.system,
         "endpoint": url,
         "key": key,
         "key_from": key_from,
@@ -177,21 +176,6 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return served and url.isprintable() and not any(c in url for c in " @?#")
-
-
-def _system(wanted: str | None) -> str | None:
-    if wanted is None or not wanted.startswith("@"):
-        return wanted
-    if wanted.startswith("@@"):
-        return wanted[1:]  # a text that begins with one
-    name = wanted[1:]
-    try:
-        return decoded(Path(name).read_bytes())
-    except UnicodeDecodeError:
-        why = "it is not UTF-8 text"
-    except (OSError, ValueError) as e:
-        why = reason(e)
-    raise UsageError(f"cannot read {name}: {why}", "--system takes a text, or @FILE")
 
 
 def _no_model(name: str) -> UsageError | None:

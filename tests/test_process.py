@@ -60,7 +60,7 @@ def test_a_full_disk_behind_stderr_costs_what_would_be_there(env: dict[str, str]
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize(("flag", "what"), [("--log-file", "log"), ("--trace", "trace")])
 def test_a_full_disk_costs_the_log_or_trace_and_that_is_said_once(flag: str, what: str, env: dict[str, str]) -> None:
-    done = livechat("talk", "--offline", "--text", flag, "/dev/full", stdin="hello\nhello\n", env=env)
+    done = livechat("talk", "--offline", "--text", "--lines", flag, "/dev/full", stdin="hello\nhello\n", env=env)
     assert done.returncode == 0
     assert done.stdout.count("model: ") == 2
     assert done.stderr.count(f"warning: the {what} /dev/full ends here: No space left on device") == 1
@@ -76,7 +76,7 @@ def test_all_of_stdout_reaches_a_slow_reader_of_a_pipe_that_does_not_block(how: 
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     os.set_blocking(writing, False)
     os.write(writing, b"\n" * 4000)
-    command = [sys.executable, "-m", "livechat", "talk", "--offline", "--text", how]
+    command = [sys.executable, "-m", "livechat", "talk", "--offline", "--text", "--lines", how]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.DEVNULL, env=env) as talk:
         os.close(writing)
         assert talk.stdin is not None
@@ -104,7 +104,7 @@ def _write(pipe: IO[bytes], data: bytes) -> None:
 def test_a_stdin_that_does_not_block_is_not_at_its_end_while_it_is_empty(env: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    command = [sys.executable, "-m", "livechat", "talk", "--offline", "--text"]
+    command = [sys.executable, "-m", "livechat", "talk", "--offline", "--text", "--lines"]
     with subprocess.Popen(command, stdin=reading, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as talk:
         assert talk.stdout is not None
         os.close(reading)

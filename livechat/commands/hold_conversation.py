@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,20 @@ from livechat.commands.notices import Notices
 from livechat.commands.print_error import print_error
 from livechat.commands.resume_conversation import options_to_keep
 from livechat.conversations.records import Resumable
-from livechat.conversations.store import Store
+from livechat.conversations.store import Book, Store
 from livechat.errors import INTERRUPTED, LivechatError, Notice
-from livechat.events import Handover, LinkState, ModelText, Output, Start, Summary, Usage, UserText
+from livechat.events import (
+    ContextText,
+    Handover,
+    LinkState,
+    ModelText,
+    Output,
+    Start,
+    Summary,
+    Typed,
+    Usage,
+    UserText,
+)
 from livechat.session.budget import Spend
 from livechat.session.context_replay import Exchange
 from livechat.settings import Settings
@@ -43,7 +54,8 @@ class Parts:
     """What a conversation is joined from. `livechat talk` makes them, and so does a test.
 
     `lines`: what is typed, or None. `one_at_a_time`: a line waits for the answer to the one before, as in a pipe.
-    `resumed`: the conversation that goes on, or None. `trace` takes each line of the session's trace.
+    `resumed`: the conversation that goes on, or None. `told`: what the model is to know besides, before it begins.
+    `trace` takes each line of the session's trace.
     `wall`: the time of day, in seconds. `random`: 0 to 1, spreads the retries.
 
     For the embedded server: `agent` answers (None: the best there is, with `brain` if it is given), `faults` is its
@@ -53,11 +65,12 @@ class Parts:
     settings: Settings
     display: Display
     source: Source | None
-    lines: AsyncIterator[str] | None
+    lines: AsyncIterator[Typed] | None
     one_at_a_time: bool
     sink: Sink
     store: Store
     resumed: Resumable | None = None
+    told: Sequence[Exchange] = ()
     agent: Agent | None = None
     brain: Brain | None = None
     faults: Plan | None = None
@@ -81,11 +94,16 @@ class _Conversation:
         settings, kept = parts.settings, parts.resumed
         self._clock = asyncio.get_running_loop().time
         self._began, self._day = self._clock(), parts.wall()
-        self._turns: list[Exchange] = kept.turns if kept else []
+        self._turns: list[Exchange] = [*(kept.turns if kept else ()), *parts.told]
         if kept and kept.id:
             self._identity = kept.id
         else:
             self._identity = self._store.begin(settings.backend, settings.model, options_to_keep(settings))
+        numbers = kept.numbers if kept else (0,)
+        self._book = Book(parts.store, self._identity, settings.handle_ttl_s, numbers)
+        self._restored = len(self._turns) - len(parts.told)
+        for number, exchange in enumerate(parts.told, start=self._restored):
+            self._book.turn(number, exchange.user, exchange.model)
         self._spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
         self._limit_reached = False
         self._opened = asyncio.Event()  # a link was open
@@ -126,7 +144,9 @@ class _Conversation:
     async def _talk(self, stack: contextlib.AsyncExitStack) -> None:
         self._introduce()
         server = await embedded_server(self._parts, stack) if self._parts.settings.backend == "offline" else None
-        self._runner = await make_runner(self._parts, server, self._identity, self._turns, self._show, self._opened)
+        self._runner = await make_runner(
+            self._parts, server, self._identity, self._book, self._turns, self._show, self._opened
+        )
         quitting = asyncio.ensure_future(self._leave_when_asked())
         with leaving.told(partial(self._leave, signalled=True)):
             try:
@@ -142,10 +162,12 @@ class _Conversation:
             version=__version__, backend=settings.backend, model=settings.model, voice=settings.voice,
             input=parts.source.name if parts.source else KEYBOARD, output=parts.sink.name,
             compression={"trigger_tokens": applied[0], "target_tokens": applied[1]} if applied else None,
-            conversation=self._identity, restored=len(self._turns),
+            conversation=self._identity, restored=self._restored,
         ))  # fmt: skip
         parts.notices.show_on(show)
-        for turn in self._turns[-_SHOWN_AGAIN:]:
+        if parts.told:
+            show(ContextText("\n".join(text for turn in parts.told for text in (turn.user, turn.model) if text)))
+        for turn in self._turns[: self._restored][-_SHOWN_AGAIN:]:
             if turn.user:
                 show(UserText(turn.user, final=True, source="restored"))
             if turn.model:

@@ -7,18 +7,22 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from livechat.commands.resume_conversation import resumptions
+from livechat.commands.resume_conversation import options_to_keep, resumptions
 from livechat.conversations.store import Book
 from livechat.errors import Notice
-from livechat.events import Output
+from livechat.events import Output, SystemText, Typed
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Begin
 
 if TYPE_CHECKING:
     from livechat.commands.hold_conversation import Parts
     from livechat.server.serve import Server
+    from livechat.session.link import Dialler
+    from livechat.session.listening import Listening
     from livechat.session.runner import Runner
 
 
@@ -46,19 +50,14 @@ async def make_runner(
     parts: Parts,
     server: Server | None,
     identity: str,
+    book: Book,
     turns: list[Exchange],
     show: Callable[[Output], None],
     opened: asyncio.Event,
 ) -> Runner:
     """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open."""
-    from livechat.audio.dsp import level
-    from livechat.audio.sources import SilenceSource
-    from livechat.audio.vad import SpeechDetector
     from livechat.models import family
-    from livechat.session.barge_in import BargeIn
     from livechat.session.link import Dialler, load_sdk
-    from livechat.session.listening import Listening
-    from livechat.session.push_to_talk import Gate
     from livechat.session.runner import Runner
     from livechat.session.tools import load
     from livechat.session.trace import Traced
@@ -75,20 +74,12 @@ async def make_runner(
     return Runner(
         begin=Begin(resumptions(kept), len(turns), only_resume=stranger),
         dial=dialler.dial,
-        listening=Listening(
-            parts.source,
-            SilenceSource(),
-            gate=Gate(push_to_talk=settings.ptt),
-            detector=SpeechDetector() if parts.source else None,
-            barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
-            level=level,
-            fast=settings.fast,
-        ),
+        listening=_listening(parts),
         lines=_after(opened, parts.lines) if stranger and parts.lines else parts.lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
         sink=parts.sink,
-        ledger=Book(parts.store, identity, settings.handle_ttl_s, kept.numbers if kept else (0,)),
+        ledger=book,
         show=show,
         transcript=Transcript(turns),
         machine=Traced(
@@ -100,11 +91,39 @@ async def make_runner(
         ),
         family=model,
         tools=tools,
+        instruct=partial(_instruct, parts, dialler, identity),
         wall=parts.wall,
     )
 
 
-async def _after(opened: asyncio.Event, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+def _listening(parts: Parts) -> Listening:
+    from livechat.audio.dsp import level
+    from livechat.audio.sources import SilenceSource
+    from livechat.audio.vad import SpeechDetector
+    from livechat.session.barge_in import BargeIn
+    from livechat.session.listening import Listening
+    from livechat.session.push_to_talk import Gate
+
+    settings = parts.settings
+    return Listening(
+        parts.source,
+        SilenceSource(),
+        gate=Gate(push_to_talk=settings.ptt),
+        detector=SpeechDetector() if parts.source else None,
+        barge_in=BargeIn(parts.sink) if settings.barge_in == "local" else None,
+        level=level,
+        fast=settings.fast,
+    )
+
+
+def _instruct(parts: Parts, dialler: Dialler, identity: str, text: str) -> None:
+    """The system instruction is `text` from now on: on later links, and when the conversation is resumed."""
+    dialler.instruct(text)
+    parts.store.reconfigure(identity, options_to_keep(replace(parts.settings, system=text)))
+    parts.display.show(SystemText(text))
+
+
+async def _after(opened: asyncio.Event, lines: AsyncIterator[Typed]) -> AsyncIterator[Typed]:
     """The lines, once a link is open: a handle that the server refuses must not cost a line of the pipe."""
     await opened.wait()
     async for line in lines:

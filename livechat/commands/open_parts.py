@@ -14,6 +14,7 @@ from livechat.audio.interfaces import Sink, Source
 from livechat.commands.remember_devices import Choices, open_preferred
 from livechat.conversations.store import Store
 from livechat.errors import DeviceError, Notice, Notify, UsageError
+from livechat.events import Typed
 from livechat.settings import Settings
 from livechat.ui.display import Display, choose, colored
 
@@ -41,11 +42,13 @@ def open_display(settings: Settings, store: Store) -> Display:
     if settings.ptt and kind != "screen":
         raise UsageError("--ptt needs a terminal with its keys", "leave out --ptt, or run it at a terminal")
     if kind == "json":
-        return Json(sys.stdout, clock=time.monotonic, stdin=keyboard)
+        return Json(sys.stdout, clock=time.monotonic, stdin=keyboard, by_line=settings.lines)
     if kind == "plain":
         color = colored(os.environ, tty=sys.stderr.isatty())
         quiet, echoed = settings.quiet, sys.stdin.isatty() and sys.stdout.isatty()
-        return Plain(sys.stdout, sys.stderr, color=color, quiet=quiet, stdin=keyboard, echoed=echoed)
+        return Plain(
+            sys.stdout, sys.stderr, color=color, quiet=quiet, stdin=keyboard, by_line=settings.lines, echoed=echoed
+        )
     from livechat.models import LINK_LIFETIME_S
     from livechat.ui.screen import Screen
 
@@ -64,7 +67,7 @@ def open_display(settings: Settings, store: Store) -> Display:
 
 def open_sound(
     settings: Settings, display: Display, choices: Choices, notify: Notify
-) -> tuple[Source | None, AsyncIterator[str] | None, Sink]:
+) -> tuple[Source | None, AsyncIterator[Typed] | None, Sink]:
     """(voice, typed lines, where answers go): what was asked for, or the best that this machine has.
 
     A device that was not named by a flag may be missing: `notify` is told, and the conversation does without it.

@@ -11,6 +11,7 @@ from typing import Any
 
 from livechat import leaving
 from livechat.audio.quiet_stderr import quiet_stderr
+from livechat.commands.given_context import given_context
 from livechat.commands.hold_conversation import Parts, converse
 from livechat.commands.notices import Notices
 from livechat.commands.open_parts import kind_of_display, open_display, open_sound, recorded
@@ -25,6 +26,7 @@ from livechat.flags import SERVER
 from livechat.models import can_be_handle
 from livechat.paths import state_folder
 from livechat.process import Journal
+from livechat.session.context_replay import Exchange
 from livechat.settings import Settings, resolve
 from livechat.ui import typed_ahead
 
@@ -70,15 +72,22 @@ def _run(
                         "leave it there first, or begin another with `livechat talk`",
                     )
                 kept = fitting(kept, settings, notify)
-            return await _talk(settings, kept, store, Choices(store, config), log, notify)
+            told = given_context(settings, store.archive())
+            return await _talk(settings, kept, told, store, Choices(store, config), log, notify)
 
     return leaving.run(main())
 
 
 async def _talk(
-    settings: Settings, kept: Resumable | None, store: Store, choices: Choices, log: Journal | None, notify: Notices
+    settings: Settings,
+    kept: Resumable | None,
+    told: list[Exchange],
+    store: Store,
+    choices: Choices,
+    log: Journal | None,
+    notify: Notices,
 ) -> int:
-    """Open the parts of the conversation, and hold it."""
+    """Open the parts of the conversation, and hold it. `told`: what the model is to know besides."""
     from livechat.commands.choose_brain import brain
     from livechat.server import fault_plan
 
@@ -106,6 +115,7 @@ async def _talk(
             sink=sink,
             store=store,
             resumed=kept,
+            told=told,
             brain=thinking,
             faults=faults,
             memory=state_folder(os.environ) / "offline-server.sqlite3",

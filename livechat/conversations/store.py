@@ -108,6 +108,10 @@ class Store:
         """Keep other processes off this conversation. Returns False if one has it already."""
         return self._claims.take(conversation)
 
+    def reconfigure(self, conversation: str, options: dict[str, Any]) -> None:
+        """From now on the conversation is resumed with these options."""
+        self._write(("UPDATE conversations SET options = ? WHERE id = ?", json.dumps(options), conversation))
+
     def turn(self, conversation: str, number: int, user: str, model: str) -> None:
         """Keep exchange `number` (from 0) as far as it has come: in one transaction, and only what has changed."""
         now = time.time()

@@ -28,6 +28,7 @@ class Connection(ServerConnection):
         self._post: h11.Connection | None = None
         self._head: h11.Request | None = None
         self._body = b""
+        self._too_large = False
 
     async def recv(self, decode: bool | None = None) -> Data:  # type: ignore[override] # it has overloads
         """The next message of the client."""
@@ -63,9 +64,9 @@ class Connection(ServerConnection):
                 if isinstance(event, h11.Request):
                     self._head = event
                 elif isinstance(event, h11.Data):
-                    self._body += event.data
-                    if len(self._body) > BODY_BYTES:
-                        return self._respond(post, (http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {}))
+                    # One that is too large is read to its end: who still sends would not see the answer.
+                    self._too_large = self._too_large or len(self._body) + len(event.data) > BODY_BYTES
+                    self._body = b"" if self._too_large else self._body + event.data
                 elif isinstance(event, h11.EndOfMessage) and self._head is not None:
                     return self._respond(post, self._answer(self._head))
                 else:
@@ -75,6 +76,8 @@ class Connection(ServerConnection):
         return None
 
     def _answer(self, head: h11.Request) -> Answer:
+        if self._too_large:
+            return http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {}
         headers = Headers((name.decode(), value.decode("latin-1")) for name, value in head.headers)
         return self._on_post(Request(head.target.decode("latin-1"), headers), self._body)
 

@@ -79,6 +79,10 @@ class Dialler:
         self._settings, self._tools = settings, tools
         self._client = live_config.client(settings, url or settings.endpoint, ca_pem)
 
+    def instruct(self, text: str) -> None:
+        """Links that are dialled from now on have this system instruction."""
+        self._settings = replace(self._settings, system=text)
+
     def dial(self, how: ev.Dial, post: Callable[[ev.Wire], None]) -> Link:
         """A new link, to be `run`. Everything that it hears goes to `post`, on the loop."""
         return Link(self._client, self._settings, self._tools, how, post)
@@ -167,6 +171,18 @@ class Link:
     async def send_context(self, turns: list[ContextTurn]) -> None:
         """Turns to remember, which ask for no answer: turnComplete false never interrupts (0.3)."""
         await self._send_content(turns, complete=False)
+
+    async def send_instruction(self, text: str) -> None:
+        """A new system instruction: of the session, or on Vertex AI as content with the role of the system."""
+        from google.genai import types
+        from websockets.exceptions import ConnectionClosed
+
+        if self._settings.backend == "vertex":
+            await self._send_content([ContextTurn("system", text)], complete=False)
+        elif self._session is not None:
+            content = types.Content(role="user", parts=[types.Part(text=text)])
+            with contextlib.suppress(ConnectionClosed):
+                await self._session.send_context_update(system_instruction=content)
 
     async def send_result(self, called: ev.Called, result: dict[str, Any]) -> None:
         """What a function gave back to the model that called it."""

@@ -164,6 +164,11 @@ class Outbox:
         self._unsent.extend(item.index for item in items)
         return []
 
+    def count_message(self) -> None:
+        """The link is given a message that is none of these items: a server that counts messages counts it too."""
+        self._count += 1
+        self._sent.append(self._last_sent)
+
     def sent_mark(self) -> Mark:
         """Up to where an answer that begins now can be about: not the speech going on, or perhaps just beginning."""
         begins = self._speech_from if self._speech_from is not None else next(iter(self._lead), self._next)

@@ -13,7 +13,7 @@ from typing import Any
 
 from livechat.audio.interfaces import FRAME_MS, Sink
 from livechat.errors import LivechatError, LostError, Notice
-from livechat.events import Command, HandleState, Handover, Levels, Mic, Output, Speaking, Usage
+from livechat.events import Command, HandleState, Handover, Instruct, Levels, Mic, Output, Speaking, Typed, Usage
 from livechat.models import Family
 from livechat.session import events as ev
 from livechat.session.compression import ContextCount
@@ -46,7 +46,7 @@ class Runner:
         begin: ev.Begin,
         dial: Callable[[ev.Dial, Callable[[ev.Wire], None]], Linklike],
         listening: Listening,
-        lines: AsyncIterator[str] | None,
+        lines: AsyncIterator[Typed] | None,
         one_at_a_time: bool,
         commands: AsyncIterator[Command],
         sink: Sink,
@@ -56,6 +56,7 @@ class Runner:
         machine: Machine,
         family: Family,
         tools: Tools,
+        instruct: Callable[[str], None],
         wall: Callable[[], float],
     ) -> None:
         """`listening` and `lines` are what the person says and types; one of them may be none.
@@ -65,14 +66,15 @@ class Runner:
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `commands`: what keys ask for. `sink`: plays the answers, s16le mono of the rate that each comes with.
         `ledger`: keeps turns and handles as they come. `show`: takes what a person or a program is shown.
-        `transcript`: with the turns of an earlier run. `family`: what the model does, and
-        `tools`: the functions that it may call.
+        `transcript`: with the turns of an earlier run. `family`: what the model does; `tools`: what it may call.
+        `instruct`: is told a new system instruction, for later links and runs.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._listening, self._lines, self._one_at_a_time = listening, lines, one_at_a_time
         self._commands, self._sink, self._ledger, self._show = commands, sink, ledger, show
         self._transcript, self._machine, self._wall = transcript, machine, wall
+        self._instruct = instruct
         self.outbox = Outbox()
         turn = CurrentTurn(
             outbox=self.outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
@@ -296,9 +298,16 @@ class Runner:
                 await self._until_free()
             if self._leave_when_heard:
                 return  # it would be sent, paid for, and left without its answer
-            self.turns.typed(line)
-            self._sender.wake()
-            self._inbox.put_nowait(ev.Asked())
+            match line:
+                case Instruct(text):
+                    self._instruct(text)
+                    await self._sender.instruct(text)
+                case str():
+                    self.turns.typed(line)
+                    self._sender.wake()
+                    self._inbox.put_nowait(ev.Asked())
+                case told:
+                    await self._sender.tell(self.turns.told(told.text))
         self._last_words.input_ended(self._now())
 
     async def _until_free(self) -> None:

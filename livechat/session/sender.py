@@ -9,6 +9,8 @@ from livechat.session.events import Called, Flow, Signal
 from livechat.session.outbox import Outbox
 from livechat.session.transcript import Transcript
 
+ON_THE_WAY_S = 1.0  # a handle that comes sooner after a context was perhaps issued before it
+
 
 class Linklike(Protocol):
     """What a conversation needs of a link (session/link.py has the real one)."""
@@ -21,6 +23,7 @@ class Linklike(Protocol):
     async def send_text(self, text: str) -> None: ...
     async def send_signal(self, signal: Signal) -> None: ...
     async def send_context(self, turns: list[ContextTurn]) -> None: ...
+    async def send_instruction(self, text: str) -> None: ...
     async def send_result(self, called: Called, result: dict[str, Any]) -> None: ...
 
 
@@ -48,6 +51,8 @@ class Sender:
         self._dropped_before = 0  # before the handover going on
         self._wake = asyncio.Event()
         self._known: int | None = None  # all turns that the session knows before its context; None: it has that
+        self._instruction: str | None = None  # that was given in this run
+        self._told = (0.0, 0)  # when the link was last told something, and how many turns it knew before
         self.flowing = False  # a link takes input
 
     @property
@@ -65,7 +70,24 @@ class Sender:
 
         One from before the context was given holds none of it: to resume by it would lose what the session was told.
         """
+        told_at, knew = self._told
+        if self._known is None and asyncio.get_running_loop().time() - told_at < ON_THE_WAY_S:
+            return min(answered, knew)
         return answered if self._known is None else min(answered, self._known)
+
+    async def tell(self, known: int) -> None:
+        """The transcript has turns from number `known` on that no link was told: tell them to the one that lives."""
+        if self.flowing and self._link is not None:
+            self._told = asyncio.get_running_loop().time(), known
+            self._outbox.count_message()
+            await self._link.send_context(seed(self._transcript.turns[known:]))
+
+    async def instruct(self, text: str) -> None:
+        """The system instruction is `text` from now on."""
+        self._instruction = text
+        if self.flowing and self._link is not None:
+            self._outbox.count_message()
+            await self._link.send_instruction(text)
 
     def hold(self) -> None:
         """Nothing is sent any more until the next `start`."""
@@ -95,13 +117,17 @@ class Sender:
                     await self._link.send_text(item.text)
 
     async def _give_context(self, flow: Flow, link: Linklike) -> None:
-        contents = [] if flow.replay == "none" else seed(self._transcript.turns[flow.covers :])
-        if contents:
+        turns, told, given = self._transcript.turns, flow.covers, 0
+        if self._instruction is not None and flow.how in ("resumed", "previous"):
+            given += 1  # a session may keep the instruction that it was begun with
+            await link.send_instruction(self._instruction)
+        while flow.replay != "none" and self._flow is flow and (contents := seed(turns[told:])):
+            told, given = len(turns), given + 1  # while it is sent, the person may tell more
             await link.send_context(contents)
         if self._flow is not flow:
             return  # that link is gone already
         self._flow = self._known = None
         self._begin()
-        replayed = self._outbox.rewind(flow.replay, given=bool(contents))
+        replayed = self._outbox.rewind(flow.replay, given=given)
         self.flowing = True
         self._begun(flow, replayed, self._outbox.dropped_ms - self._dropped_before)

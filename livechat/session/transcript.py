@@ -5,7 +5,7 @@ decides: a piece belongs to the question being answered until that answer is ove
 to the next question. So does speech that is heard during the answer to a question that was only typed.
 """
 
-from livechat.session.context_replay import Exchange
+from livechat.session.context_replay import NOTED, Exchange
 
 
 class Transcript:
@@ -114,10 +114,17 @@ class Transcript:
         self._echo.clear()
         return done
 
-    def reopen(self) -> None:
-        """More of the last answer comes, though it was said to be over."""
-        self._typed = [self.turns.pop().user]
+    def reopen(self) -> int | None:
+        """More of the last answer comes, though it was said to be over. Returns its number; None if there is none.
+
+        What the model was told since then comes before it now.
+        """
+        number = next((n for n in reversed(range(len(self.turns))) if self.turns[n].model != NOTED), -1)
+        if number < 0:
+            return None
+        self._typed = [self.turns.pop(number).user]
         self.model = self._last_model
+        return number
 
 
 def _holds(text: str, part: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from livechat.events import ModelText, Output, Turn, UserText
+from livechat.events import ContextText, ModelText, Output, Turn, UserText
+from livechat.session.context_replay import NOTED, Exchange
 from livechat.session.events import Resumption
 from livechat.session.transcript import Transcript
 
@@ -34,6 +35,19 @@ class TurnRecord:
         self._transcript.typed(line)
         self._show(UserText(line, final=True, source="text"))
         self.keep(answering=False)
+
+    def told(self, text: str, *, answering: bool) -> int:
+        """The person told the model something: an exchange without an answer, before the one going on.
+
+        Returns its number.
+        """
+        number = len(self._transcript.turns)
+        self._transcript.turns.append(Exchange(text, NOTED))
+        self._ledger.turn(number, text, NOTED)
+        self._show(ContextText(text))
+        if self._transcript.pending or self._transcript.model:
+            self.keep(answering=answering)
+        return number
 
     def heard(self, *, answering: bool) -> None:
         """The transcript has more of the question. `answering`: its answer has begun, so it is shown as final."""
@@ -70,9 +84,12 @@ class TurnRecord:
 
     def reopen(self) -> bool:
         """Go on with the last exchange, whose answer was shown as whole. False if there is none."""
-        if not self._transcript.turns:
+        number = self._transcript.reopen()
+        if number is None:
             return False
-        self._transcript.reopen()
+        for later in range(number, len(self._transcript.turns)):
+            told = self._transcript.turns[later]
+            self._ledger.turn(later, told.user, told.model)
         self._final_to = len(self._transcript.model)
         return True
 

@@ -105,6 +105,10 @@ class Turns:
         self._outbox.add_text(line)
         self._question.ended_at = self._now()
 
+    def told(self, text: str) -> int:
+        """The model is to know `text`. Returns how many turns were known before."""
+        return self._record.told(text, answering=self.going_on)
+
     def interrupt(self) -> None:
         """Silence the model. A server cannot be told to stop: the rest is dropped until it says it is over."""
         more_to_come, working = self.incomplete, self._interaction.working

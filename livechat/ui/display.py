@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from typing import IO, Literal, Protocol
 
-from livechat.events import Command, Output
+from livechat.events import Command, Output, Typed
 
 
 class Display(Protocol):
@@ -22,7 +22,7 @@ class Display(Protocol):
     async def run(self) -> None:
         """Keep the display alive until cancelled; then close it, in every case."""
 
-    def lines(self) -> AsyncIterator[str]:
+    def lines(self) -> AsyncIterator[Typed]:
         """What the person types, a line at a time without its end; ends when they have no more to say."""
 
     def commands(self) -> AsyncIterator[Command]:

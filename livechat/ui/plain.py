@@ -16,9 +16,10 @@ from typing import BinaryIO, TextIO
 
 from livechat import process
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
-from livechat.events import Command, Levels, Output, Speaking, Summary, UserText
+from livechat.events import Command, Levels, Output, Speaking, Summary, Typed, UserText
 from livechat.paths import Lines
 from livechat.process import Outlet
+from livechat.ui import slash_words
 from livechat.ui.display import tolerant, write_no_more
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.transcript_lines import TranscriptLine, closing, lines
@@ -34,7 +35,7 @@ _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "though
 class _LineDisplay:
     """What both displays share: they have no screen to keep alive, and their reader may go away."""
 
-    def __init__(self, out: TextIO, stdin: BinaryIO | None) -> None:
+    def __init__(self, out: TextIO, stdin: BinaryIO | None, by_line: bool) -> None:
         self.quit = asyncio.Event()
         self._out = out
         self._outlet = Outlet()
@@ -42,6 +43,7 @@ class _LineDisplay:
         tolerant(out)
         self._stdin = stdin
         self._typed = stdin is not None and stdin.isatty()
+        self._by_line = by_line or self._typed
         self._asked: asyncio.Queue[Command] = asyncio.Queue()
 
     def refuse(self, error: LivechatError) -> None:
@@ -53,10 +55,14 @@ class _LineDisplay:
         await asyncio.shield(asyncio.wrap_future(self._outlet.broken))
         self.quit.set()
 
-    async def lines(self) -> AsyncIterator[str]:
-        """The lines of `stdin`, or none. At a terminal a slash command is no line, and the end asks to leave."""
+    async def lines(self) -> AsyncIterator[Typed]:
+        """What is read from `stdin`, line by line or as one text, or nothing.
+
+        At a terminal a slash command is no line, and the end asks to leave.
+        """
         if self._stdin is not None:
-            async for line in piped_lines(self._stdin, CANONICAL if self._typed else None):
+            canonical = CANONICAL if self._typed else None
+            async for line in piped_lines(self._stdin, canonical) if self._by_line else piped_text(self._stdin):
                 if isinstance(line, LivechatError):
                     self.refuse(line)
                     continue
@@ -64,8 +70,11 @@ class _LineDisplay:
                     break
                 if self._typed and (command := SLASHES.get(line)):
                     self._asked.put_nowait(command)
-                else:
-                    yield line
+                    continue
+                try:
+                    yield (slash_words.typed(line) if self._typed else None) or line
+                except UsageError as error:
+                    self.refuse(error)
             if self._typed:
                 self.quit.set()
 
@@ -115,13 +124,15 @@ class Plain(_LineDisplay):
         color: bool,
         quiet: bool = False,
         stdin: BinaryIO | None = None,
+        by_line: bool = False,
         echoed: bool = False,
     ) -> None:
         """`color`: the talk on `err` is coloured; data never is. `quiet`: there is no talk.
 
-        `stdin` holds lines to say, if any. `echoed`: the terminal that shows `out` has shown them already.
+        `stdin` holds what to say, if anything: one text, or `by_line` several, as always at a terminal. `echoed`: the
+        terminal that shows `out` has shown it already.
         """
-        super().__init__(out, stdin)
+        super().__init__(out, stdin, by_line)
         self._quiet, self._echoed = quiet, echoed
         self._err = err
         tolerant(err)
@@ -156,9 +167,11 @@ class Plain(_LineDisplay):
 class Json(_LineDisplay):
     """The Display for programs: one object a line, flushed, with `t` in seconds since this was made."""
 
-    def __init__(self, out: TextIO, *, clock: Callable[[], float], stdin: BinaryIO | None = None) -> None:
-        """`clock` is monotonic seconds."""
-        super().__init__(out, stdin)
+    def __init__(
+        self, out: TextIO, *, clock: Callable[[], float], stdin: BinaryIO | None = None, by_line: bool = False
+    ) -> None:
+        """`clock` is monotonic seconds; `stdin` and `by_line` as for Plain."""
+        super().__init__(out, stdin, by_line)
         self._clock = clock
         self._began = clock()
 
@@ -182,14 +195,67 @@ def error_lines(error: LivechatError, *, color: bool) -> str:
     return _said("error", clean(error.message), color=color) + hint
 
 
-async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIterator[str | LivechatError]:
+_Put = Callable[[str | LivechatError], None]
+
+
+def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIterator[str | LivechatError]:
     """The lines of `stream` (pipe, file, device), without line ends, until it ends; no blank ones.
 
     Each line is whole; an error takes the place of one that is too long. `canonical`: `stream` is a terminal, which
     cuts off what is longer than so many bytes. Bytes that are no text become �.
+    """
 
-    A thread reads the descriptor, so that neither the loop nor the end of the program waits for a writer that says
-    nothing. It does not use Python's buffer: if a thread holds its lock at exit, the interpreter aborts.
+    def read(put: _Put) -> None:
+        cut, endless = Lines(), False
+        with contextlib.suppress(OSError):  # a device that broke has ended
+            while chunk := process.read(stream.fileno(), 65_536):
+                for line in cut.feed(chunk):
+                    put_whole(line, put, cut=endless)
+                    endless = False
+                if len(cut.rest) > LONGEST:
+                    cut.rest, endless = "", True
+        for line in cut.feed(b"", final=True):
+            put_whole(line, put, cut=endless)
+
+    def put_whole(line: str, put: _Put, *, cut: bool) -> None:
+        text = line.strip()
+        if canonical and len(line.encode()) >= canonical:
+            limit = (
+                f"the terminal passes on only the first {canonical:,} bytes of a line, so a longer one was not sent"
+            )
+            put(UsageError(limit, "send it in parts, or through a pipe"))
+        elif cut or len(text) > LONGEST:
+            put(UsageError(f"a line of more than {LONGEST:,} characters was not sent", "send it in parts"))
+        elif text:
+            put(text)
+
+    return _read_in_a_thread(read)
+
+
+def piped_text(stream: BinaryIO) -> AsyncIterator[str | LivechatError]:
+    """All that comes from `stream`, as one text, once it has ended; nothing if it is blank, an error if too long."""
+
+    def read(put: _Put) -> None:
+        cut, text = Lines(), ""
+        with contextlib.suppress(OSError):  # a device that broke has ended
+            while len(text) <= LONGEST and (chunk := process.read(stream.fileno(), 65_536)):
+                text += "".join(line + "\n" for line in cut.feed(chunk))
+                if len(cut.rest) > LONGEST:
+                    break
+        text = (text + "\n".join(cut.feed(b"", final=True))).replace("\r\n", "\n").strip()
+        if len(text) > LONGEST:
+            put(UsageError(f"a text of more than {LONGEST:,} characters was not sent", "send it in parts"))
+        elif text:
+            put(text)
+
+    return _read_in_a_thread(read)
+
+
+async def _read_in_a_thread(read: Callable[[_Put], None]) -> AsyncIterator[str | LivechatError]:
+    """What `read` puts, until it returns.
+
+    It reads a descriptor in a thread, so that neither the loop nor the end of the program waits for a writer that
+    says nothing. It must not use Python's buffer: if a thread holds its lock at exit, the interpreter aborts.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | LivechatError | None] = asyncio.Queue(_AHEAD)
@@ -202,34 +268,13 @@ async def piped_lines(stream: BinaryIO, canonical: int | None = None) -> AsyncIt
             waiting.close()
             raise
 
-    def read() -> None:
+    def run() -> None:
         # The loop has closed or is closing: nobody wants more.
         with contextlib.suppress(RuntimeError, CancelledError):
-            cut, endless = Lines(), False
-            with contextlib.suppress(OSError):  # a device that broke has ended
-                while chunk := process.read(stream.fileno(), 65_536):
-                    for line in cut.feed(chunk):
-                        put_whole(line, cut=endless)
-                        endless = False
-                    if len(cut.rest) > LONGEST:
-                        cut.rest, endless = "", True
-            for line in cut.feed(b"", final=True):
-                put_whole(line, cut=endless)
+            read(put)
             put(None)
 
-    def put_whole(line: str, *, cut: bool) -> None:
-        text = line.strip()
-        if canonical and len(line.encode()) >= canonical:
-            limit = (
-                f"the terminal passes on only the first {canonical:,} bytes of a line, so a longer one was not sent"
-            )
-            put(UsageError(limit, "send it in parts, or through a pipe"))
-        elif cut or len(text) > LONGEST:
-            put(UsageError(f"a line of more than {LONGEST:,} characters was not sent", "send it in parts"))
-        elif text:
-            put(text)
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
+    threading.Thread(target=run, name="stdin", daemon=True).start()
     while (line := await queue.get()) is not None:
         yield line
 

@@ -22,15 +22,15 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from livechat.errors import LivechatError, Notice
-from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, UserText
-from livechat.ui import shortcuts, styles, typed_ahead
+from livechat.errors import LivechatError, Notice, UsageError
+from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, Typed, UserText
+from livechat.ui import shortcuts, slash_words, styles, typed_ahead
 from livechat.ui.details import Details
 from livechat.ui.display import tolerant
 from livechat.ui.line_editor import LEAVE, PASTE, STOP, WRITING, TypedKey, TypedLine, decoded
 from livechat.ui.safe_text import LONGEST, clean
 from livechat.ui.save import save
-from livechat.ui.shortcuts import LABELS, SLASHES, Wish
+from livechat.ui.shortcuts import LABELS, SLASHES, TEXTS, Wish
 from livechat.ui.status import KEYBOARD, ViewState
 from livechat.ui.terminal import Terminal
 from livechat.ui.transcript_lines import TranscriptLine, closing, lines, said
@@ -77,7 +77,7 @@ class Screen:
         tolerant(self._console.file)
         self._key_at: float | None = None
         self._typing = typing
-        self._typed: asyncio.Queue[str | None] = asyncio.Queue()
+        self._typed: asyncio.Queue[Typed | None] = asyncio.Queue()
         self._asked: asyncio.Queue[Command | None] = asyncio.Queue()
         self._push_to_talk = push_to_talk
         self._space_at = float("-inf")
@@ -152,7 +152,7 @@ class Screen:
         while (command := await self._asked.get()) is not None:
             yield command
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncIterator[Typed]:
         while (line := await self._typed.get()) is not None:
             yield line
 
@@ -191,10 +191,21 @@ class Screen:
         elif wish := SLASHES.get(text[1:].strip().lower()):
             self._ask(wish)
         else:
-            names = ", ".join(f"/{name}" for name in SLASHES)
+            return self._send_with_text(text)
+        return True
+
+    def _send_with_text(self, text: str) -> bool:
+        try:
+            asked = slash_words.typed(text)
+        except UsageError as error:
+            self.show(Notice(error.message, error.hint))
+            return False
+        if asked is None:
+            names = ", ".join(f"/{name}" for name in (*SLASHES, *TEXTS))
             first = text[:SHORT] + "…" * (len(text) > SHORT)
             self.show(Notice(f"there is no command {first}", f"there are {names}; //text sends /text"))
             return False
+        self._typed.put_nowait(asked)
         return True
 
     def _refuse(self) -> None:

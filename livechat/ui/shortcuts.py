@@ -42,6 +42,8 @@ SHORTCUTS = (
     Shortcut("", "save", "to a text file"),
     Shortcut("c-c", "quit", "leave"),
 )
+# Slash words with a text behind them (slash_words.py), and the help on each.
+TEXTS = {"system": "how to behave", "context": "to be known", "ask": "a question"}
 SLASHES: dict[str, Wish] = {shortcut.wish: shortcut.wish for shortcut in SHORTCUTS}
 LABELS: dict[Wish, str] = {shortcut.wish: shortcut.label for shortcut in SHORTCUTS}
 COLUMN = 36  # cells, so that a terminal of 80 shows two columns of help; `does` fits into what is left of one
@@ -75,6 +77,7 @@ def help_rows(has: frozenset[Wish], width: int, *, typing: bool) -> list[str]:
         if shortcut.wish in has and (typing or shortcut.key)
     ]
     cells += [f"{key:<10}{does}" for key, does in (*_ALWAYS, *(_WRITING if typing else ()))]
+    cells += [f"{f'/{word} TEXT|@FILE':<23}{does}" for word, does in TEXTS.items() if typing]
     columns = max(1, width // COLUMN)
     height = -(-len(cells) // columns)
     return ["".join(cell.ljust(COLUMN) for cell in cells[row::height]).rstrip() for row in range(height)]

@@ -38,6 +38,10 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
         case ev.UserText(final=True) | ev.ModelText(final=True):
             line = said(event, newlines=newlines)
             return [line] if line.text or line.cut else []
+        case ev.SystemText():
+            return [_note(f"instruction from now on: {_short(clean(event.text.strip()))}")]
+        case ev.ContextText():
+            return [_note(f"told, not asked: {_short(clean(event.text.strip()))}")]
         case ev.ThoughtText():
             return [TranscriptLine("thought", clean(event.text.strip(), newlines=newlines))]
         case ev.Start():

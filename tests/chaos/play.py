@@ -114,6 +114,7 @@ class Hand(Recorder):
                 except TimeoutError:
                     break
                 yield self._types(sudden)
+            assert isinstance(line, str)
             yield self._types(line)
 
     def _types(self, line: str) -> str:

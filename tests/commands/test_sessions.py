@@ -154,7 +154,8 @@ def test_bad_input_is_one_line_and_a_hint(arguments: list[str], error: str, env:
 
 
 def test_a_conversation_is_shown_with_its_times_and_how_continuous_it_was(env: dict[str, str]) -> None:
-    assert livechat("talk", "--offline", "--faults", "#1:drop@1s", stdin="hello\n\x1b[2J\n", env=env).returncode == 0
+    flags = ["--offline", "--faults", "#1:drop@1s", "--lines"]
+    assert livechat("talk", *flags, stdin="hello\n\x1b[2J\n", env=env).returncode == 0
     done = livechat("sessions", "show", env=env)
     head, *said, run = done.stdout.splitlines()
     assert "gemini-3.8-live (offline)" in head

@@ -23,7 +23,7 @@ GO_FORWARD = CLIPS["Go forward ten meters."]
 
 def talking(words: str, env: dict[str, str]) -> tuple[Program, IO[bytes]]:
     """A typed conversation that goes on after these words, and its standard output."""
-    talk = Program("talk", "--text", "--offline", env=env)
+    talk = Program("talk", "--text", "--lines", "--offline", env=env)
     assert talk.stdin is not None
     assert talk.stdout is not None
     talk.stdin.write(words.encode() + b"\n")
@@ -36,7 +36,7 @@ def events(output: str, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_pipe_is_answered_in_plain_lines(env: dict[str, str]) -> None:
-    done = livechat("talk", stdin="hello\nhow much is 17 plus 25\n", env=env)
+    done = livechat("talk", "--lines", stdin="hello\nhow much is 17 plus 25\n", env=env)
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert lines[0] == "you: hello"
@@ -218,7 +218,7 @@ def test_a_database_that_is_locked_for_a_while_loses_no_word(env: dict[str, str]
 
 
 def test_a_disk_that_fills_up_costs_the_memory_and_not_the_call(env: dict[str, str], tmp_path: Path) -> None:
-    shell = f"ulimit -f 96; exec {sys.executable} -m livechat talk"  # KB
+    shell = f"ulimit -f 96; exec {sys.executable} -m livechat talk --lines"  # KB
     talk = "\n".join(f"hello {'x' * 3000} {n}" for n in range(3))
     done = subprocess.run(
         ["bash", "-c", shell], input=talk, capture_output=True, env=env, timeout=60, check=False, text=True
@@ -249,7 +249,7 @@ def test_a_disk_that_is_full_behind_stdout_is_one_line_and_a_hint(command: str, 
 
 def test_a_reader_that_goes_away_ends_the_call_quietly(env: dict[str, str]) -> None:
     done = subprocess.run(
-        ["bash", "-c", f"printf 'hello\\nhello\\nhello\\n' | {sys.executable} -m livechat talk | head -1"],
+        ["bash", "-c", f"printf 'hello\\nhello\\nhello\\n' | {sys.executable} -m livechat talk --lines | head -1"],
         capture_output=True, env=env, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == b"you: hello\n"
@@ -296,7 +296,8 @@ def test_a_second_livechat_on_the_same_conversation_is_refused(env: dict[str, st
 
 def test_a_trace_replays_to_the_same_answers(env: dict[str, str], tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    done = livechat("talk", "--trace", str(trace), "--faults", "#1:drop@1s", stdin="hello\nhello\n", env=env)
+    flags = ["--trace", str(trace), "--faults", "#1:drop@1s", "--lines"]
+    done = livechat("talk", *flags, stdin="hello\nhello\n", env=env)
     assert done.returncode == 0
     assert "hello" not in trace.read_text().lower()
     replayed = subprocess.run(

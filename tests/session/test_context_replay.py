@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.session.context_replay import MAX_TOKENS, MAX_TURNS, ContextTurn, Exchange, seed, tokens
+from livechat.session.context_replay import (
+    DOCUMENT_TOKENS,
+    MAX_TOKENS,
+    MAX_TURNS,
+    NOTED,
+    ContextTurn,
+    Exchange,
+    seed,
+    tokens,
+)
 
 
 def test_no_conversation_is_no_context() -> None:
@@ -48,3 +57,24 @@ def test_a_seed_is_bounded_and_never_holds_an_empty_turn(said: list[tuple[str, s
     assert all(content.text for content in contents)
     assert sum(tokens(content.text) for content in contents) <= MAX_TOKENS + 100
     assert bool(contents) == any(user or model for user, model in said) or len(said) > MAX_TURNS
+
+
+def test_a_long_conversation_still_tells_what_the_person_said_of_themselves() -> None:
+    talk = [Exchange("hello", "Hi."), Exchange("I am fine", "Good."), Exchange("my cat is Whiskers", "A nice name.")]
+    talk += [Exchange(f"tell me about number {n} in more words", f"It is {n}. " * 20) for n in range(200)]
+    (content,) = seed(talk)
+    lines = content.text.splitlines()
+    assert "shortened" in lines[0]
+    assert "User: my cat is Whiskers" in lines
+    assert lines.index("User: I am fine") < lines.index("User: my cat is Whiskers")
+    assert "199" in lines[-1]
+    assert tokens(content.text) < MAX_TOKENS + 100
+
+
+def test_what_was_told_is_told_whole_and_before_the_rest() -> None:
+    document = "word " * 4 * MAX_TOKENS
+    turns = seed([Exchange("hello", "Hi."), Exchange(document, NOTED), Exchange("short", NOTED)])
+    assert [turn.text for turn in turns] == [document, NOTED, "hello", "Hi.", "short", NOTED]
+    assert [turn.role for turn in turns] == ["user", "model"] * 3
+    (first, *_) = seed([Exchange("long " * DOCUMENT_TOKENS, NOTED)])
+    assert DOCUMENT_TOKENS / 2 < tokens(first.text) < DOCUMENT_TOKENS + 10

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
-from livechat.session.context_replay import ContextTurn, Exchange
+from livechat.session.context_replay import NOTED, ContextTurn, Exchange
 from livechat.session.events import Dial, Flow, Replay
 from livechat.session.outbox import BOUND_MS, Outbox
-from livechat.session.sender import Sender
+from livechat.session.sender import ON_THE_WAY_S, Sender
 from livechat.session.transcript import Transcript
 from tests.support.fake_link import FakeLink
 from tests.support.virtual_time import run
@@ -32,9 +32,10 @@ class Sending:
         self.outbox = Outbox(bound_ms)
         self.told: list[str] = []
         self.begun: list[tuple[int, int, int]] = []  # number of the link, ms sent again, ms dropped
+        self.transcript = Transcript([Exchange("one", "First."), Exchange("two", "Second.")])
         self.sender = Sender(
             self.outbox,
-            Transcript([Exchange("one", "First."), Exchange("two", "Second.")]),
+            self.transcript,
             caught_up=self._caught_up,
             begin=lambda: self.told.append("begin"),
             begun=self._begun,
@@ -196,3 +197,51 @@ def test_what_the_outbox_had_to_drop_is_told_once_for_each_handover() -> None:
 
     what = sending(story, bound_ms=5 * FRAME_MS)
     assert what.begun == [(1, 0, 0), (2, 5 * FRAME_MS, 2 * FRAME_MS), (3, 5 * FRAME_MS, 8 * FRAME_MS)]
+
+
+def test_what_the_person_tells_meanwhile_is_told_too_and_a_handle_on_its_way_does_not_hold_it() -> None:
+    async def story(made: Sending) -> None:
+        link = made.open()
+        await made.settle()
+        made.transcript.turns.append(Exchange("I am in Oslo.", NOTED))
+        await made.sender.tell(2)
+        assert link.sent == [[ContextTurn("user", "I am in Oslo."), ContextTurn("model", NOTED)]]
+        assert made.sender.covered(3) == 2
+        await asyncio.sleep(ON_THE_WAY_S + 0.1)
+        assert made.sender.covered(3) == 3
+
+    sending(story)
+
+
+def test_an_instruction_is_given_at_once_and_to_every_session_that_is_taken_up() -> None:
+    async def story(made: Sending) -> None:
+        link = made.open()
+        await made.settle()
+        await made.sender.instruct("Be brief.")
+        assert link.sent == [[ContextTurn("system", "Be brief.")]]
+        made.sender.hold()
+        await made.sender.instruct("Be kind.")
+        assert len(link.sent) == 1
+        later = made.open(2)
+        await made.settle()
+        assert later.sent == [[ContextTurn("system", "Be kind.")]]
+
+    sending(story)
+
+
+def test_what_is_told_counts_among_the_messages_of_a_server_that_counts() -> None:
+    async def story(made: Sending) -> None:
+        made.open()
+        await made.settle()
+        made.outbox.add_text("one")
+        await made.settle()
+        await made.sender.instruct("Be brief.")
+        made.outbox.add_text("two")
+        await made.settle()
+        made.outbox.consumed(2)  # setup, "one", the instruction
+        made.sender.hold()
+        link = made.open(2, replay="missing")
+        await made.settle()
+        assert link.texts == ["two"]
+
+    sending(story)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from livechat.audio.sinks import NullSink
 from livechat.errors import LivechatError, Notice
-from livechat.events import Command, ModelText, Output
+from livechat.events import Command, ModelText, Output, Typed
 from livechat.models import Family
 from livechat.session.barge_in import BargeIn
 from livechat.session.context_replay import Exchange
@@ -86,7 +86,8 @@ class Call:
         self.server_is_there = server_is_there
         self.machine, self.ledger, self.player = ToldMachine(), FakeLedger(), Player()
         self.day = 0.0  # by so many seconds the time of day is ahead of the loop's clock
-        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self.instructions: list[str] = []
+        self._lines: asyncio.Queue[Typed | None] = asyncio.Queue()
         self._commands: asyncio.Queue[Command | None] = asyncio.Queue()
         listening = Listening(
             voice,
@@ -111,6 +112,7 @@ class Call:
             machine=self.machine,
             family=Family("test"),
             tools=NO_TOOLS,
+            instruct=self.instructions.append,
             wall=lambda: self.loop.time() + self.day,
         )
 
@@ -122,7 +124,7 @@ class Call:
     def link(self) -> FakeLink:
         return self.links[-1]
 
-    def types(self, *lines: str) -> None:
+    def types(self, *lines: Typed) -> None:
         for line in lines:
             self._lines.put_nowait(line)
 

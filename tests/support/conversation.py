@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,10 +26,11 @@ from livechat.audio.sources import FileSource
 from livechat.commands.hold_conversation import Parts, converse
 from livechat.conversations.records import Resumable
 from livechat.conversations.store import Store
-from livechat.events import Command, ModelText, Output, Summary, UserText
+from livechat.events import Command, ModelText, Output, Summary, Typed, UserText
 from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
+from livechat.session.context_replay import Exchange
 from livechat.session.link import load_sdk
 from livechat.settings import Settings
 from tests import DATA
@@ -134,7 +135,7 @@ class Recorder:
     """A display that remembers what it was shown."""
 
     events: list[tuple[float, Output]] = field(default_factory=list)
-    typed: tuple[tuple[float, str], ...] = ()  # (seconds to wait, line)
+    typed: tuple[tuple[float, Typed], ...] = ()  # (seconds to wait, line)
     keys: tuple[tuple[float, Command], ...] = ()  # (seconds to wait, what a key asks for)
     quit: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -144,7 +145,7 @@ class Recorder:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncIterator[Typed]:
         for wait, line in self.typed:
             await asyncio.sleep(wait)
             yield line
@@ -186,7 +187,7 @@ async def talk(
     folder: Path,
     *,
     speech: Path | None = None,
-    typed: tuple[tuple[float, str], ...] = (),
+    typed: tuple[tuple[float, Typed], ...] = (),
     keys: tuple[tuple[float, Command], ...] = (),
     answers: Path | None = None,
     record: Path | None = None,
@@ -194,6 +195,7 @@ async def talk(
     during: Callable[[Recorder], Any] | None = None,
     one_at_a_time: bool = True,
     wall: Callable[[], float] = time.time,
+    told: Sequence[Exchange] = (),
     **more: Any,
 ) -> tuple[int, Recorder]:
     """One conversation against `server`; its store lies in `folder`, so that a second one can resume it."""
@@ -214,6 +216,7 @@ async def talk(
         sink=sink,
         store=store,
         resumed=resumed(store),
+        told=told,
         wall=wall,
     )
     helper = asyncio.ensure_future(during(display)) if during else None

@@ -64,6 +64,9 @@ class FakeLink:
     async def send_context(self, contents: list[ContextTurn]) -> None:
         await self._send(contents)
 
+    async def send_instruction(self, text: str) -> None:
+        await self._send([ContextTurn("system", text)])
+
     async def send_result(self, called: Called, result: dict[str, Any]) -> None:
         await self._send(f"{called.id}: {result}")
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from livechat import events as ev
-from livechat.errors import ConfigError, Notice
+from livechat.errors import ConfigError, Notice, UsageError
 from livechat.ui.display import Display
-from livechat.ui.plain import Json, Plain, error_lines, piped_lines
+from livechat.ui.plain import Json, Plain, error_lines, piped_lines, piped_text
+from livechat.ui.safe_text import LONGEST
 from tests.support.terminal import Terminal
 
 START = ev.Start("0.1", "offline", "gemini-3.8-live", "Kore", "a.wav", "b.wav", None, "k3f9", 0)
@@ -243,3 +244,35 @@ def test_lines_nobody_wants_any_more_are_dropped_quietly() -> None:
     program = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(program, input=b"one\n" * 10_000, capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"one\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "texts"),
+    [
+        (b"one\r\n\r\n  two\n\n", ["one\n\n  two"]),
+        (b"\xef\xbb\xbfone", ["one"]),
+        ("zwei\nSätze".encode("utf-16"), ["zwei\nSätze"]),
+        (b" \n\t\n", []),
+        (b"", []),
+        (b"word\n" * 20_000, ["\n".join(["word"] * 20_000)]),
+    ],
+)
+def test_all_of_a_pipe_is_one_text(data: bytes, texts: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pipe").write_bytes(data)
+
+    async def main() -> list[object]:
+        with (tmp_path / "pipe").open("rb") as stream:
+            return [text async for text in piped_text(stream)]
+
+    assert asyncio.run(main()) == texts
+
+
+def test_a_text_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pipe").write_bytes(b"x" * (LONGEST + 1))
+
+    async def main() -> list[object]:
+        with (tmp_path / "pipe").open("rb") as stream:
+            return [text async for text in piped_text(stream)]
+
+    (refused,) = asyncio.run(main())
+    assert isinstance(refused, UsageError)

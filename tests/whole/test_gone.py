@@ -69,7 +69,7 @@ class Talk:
         env = environment(tmp_path, PYTHONPATH=path, STUCK=stuck or "nothing", **more)
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "livechat", "talk", "--json", *arguments],
+            [sys.executable, "-m", "livechat", "talk", "--json", "--lines", *arguments],
             stdin=pipe, stdout=pipe, stderr=pipe, env=env,
         )  # fmt: skip
         self.said: list[dict[str, Any]] = []

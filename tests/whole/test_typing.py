@@ -65,7 +65,7 @@ def pressed(
 
             async def lines() -> None:
                 async for line in screen.lines():
-                    outcome.typed.append(line)
+                    outcome.typed.append(str(line))
 
             async def commands() -> None:
                 async for command in screen.commands():
