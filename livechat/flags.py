@@ -120,6 +120,25 @@ class Flags:
     system: str | None = _flag(
         _MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True
     )
+    language: str | None = _flag(
+        _MODEL, "The languages you speak, such as en or de-DE, parted by commas.", metavar="CODE[,...]", kept=True
+    )
+    vocabulary: str | None = _flag(
+        _MODEL,
+        "Names and words to be understood, parted by commas or line ends.",
+        metavar="WORD[,...]|@FILE",
+        file="after @",
+        kept=True,
+    )
+    thinking: str | None = _flag(_MODEL, "How much the model thinks.", choices=models.LEVELS, kept=True)
+    temperature: float | None = _flag(
+        _MODEL, "How freely it chooses its words (0 to 2).", metavar="X", within=(0, 2), kept=True
+    )
+    max_output_tokens: int | None = _flag(
+        _MODEL, "The most tokens of one answer.", metavar="N", within=(1, 65_536), kept=True
+    )
+    affective: bool = _switch(_MODEL, "Let a model of 2.5 answer to how you sound.", kept=True)
+    proactive: bool = _switch(_MODEL, "Let a model of 2.5 keep silent when nobody asks it.", kept=True)
     search: bool = _switch(_MODEL, "Let the model search with Google; its sources are shown.", kept=True)
     tool: str | None = _flag(
         _MODEL,
@@ -191,6 +210,7 @@ class Flags:
         choices=("local", "server"),
         usual="local",
     )
+    no_interrupt: bool = _switch(_DEVICES, "Let the model finish, whatever you say meanwhile.", kept=True)
     ptt: bool = _switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
     text: bool = _switch(_DEVICES, "Type and read: neither microphone nor speaker.")
     start_sensitivity: str | None = _flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
@@ -297,6 +317,7 @@ RULES: tuple[Excludes | Needs, ...] = (
     Excludes("json", ("plain", "quiet")),
     Excludes("offline", ("endpoint",)),
     Excludes("ptt", ("input", "text")),
+    Excludes("ptt", ("no_interrupt",)),
     Excludes("ptt", _VOICE_DETECTION, "the server's voice detection"),
     Excludes("fast", ("record",), "--record, which keeps time"),
     Needs("price_in", ("price_out",), *_PRICES),

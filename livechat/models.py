@@ -24,6 +24,8 @@ ROTATE_AFTER_S = 570.0  # our own limit, for servers that never send GoAway (6.2
 HANDLE_TTL_S = {"vertex": 24 * 3600.0}  # how long a handle is valid after its link has ended (2.8)
 DEFAULT_HANDLE_TTL_S = 2 * 3600.0
 
+LEVELS = ("minimal", "low", "medium", "high")  # of thinking (0.3); "minimal" is no budget at all for 2.5
+
 # The prebuilt voices in Gemini's documentation of speech generation.
 VOICES = (
     "Achernar", "Achird", "Algenib", "Algieba", "Alnilam", "Aoede", "Autonoe", "Callirrhoe", "Charon", "Despina",
@@ -39,6 +41,9 @@ class Family:
 
     `prefix`: how the names of its models begin.
     `thinking_level`: what the setup must contain; None where none is needed, or any is refused.
+    `levels`: what `--thinking` may be; empty where the model takes none.
+    `budget`: it takes a budget of tokens for thinking in place of a level.
+    `affective`: it takes affective dialogue and proactive audio.
     `text`: how typed text is sent. "realtime" gets a spoken answer on every 3.x, "content" is the way of 2.5.
     `answer_s`: seconds after a question in which an answer must begin, or the session counts as deaf (5).
     `thoughts`: the model tells its thoughts if the setup asks for them.
@@ -50,6 +55,9 @@ class Family:
 
     prefix: str
     thinking_level: Literal["LOW"] | None = None
+    levels: tuple[str, ...] = ()
+    budget: bool = False
+    affective: bool = False
     text: Literal["realtime", "content"] = "realtime"
     answer_s: float = 10.0
     thoughts: bool = False
@@ -60,16 +68,23 @@ class Family:
 
 
 _FAMILIES = (  # the first whose prefix fits counts
-    Family(THINKING_MODEL, thinking_level="LOW", answer_s=30.0, thoughts=True, interactions=True, silent=True),
+    Family(
+        THINKING_MODEL, thinking_level="LOW", levels=("low", "medium", "high"), answer_s=30.0, thoughts=True,
+        interactions=True, silent=True,
+    ),
     Family("gemini-3.8-live", silent=True, goes_on=True),
     Family("gemini-3.5-transcribe", converses=False),
     Family("gemini-3.5-live-translate", converses=False),
-    Family("gemini-3.1-flash-live", thoughts=True),
-    Family("gemini-live-2.5-flash", text="content", thoughts=True),
-    Family("gemini-2.5-flash-native-audio", text="content", thoughts=True),
-)
+    Family("gemini-3.1-flash-live", levels=LEVELS, thoughts=True),
+    Family("gemini-live-2.5-flash", levels=("minimal",), budget=True, affective=True, text="content", thoughts=True),
+    Family(
+        "gemini-2.5-flash-native-audio", levels=("minimal",), budget=True, affective=True, text="content",
+        thoughts=True,
+    ),
+)  # fmt: skip
 _GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" (0.1)
-_UNKNOWN = Family("", silent=True)  # newer than this table, so it may do what the newest known models do
+# Newer than this table, so it may do what the newest known models do.
+_UNKNOWN = Family("", levels=LEVELS, affective=True, silent=True)
 
 
 def bare(model: str) -> str:
@@ -87,12 +102,13 @@ def is_gone(model: str) -> bool:
     return bare(model).startswith(_GONE)
 
 
-def api_version(model: str, *, token: bool = False) -> str:
+def api_version(model: str, *, alpha: bool = False) -> str:
     """The version of the API that has this model.
 
-    Preview models and `-latest` aliases exist only on v1beta (0.4), ephemeral tokens only on v1alpha (8.1).
+    Preview models and `-latest` aliases exist only on v1beta (0.4). `alpha`: something is asked for that only v1alpha
+    has: ephemeral tokens (8.1), affective dialogue (0.3).
     """
-    if token:
+    if alpha:
         return "v1alpha"
     return "v1beta" if "preview" in model or model.endswith("-latest") else "v1"
 

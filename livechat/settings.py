@@ -82,7 +82,10 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     model = flags.model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
     if trouble := _no_model(model):
         raise trouble if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble.message}", trouble.hint)
+    _check_family(flags, model)
     voice, near = models.voice(flags.voice) if flags.voice else (None, "")
+    if near and models.family(model).prefix:
+        raise UsageError(f"{models.bare(model)} has no voice {voice}", f"the nearest it has is {near}")
     if near:
         notes.append(Notice(f"{voice} is not a voice livechat knows", f"the nearest it knows is {near}"))
     for name, flag in FLAGS.items():
@@ -92,11 +95,13 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
         "backend": backend,
         "model": model,
         "voice": voice,
+        "barge_in": "server" if flags.no_interrupt else flags.barge_in,
+        "vocabulary": given_text(flags.vocabulary, "--vocabulary") if flags.vocabulary else None,
         "system": given_text(flags.system, "--system") if flags.system else flags.system,
         "endpoint": url,
         "key": key,
         "key_from": key_from,
-        "api_version": _api_version(environ, backend, model, key),
+        "api_version": _api_version(environ, backend, model, key, alpha=flags.affective or flags.proactive),
         "project": environ.get("GOOGLE_CLOUD_PROJECT"),
         "location": environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
         "warnings": tuple(notes),
@@ -155,11 +160,11 @@ def _bare(value: str) -> str:
     return value.strip("\"' \t\r\n\v\f\xa0\ufeff\u200b")
 
 
-def _api_version(environ: Mapping[str, str], backend: Backend, model: str, key: str) -> str | None:
+def _api_version(environ: Mapping[str, str], backend: Backend, model: str, key: str, *, alpha: bool) -> str | None:
     """None leaves it to the SDK, which knows Vertex's and reads the variable itself."""
     if backend == "vertex" or environ.get("GOOGLE_GENAI_API_VERSION"):
         return None
-    return models.api_version(model, token=key.startswith("auth_tokens/"))
+    return models.api_version(model, alpha=alpha or key.startswith("auth_tokens/"))
 
 
 def _true(value: str | None) -> bool:
@@ -176,6 +181,17 @@ def _is_address(url: str) -> bool:
     except ValueError:
         return False
     return served and url.isprintable() and not any(c in url for c in " @?#")
+
+
+def _check_family(flags: Flags, model: str) -> None:
+    """Raises UsageError for what the model's family refuses (docs/wire.md 0.3)."""
+    name, known = models.bare(model), models.family(model)
+    if flags.thinking and flags.thinking not in known.levels:
+        takes = f"it takes {', '.join(known.levels)}" if known.levels else f"use --model {models.THINKING_MODEL}"
+        raise UsageError(f"{name} does not take --thinking {flags.thinking}", takes)
+    for option in ("affective", "proactive"):
+        if getattr(flags, option) and not known.affective:
+            raise UsageError(f"{name} does not take --{option}", "use --model gemini-2.5-flash-native-audio-latest")
 
 
 def _no_model(name: str) -> UsageError | None:

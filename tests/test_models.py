@@ -25,7 +25,7 @@ from livechat import models
 )
 def test_previews_and_aliases_are_served_by_v1beta_alone_and_tokens_by_v1alpha(model: str, version: str) -> None:
     assert models.api_version(model) == version
-    assert models.api_version(model, token=True) == "v1alpha"
+    assert models.api_version(model, alpha=True) == "v1alpha"
 
 
 @pytest.mark.parametrize(

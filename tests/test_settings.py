@@ -237,7 +237,8 @@ def test_google_is_not_hurried(environ: dict[str, str]) -> None:
 def test_a_voice_is_spelt_as_the_api_does_and_an_unknown_one_is_worth_a_word() -> None:
     assert resolve({}, voice="kore").voice == "Kore"
     assert resolve({}, voice="kore").warnings == ()
-    settings = resolve({}, voice="Koree")
+    assert refused(UsageError, {}, voice="Koree").hint == "the nearest it has is Kore"
+    settings = resolve({}, voice="Koree", model="gemini-9-live")
     assert settings.voice == "Koree"
     (notice,) = settings.warnings
     assert "Koree" in notice.message

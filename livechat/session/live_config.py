@@ -74,7 +74,11 @@ def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveC
     config = types.LiveConnectConfig(
         response_modalities=[types.Modality.AUDIO],
         session_resumption=types.SessionResumptionConfig(handle=handle, transparent=transparent or None),
-        input_audio_transcription=types.AudioTranscriptionConfig(),
+        input_audio_transcription=_transcription(settings),
+        temperature=settings.temperature,
+        max_output_tokens=settings.max_output_tokens,
+        enable_affective_dialog=settings.affective or None,
+        proactivity=types.ProactivityConfig(proactive_audio=True) if settings.proactive else None,
         output_audio_transcription=types.AudioTranscriptionConfig(),
     )
     if settings.voice:
@@ -88,16 +92,36 @@ def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveC
             trigger_tokens=settings.trigger_tokens,
             sliding_window=types.SlidingWindow(target_tokens=settings.target_tokens),
         )
-    if settings.ptt or settings.vad:
-        config.realtime_input_config = types.RealtimeInputConfig(automatic_activity_detection=_detection(settings))
+    if settings.ptt or settings.vad or settings.no_interrupt:
+        config.realtime_input_config = types.RealtimeInputConfig(
+            automatic_activity_detection=_detection(settings) if settings.ptt or settings.vad else None,
+            activity_handling=types.ActivityHandling.NO_INTERRUPTION if settings.no_interrupt else None,
+        )
     if declared := _tools(tools):
         config.tools = list(declared)
     known = family(settings.model)
     thoughts = settings.thoughts and known.thoughts
-    if known.thinking_level or thoughts:
-        level = types.ThinkingLevel(known.thinking_level) if known.thinking_level else None
-        config.thinking_config = types.ThinkingConfig(thinking_level=level, include_thoughts=thoughts or None)
+    asked = (settings.thinking or "").upper() or known.thinking_level
+    if asked or thoughts:
+        level = types.ThinkingLevel(asked) if asked and not known.budget else None
+        none = 0 if asked and known.budget else None  # "minimal" is all that can be said of a budget
+        config.thinking_config = types.ThinkingConfig(
+            thinking_level=level, thinking_budget=none, include_thoughts=thoughts or None
+        )
     return config
+
+
+def _transcription(settings: Settings) -> types.AudioTranscriptionConfig:
+    """Of what the person says."""
+    from google.genai import types
+
+    codes, words = _listed(settings.language), _listed(settings.vocabulary)
+    return types.AudioTranscriptionConfig(language_codes=codes or None, custom_vocabulary=words or None)
+
+
+def _listed(given: str | None) -> list[str]:
+    """What is parted by commas or line ends."""
+    return [item.strip() for line in (given or "").splitlines() for item in line.split(",") if item.strip()]
 
 
 def _tools(tools: Tools) -> list[types.Tool]:
