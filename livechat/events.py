@@ -211,6 +211,15 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """The model wants to run the function `name` with these `arguments`. It runs when the person answers "yes"."""
+
+    name: str
+    arguments: dict[str, Any]
+    type: Literal["confirm"] = "confirm"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """What came of the function `name`: `text` is its result, or with `failed` why it has none.
 
@@ -315,6 +324,6 @@ class Speaking:
 
 Output = (
     Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | SystemText | ContextText
-    | ThoughtText | Interrupted | Mic | Turn | Working | ToolCall | ToolResult | Sources | Usage | Spent
+    | ThoughtText | Interrupted | Mic | Turn | Working | ToolCall | Confirm | ToolResult | Sources | Usage | Spent
     | Compression | Notice | Summary | Levels | Speaking
 )  # fmt: skip

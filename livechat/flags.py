@@ -146,6 +146,19 @@ class Flags:
         metavar="MODULE:FUNCTION",
         kept=True,
     )
+    mcp: str | None = _flag(
+        _MODEL,
+        "MCP servers whose functions the model may call, parted by semicolons.",
+        metavar='"COMMAND ..."|URL',
+        kept=True,
+    )
+    mcp_functions: str | None = _flag(
+        _MODEL, "Only these functions of the MCP servers, parted by commas.", metavar="NAME[,...]", kept=True
+    )
+    confirm: str = _flag(
+        _MODEL, "Which functions run only when you say yes: those that may change something, all, or none.",
+        choices=("risky", "always", "never"), usual="risky",
+    )  # fmt: skip
     offline: bool = _switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
     endpoint: str | None = _flag(
         _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
@@ -333,6 +346,10 @@ RULES: tuple[Excludes | Needs, ...] = (
     Needs(
         "fast", ("offline", "endpoint"), "--fast is not for Gemini, which asks for sound at the pace of speech",
         "leave it out, or add --offline",
+    ),
+    Needs(
+        "mcp_functions", ("mcp",), "--mcp-functions chooses among those of --mcp",
+        "name an --mcp server, or leave it out", waits=True,
     ),
     Needs("brain", ("offline",), "--brain answers for the embedded server only", "add --offline, or leave it out"),
     Needs(

@@ -151,6 +151,7 @@ HOMES = {
     },
     "h11": {"server/connection.py"},
     "hibari": {"server/speech_models.py"},
+    "mcp": {"session/mcp_servers.py"},
     "numpy": {  # an array of samples is the common coin of everything that touches sound
         "audio/chirp.py", "audio/dsp.py", "audio/echo_canceller.py", "audio/echo_filter.py", "audio/echo_gate.py",
         "audio/gcc_phat.py", "audio/loopback_test.py", "audio/recording.py", "audio/reference.py",
@@ -180,6 +181,7 @@ HOMES = {
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
 LAZY = {
+    "mcp",
     "openai",
     "filelock",
     "google",

@@ -15,6 +15,7 @@ from livechat.commands.resume_conversation import options_to_keep, resumptions
 from livechat.conversations.store import Book
 from livechat.errors import Notice
 from livechat.events import Output, SystemText, Typed
+from livechat.installed import extra, speech_models
 from livechat.session.context_replay import Exchange
 from livechat.session.events import Begin
 
@@ -35,8 +36,6 @@ async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Ser
     if agent is None:
         agent, lacking = make_agent(brain=parts.brain, spoken_to=parts.source is not None, notify=parts.notices)
     if lacking:
-        from livechat.installed import speech_models
-
         parts.notices(Notice(lacking, speech_models()))
     memory = None
     if parts.memory:
@@ -54,10 +53,15 @@ async def make_runner(
     turns: list[Exchange],
     show: Callable[[Output], None],
     opened: asyncio.Event,
+    stack: contextlib.AsyncExitStack,
 ) -> Runner:
-    """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open."""
+    """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open.
+
+    MCP servers end with `stack`.
+    """
     from livechat.models import family
     from livechat.session.link import Dialler, load_sdk
+    from livechat.session.mcp_servers import with_mcp
     from livechat.session.runner import Runner
     from livechat.session.tools import load
     from livechat.session.trace import Traced
@@ -66,7 +70,11 @@ async def make_runner(
     if "google.genai.live" not in sys.modules:  # it takes a second: not on the loop, where the display runs
         await asyncio.to_thread(load_sdk)
     settings, kept, model = parts.settings, parts.resumed, family(parts.settings.model)
-    tools = load(settings.tool, search=settings.search)
+    tools = await with_mcp(
+        load(settings.tool, search=settings.search), settings.mcp, settings.mcp_functions, extra("tools"), stack
+    )
+    listened_to = parts.source is not None and settings.input is None
+    tools = tools.confirmed(settings.confirm, somebody=listened_to or settings.lines or not parts.one_at_a_time)
     dialler = Dialler(
         settings, tools, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None
     )

@@ -12,15 +12,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from livechat.errors import Notice
-from livechat.events import Output, ToolCall, ToolResult
+from livechat.events import Confirm, Output, ToolCall, ToolResult
 from livechat.session.events import Called
 from livechat.session.tools import Tools
 
 LIMIT_S = 60.0  # a function that takes longer is given up: a server ends the link of one (docs/wire.md 6.1)
+YES = ("yes", "y", "yes please", "ok", "okay")  # typed or said, whatever the case
+NO = ("no", "n", "no thanks", "no thank you")
 LONGEST = 100_000  # characters of a result; more is not sent
 _log = logging.getLogger(__name__)
 
 Respond = Callable[[Called, dict[str, Any]], Awaitable[None]]
+
+
+class _NotAllowedError(Exception):
+    """The person did not say that a function may run."""
 
 
 class FunctionCalls:
@@ -29,6 +35,7 @@ class FunctionCalls:
     def __init__(self, tools: Tools, *, respond: Respond, show: Callable[[Output], None]) -> None:
         self._tools, self._respond, self._show = tools, respond, show
         self._running: dict[str, asyncio.Task[dict[str, Any]]] = {}  # by function and arguments; of this question
+        self._questions: dict[str, asyncio.Future[bool]] = {}  # to the person, by the id of the call
         self._waiting: dict[str, asyncio.Task[None]] = {}  # by the id of the call
 
     def call(self, called: Called) -> None:
@@ -39,11 +46,28 @@ class FunctionCalls:
             self._running[key] = asyncio.create_task(self._run(called))
         self._waiting[called.id] = asyncio.create_task(self._answer(called, self._running[key]))
 
+    @property
+    def asking(self) -> bool:
+        """The person is asked whether a function may run."""
+        return bool(self._questions)
+
+    def answered(self, words: str) -> bool:
+        """What the person typed, or said. Whether it answers what they are asked."""
+        plain = words.strip().strip(".!,").lower()
+        if not self._questions or plain not in YES + NO:
+            return False
+        key, question = next(iter(self._questions.items()))
+        del self._questions[key]
+        question.set_result(plain in YES)
+        return True
+
     def cancel(self, ids: Iterable[str]) -> None:
         """The server does not wait for these calls any more."""
         for name in ids:
             if waiting := self._waiting.pop(name, None):
                 waiting.cancel()
+            if question := self._questions.pop(name, None):
+                question.set_result(False)
 
     def forget(self) -> None:
         """The question has its answer: the same call, made again, is another one."""
@@ -67,9 +91,12 @@ class FunctionCalls:
             if function is None:
                 raise LookupError(f"there is no function {called.name}")
             async with asyncio.timeout(LIMIT_S):
+                await self._ask(called)
                 result = _sendable(await _call(function, called.arguments))
         except TimeoutError:
             result = {"error": f"{called.name} took longer than {LIMIT_S:.0f} seconds"}
+        except _NotAllowedError as refused:
+            result = {"error": str(refused)}
         except Exception as error:  # noqa: BLE001 - a function is anybody's code
             _log.warning("a function failed (%s)", type(error).__name__)
             result = {"error": f"{type(error).__name__}: {error}"[:LONGEST]}
@@ -79,6 +106,21 @@ class FunctionCalls:
         if failed:
             self._show(Notice(f"the function {called.name} failed", text))
         return result
+
+    async def _ask(self, called: Called) -> None:
+        """Ask the person, if this function needs that. Raises _NotAllowedError unless they agree."""
+        if called.name in self._tools.refused:
+            raise _NotAllowedError("it may change something, and nobody can be asked: see --confirm")
+        if called.name not in self._tools.asked:
+            return
+        key = called.id
+        self._questions[key] = asyncio.get_running_loop().create_future()
+        self._show(Confirm(called.name, called.arguments))
+        try:
+            if not await self._questions[key]:
+                raise _NotAllowedError("the person did not allow it")
+        finally:
+            self._questions.pop(key, None)
 
 
 async def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -135,6 +135,11 @@ def _tools(tools: Tools) -> list[types.Tool]:
     declared = [types.Tool(google_search=types.GoogleSearch())] if tools.search else []
     functions = []
     for name, function in tools.functions.items():
+        if name in tools.declared:
+            told, parameters = tools.declared[name]
+            made = types.FunctionDeclaration(name=name, description=told, parameters_json_schema=parameters)
+            functions.append(made)
+            continue
         try:
             schema = TypeAdapter(cast(Any, function)).json_schema()
         except (PydanticUserError, NameError, TypeError) as error:

@@ -203,6 +203,8 @@ class Runner:
     def _run_functions(self, event: ev.Told) -> None:
         if isinstance(event, ev.Called):
             self._calls.call(event)
+        elif isinstance(event, ev.Heard):
+            self._calls.answered(event.text)
         elif isinstance(event, ev.CallsCancelled):
             self._calls.cancel(event.ids)
         elif not self.turns.going_on:
@@ -296,6 +298,8 @@ class Runner:
         async for line in self._lines:
             if self._one_at_a_time:
                 await self._until_free()
+            if isinstance(line, str) and self._calls.answered(line):
+                continue
             if self._leave_when_heard:
                 return  # it would be sent, paid for, and left without its answer
             match line:
@@ -312,7 +316,7 @@ class Runner:
 
     async def _until_free(self) -> None:
         """Wait until nothing is asked, nothing is being answered, and no more of an answer is to come."""
-        while not self.turns.free or self._now() < self.turns.more_until:
+        while not self._calls.asking and (not self.turns.free or self._now() < self.turns.more_until):
             self._changed.clear()
             try:
                 async with asyncio.timeout_at(self.turns.more_until if self.turns.free else None):

@@ -1,10 +1,10 @@
-"""The functions that the model may call: Python functions that the person named with --tool."""
+"""The functions that the model may call: Python functions that the person named with --tool, and others."""
 
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,25 @@ _HINT = "write it as MODULE:FUNCTION; several are parted by commas"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The functions by name. `search`: the model may also search with Google."""
+    """The functions by name. `search`: the model may also search with Google.
+
+    `risky`: those that may change something. `asked`: those that run only when the person says yes; `refused`: those
+    of which nobody can be asked.
+    `declared`: what the model is told of a function, and the JSON schema of its parameters, where these are not those
+    of its docstring and its signature.
+    """
 
     functions: dict[str, Callable[..., Any]]
     search: bool = False
+    declared: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    risky: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+
+    def confirmed(self, which: str, *, somebody: bool) -> "Tools":
+        """The same, with those that are `asked`, by --confirm. `somebody` can be asked; else they are refused."""
+        names = {"always": frozenset(self.functions), "risky": self.risky, "never": frozenset[str]()}[which]
+        return replace(self, asked=names if somebody else frozenset(), refused=frozenset() if somebody else names)
 
 
 NO_TOOLS = Tools({})

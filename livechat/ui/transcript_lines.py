@@ -58,6 +58,8 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
                 f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in event.arguments.items()
             )
             return [_note(clean(f"calls {event.name}({_short(given)})"))]
+        case ev.Confirm():
+            return [TranscriptLine("warning", clean(f"may {event.name} run? Answer yes or no"))]
         case ev.ToolResult(failed=False):
             return [_note(clean(f"{event.name} gave {_short(event.text) or 'nothing'}"))]
         case ev.Sources():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from livechat.errors import Notice
-from livechat.events import Output, ToolCall, ToolResult
+from livechat.events import Confirm, Output, ToolCall, ToolResult
 from livechat.session.events import Called
 from livechat.session.function_calls import LIMIT_S, LONGEST, FunctionCalls
 from livechat.session.tools import Tools
@@ -144,3 +144,66 @@ def test_a_plain_function_runs_in_a_thread() -> None:
         assert threads != [threading.current_thread().name]
 
     asyncio.run(main())
+
+
+def confirming(*answers: str | None, after: float = 1.0, which: str = "always", somebody: bool = True) -> Model:
+    """A function is called that runs only when the person says so; each answer comes `after` the one before."""
+
+    async def main() -> Model:
+        model = Model(slowly)
+        model.calls._tools = Tools({"slowly": slowly}, risky=frozenset({"slowly"})).confirmed(
+            which, somebody=somebody
+        )
+        model.calls.call(Called(1, "a", "slowly", {"n": 3}))
+        for answer in answers:
+            await asyncio.sleep(after)
+            if answer is None:
+                model.calls.cancel(["a"])
+            else:
+                model.calls.answered(answer)
+        await asyncio.sleep(LIMIT_S + 10)
+        assert not model.calls.asking
+        return model
+
+    runs.clear()
+    return run(main())
+
+
+@pytest.mark.parametrize("answer", ["yes", "Yes.", " y ", "OK!"])
+def test_a_function_runs_when_the_person_says_so(answer: str) -> None:
+    model = confirming("what do you mean?", answer)
+    assert model.of(Confirm) == [Confirm("slowly", {"n": 3})]
+    assert model.results == [("a", {"output": 4})]
+
+
+@pytest.mark.parametrize(
+    ("answers", "somebody", "why"),
+    [(("no",), True, "did not allow"), ((), True, "longer than"), (("yes",), False, "nobody can be asked")],
+)
+def test_a_function_that_is_not_allowed_does_not_run(answers: tuple[str, ...], somebody: bool, why: str) -> None:
+    model = confirming(*answers, somebody=somebody)
+    ((_, result),) = model.results
+    assert why in result["error"]
+    assert runs == []
+
+
+def test_a_call_that_the_server_cancels_asks_nobody_any_more() -> None:
+    model = confirming(None, "yes")
+    assert model.results == []
+    assert runs == []
+
+
+@pytest.mark.parametrize(("which", "asks"), [("always", True), ("risky", True), ("never", False)])
+def test_which_functions_ask_is_the_persons_choice(which: str, asks: bool) -> None:
+    model = confirming("yes", which=which)
+    assert bool(model.of(Confirm)) == asks
+    assert runs == [3]
+    harmless = Tools({"slowly": slowly}).confirmed(which, somebody=True)
+    assert bool(harmless.asked) == (which == "always")
+
+
+def test_an_answer_without_a_question_is_none() -> None:
+    async def main() -> None:
+        assert not Model(slowly).calls.answered("yes")
+
+    run(main())
