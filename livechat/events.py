@@ -4,7 +4,7 @@ Frozen dataclasses. Each with a `type` is one line of `--json`: its fields are t
 unless the name says ms. What only the session speaks is in session/events.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from livechat.errors import Notice
@@ -250,12 +250,16 @@ class Usage:
     """The server's own count for the last turn.
 
     `prompt_tokens` is the size of the context, `response_tokens` that of the answer, `total_tokens` both and whatever
-    else the server counts.
+    else the server counts. `prompt_details` and `response_details` have the same by modality ("TEXT", "AUDIO",
+    "IMAGE"), as far as the server says it; `thoughts`: tokens that were thought and not said.
     """
 
     prompt_tokens: int
     response_tokens: int
     total_tokens: int
+    prompt_details: dict[str, int] = field(default_factory=dict)
+    response_details: dict[str, int] = field(default_factory=dict)
+    thoughts: int = 0
     type: Literal["usage"] = "usage"
 
 
@@ -263,7 +267,7 @@ class Usage:
 class Spent:
     """What this run has used so far: `tokens`, where each turn counts its whole context and its answer.
 
-    `cost` by the prices that were given, in their currency; None without them.
+    `cost` in dollars by the model's own prices, or in the currency of those that were given; None if unknown.
     """
 
     tokens: int
@@ -289,6 +293,7 @@ class Summary:
     `dropped_ms` lost. `longest_gap_ms`: the longest time in which no link took input. `conversation`: its id.
     `resume`: the exact command that picks it up again, or "". `exit_code`: 0 done, 3 key or configuration, 4 audio
     device, 5 lost for good, 130 interrupted. `kept`: all that was said in this run is on disk.
+    `cost`: as in `spent`.
     """
 
     duration_s: float
@@ -303,6 +308,7 @@ class Summary:
     resume: str
     exit_code: int
     kept: bool = True
+    cost: float | None = None
     type: Literal["summary"] = "summary"
 
 

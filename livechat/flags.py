@@ -335,7 +335,6 @@ RULES: tuple[Excludes | Needs, ...] = (
     Excludes("fast", ("record",), "--record, which keeps time"),
     Needs("price_in", ("price_out",), *_PRICES),
     Needs("price_out", ("price_in",), *_PRICES),
-    Needs("max_cost", ("price_in",), *_PRICES),
     Needs(
         "fast", ("input",), "--fast hurries through an --input", "name an --input FILE, or leave it out", waits=True
     ),

@@ -10,6 +10,7 @@ from livechat import models
 from livechat.errors import KEY_PAGE, ConfigError, Notice, UsageError
 from livechat.flags import FLAGS, Flags, check
 from livechat.paths import given_text, look, same
+from livechat.prices import prices
 
 Backend = Literal["gemini", "vertex", "endpoint", "offline"]
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")  # the first that is set counts, as in the SDK
@@ -83,6 +84,8 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     if trouble := _no_model(model):
         raise trouble if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble.message}", trouble.hint)
     _check_family(flags, model)
+    if flags.max_cost is not None and prices(model, backend, flags.price_in, flags.price_out) is None:
+        raise UsageError(f"the prices of {models.bare(model)} are not known", "give --price-in and --price-out")
     voice, near = models.voice(flags.voice) if flags.voice else (None, "")
     if near and models.family(model).prefix:
         raise UsageError(f"{models.bare(model)} has no voice {voice}", f"the nearest it has is {near}")

@@ -36,6 +36,8 @@ def value(flag: Flag) -> Any:
 def fitting(name: str) -> dict[str, Any]:
     """This flag, with the others it needs."""
     wanted, found = [name], {"model": _ANY_MODEL} if name in _OF_SOME_MODELS else {}
+    if name == "max_cost":
+        wanted.append("price_in")  # the embedded server has no prices
     while wanted:
         name = wanted.pop()
         found[name] = value(FLAGS[name])

@@ -22,13 +22,14 @@ OWN = {"livechat"}
 MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
+    "prices.py": (),
     "leaving.py": ("errors", "process", "ui.typed_ahead"),
     "events.py": ("errors",),
     "paths.py": ("errors",),
     "process.py": ("errors", "worker"),
     "worker.py": (),
     "flags.py": ("errors", "models"),
-    "settings.py": ("errors", "flags", "models", "paths"),
+    "settings.py": ("errors", "flags", "models", "paths", "prices"),
     "config_file.py": ("errors", "flags", "paths", "settings"),
     "database.py": ("errors",),
     "durations.py": ("errors",),
@@ -44,7 +45,7 @@ MAY_KNOW = {
     "ui/": ("ui", "errors", "events", "paths", "process"),
     # It shares no code with session/: one bug cannot hide in both.
     "server/": ("server", "errors", "database", "durations"),
-    "session/": ("session", "errors", "events", "models", "settings", "audio.interfaces"),
+    "session/": ("session", "errors", "events", "models", "prices", "settings", "audio.interfaces"),
 }  # fmt: skip
 # What puts the parts together: the commands.
 JOINS = {"__init__.py", "__main__.py", "cli.py", *(file for file in FILES if file.startswith("commands/"))}
@@ -57,6 +58,7 @@ PURE: dict[str, set[str]] = {
     "session/events.py": set(),
     "flags.py": set(),
     "models.py": set(),
+    "prices.py": set(),
     "conversations/records.py": set(),
     "conversations/rows.py": set(),
     "conversations/export.py": set(),

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "errors.py": "exception classes, each with its exit code",
     "events.py": "dataclasses; test_events_page.py checks what is written of each",
     "leaving.py": "whole/test_gone.py and whole/test_leaving.py: only a real process can be left",
+    "prices.py": "session/test_budget.py",
     "pytest_plugin.py": "test_testing.py runs pytest with it",
     "server/actions.py": "dataclasses",
     "server/agent.py": "a protocol, and what goes through it",

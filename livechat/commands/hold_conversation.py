@@ -33,6 +33,7 @@ from livechat.events import (
     Usage,
     UserText,
 )
+from livechat.prices import prices
 from livechat.session.budget import Spend
 from livechat.session.context_replay import Exchange
 from livechat.settings import Settings
@@ -104,7 +105,9 @@ class _Conversation:
         self._restored = len(self._turns) - len(parts.told)
         for number, exchange in enumerate(parts.told, start=self._restored):
             self._book.turn(number, exchange.user, exchange.model)
-        self._spend = Spend(settings.price_in, settings.price_out, settings.max_tokens_total, settings.max_cost)
+        known = prices(settings.model, settings.backend, settings.price_in, settings.price_out)
+        self._spend = Spend(known, settings.max_tokens_total, settings.max_cost)
+        self._cost: float | None = None
         self._limit_reached = False
         self._opened = asyncio.Event()  # a link was open
         self._runner: Runner | None = None
@@ -182,6 +185,7 @@ class _Conversation:
             self._measure()
         if isinstance(event, Usage) and self._runner is not None:
             spent = self._spend.add(event)
+            self._cost = spent.cost
             self._display.show(spent)
             if not self._limit_reached and (why := self._spend.over(spent)):
                 self._limit_reached = True
@@ -230,7 +234,7 @@ class _Conversation:
             captured_ms=box.captured_ms, sent_ms=box.sent_ms, replayed_ms=box.replayed_ms,
             dropped_ms=box.dropped_ms, longest_gap_ms=round(runner.longest_gap_ms, 1),
             conversation=self._identity, resume=f"livechat resume {self._identity}" if self._resumable else "",
-            exit_code=self._code, kept=self._store.complete,
+            exit_code=self._code, kept=self._store.complete, cost=self._cost,
         )  # fmt: skip
 
 

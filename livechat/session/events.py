@@ -286,11 +286,14 @@ class HandleUpdate(OfLink):
 
 @dataclass(frozen=True, slots=True)
 class Counted(OfLink):
-    """usageMetadata."""
+    """usageMetadata. The details: (modality, tokens) of each. `thoughts`: tokens."""
 
     prompt_tokens: int
     response_tokens: int
     total_tokens: int
+    prompt_details: tuple[tuple[str, int], ...] = ()
+    response_details: tuple[tuple[str, int], ...] = ()
+    thoughts: int = 0
 
 
 # What a link says of questions and answers.

@@ -231,7 +231,9 @@ class Link:
         if usage := message.usage_metadata:
             prompt, response = usage.prompt_token_count or 0, usage.response_token_count or 0
             if prompt:
-                post(ev.Counted(n, prompt, response, usage.total_token_count or prompt + response))
+                total = usage.total_token_count or prompt + response
+                details = _details(usage.prompt_tokens_details), _details(usage.response_tokens_details)
+                post(ev.Counted(n, prompt, response, total, *details, thoughts=usage.thoughts_token_count or 0))
         self._reason = _reason(content.turn_complete_reason) or self._reason
         if content.turn_complete:
             post(ev.TurnOver(n, status, self._reason))
@@ -289,6 +291,11 @@ def _reason(reason: types.TurnCompleteReason | None) -> str:
     """The server's word for why a turn ended; "" where it gives no reason."""
     word = str(reason.value) if reason else ""
     return "" if word.upper().endswith("UNSPECIFIED") else word
+
+
+def _details(counts: list[types.ModalityTokenCount] | None) -> tuple[tuple[str, int], ...]:
+    """Tokens by modality."""
+    return tuple((it.modality.value, it.token_count) for it in counts or () if it.modality and it.token_count)
 
 
 def _rate(mime: str) -> int:

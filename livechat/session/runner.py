@@ -226,7 +226,10 @@ class Runner:
         self._feed(ev.HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
 
     def _count(self, event: ev.Counted) -> None:
-        self._show(Usage(event.prompt_tokens, event.response_tokens, event.total_tokens))
+        details = dict(event.prompt_details), dict(event.response_details)
+        self._show(
+            Usage(event.prompt_tokens, event.response_tokens, event.total_tokens, *details, thoughts=event.thoughts)
+        )
         if compression := self._context.counted(event.prompt_tokens):
             self._show(compression)
 

@@ -101,6 +101,11 @@ def tokens(count: float) -> str:
     return f"{count / 1e6:.1f}M"
 
 
+def money(amount: float) -> str:
+    """An amount of money, to the hundredth, or to what a few turns cost."""
+    return f"{amount:.{2 if amount >= 1 else 4}f}"
+
+
 def duration(ms: float) -> str:
     """A span in milliseconds, in the unit that reads best: 80 ms, 0.4 s, 12 s, 3:20 min."""
     if ms < 100:

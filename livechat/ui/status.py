@@ -18,7 +18,7 @@ from typing import Literal
 
 from livechat import events as ev
 from livechat.ui.context_gauge import ContextGauge
-from livechat.ui.safe_text import age, clean, duration, tokens, validity
+from livechat.ui.safe_text import age, clean, duration, money, tokens, validity
 
 KEYBOARD = "keyboard"  # `Start.input` of a conversation without a microphone
 
@@ -246,7 +246,7 @@ class ViewState:
 
 def spent(event: ev.Spent) -> str:
     """Tokens, and what they cost where that is known: "145k", "145k 0.1230"."""
-    cost = "" if event.cost is None else f" {event.cost:.{2 if event.cost >= 1 else 4}f}"
+    cost = "" if event.cost is None else f" {money(event.cost)}"
     return f"{tokens(event.tokens)}{cost}"
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from livechat import events as ev
 from livechat.errors import KEY_PAGE, Notice
-from livechat.ui.safe_text import age, clean, duration, tokens
+from livechat.ui.safe_text import age, clean, duration, money, tokens
 from livechat.ui.status import KEYBOARD
 
 SHOWN = 200  # characters of a function's arguments, or of its result
@@ -89,6 +89,7 @@ def closing(summary: ev.Summary) -> list[str]:
         f"{duration(summary.dropped_ms)} lost" if summary.dropped_ms > 0 else "nothing lost" if summary.kept else "",
         f"{duration(summary.replayed_ms)} sent again" if summary.replayed_ms > 0 else "",
         "" if summary.kept else "not all of it kept",
+        "" if summary.cost is None else f"cost {money(summary.cost)}",
     )
     resume = [clean(summary.resume)] if summary.resume else []
     return [f"{age(summary.duration_s)} · {turns} · {links}", ", ".join(filter(None, facts)), *resume]
