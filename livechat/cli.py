@@ -110,12 +110,8 @@ _Json = Annotated[bool, _option("json")]
 _LogFile = Annotated[str | None, _option("log_file")]
 _Brain = Annotated[str | None, _option("brain")]
 _BrainModel = Annotated[str | None, _option("brain_model")]
-_Hosts = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow-host", metavar="NAME", help="Serve requests for this host, and its web pages, too; * for all."
-    ),
-]
+_HOSTS = "Serve requests for this host, and its web pages, too; * for all."
+_Hosts = Annotated[list[str] | None, typer.Option("--allow-host", metavar="NAME", help=_HOSTS)]
 _Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
 ]
@@ -244,6 +240,14 @@ def serve(
         brain_model=brain_model,
         as_json=json,
     )
+
+
+@app.command("models")
+def list_models(profile: _Profile = None, json: _Json = False) -> int:
+    """Show the Live models, what each takes, and which of them your server lists."""
+    from livechat.commands import list_models as command
+
+    return command.list_models(profile=profile, as_json=json)
 
 
 _sessions = _Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")

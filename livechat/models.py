@@ -82,6 +82,11 @@ _FAMILIES = (  # the first whose prefix fits counts
         thoughts=True,
     ),
 )  # fmt: skip
+# One of each family that converses, the newest first.
+NAMED = (
+    DEFAULT_MODEL, THINKING_MODEL, "gemini-3.1-flash-live-preview", "gemini-2.5-flash-native-audio-latest",
+    "gemini-live-2.5-flash-native-audio",
+)  # fmt: skip
 _GONE = ("gemini-2.0-flash-live", "gemini-live-2.5-flash-preview")  # closed with 1008 "not found" (0.1)
 # Newer than this table, so it may do what the newest known models do.
 _UNKNOWN = Family("", levels=LEVELS, affective=True, silent=True)
