@@ -194,7 +194,7 @@ class CurrentTurn:
         if self._cut_by_key:
             self._unheard_after = None
         self._ask_what_cut_in()
-        if self.interaction.paused and not self.interaction.working:
+        if self.interaction.paused and not self.interaction.working and not self.interaction.owing:
             self.complete()  # its turn was complete, and nothing says that there was more to come
         if self.answer is not None and not self.answer.whole and self.question.cuts < CUTS:
             self.question.cuts += 1

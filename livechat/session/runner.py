@@ -207,7 +207,7 @@ class Runner:
             self._calls.answered(event.text)
         elif isinstance(event, ev.CallsCancelled):
             self._calls.cancel(event.ids)
-        elif not self.turns.going_on:
+        elif not self.turns.going_on and not self.outbox.waiting():  # else it is asked again, and so is the function
             self._calls.forget()
 
     async def _respond(self, called: ev.Called, result: dict[str, Any]) -> None:

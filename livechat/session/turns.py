@@ -291,6 +291,8 @@ class Turns:
     def _cut_in(self, *, by_key: bool = False) -> None:
         """The server says `interrupted`, or a key does."""
         now, going_on = self._now(), self.going_on
+        if not by_key and self._nobody_cut_in():
+            return
         unplayed = self._sink.flush()
         if self._barge_in is not None:
             self._barge_in.confirmed()
@@ -304,6 +306,13 @@ class Turns:
         if going_on:
             self._aftermath.expect_rest(now + late_s)
         self._feed(ev.TurnOver(self._link()))
+
+    def _nobody_cut_in(self) -> bool:
+        """Nothing sounds, a function's result is to come, and the person has neither spoken nor typed since."""
+        answer, asked = self._turn.answer, self._question.ended_at
+        if answer is None or not self._interaction.owing or self.speaking or self._sink.pending_ms() > 0:
+            return False
+        return asked is None or asked <= answer.piece_at
 
     def _turn_complete(self, event: ev.TurnOver) -> None:
         """A turnComplete: the end of an answer, of an utterance of it, or of a question without an answer."""

@@ -32,7 +32,8 @@ class Told:
     run: Run
     display: Recorder
     voice: Voice | None
-    typed: list[str] = field(default_factory=list)
+    typed: list[str] = field(default_factory=list)  # the words that name it
+    ran: list[str] = field(default_factory=list)  # what functions were run for
     by_hand: str = ""  # how a person ended it
     began: float = 0.0
     ended: float = 0.0
@@ -73,6 +74,7 @@ def check(world: World, store: Store) -> None:
         _check_end(world, told)
         _check_speech(world, told)
         _check_last(world, told)
+        _check_functions(world, told)
     _check_answers(world)
     _check_reasons(world)
     kept = store.archive().find(None)
@@ -109,7 +111,7 @@ def _check_end(world: World, told: Told) -> None:
     if min(total.dropped_ms, total.replayed_ms, total.longest_gap_ms, total.turns, total.links) < 0:
         world.wrong.append(f"the summary goes below zero: {total}")
     arrived = sum(told.began <= at <= told.ended for at, _, _ in world.questions)
-    if total.turns > arrived:
+    if total.turns > arrived + len(told.ran):  # a result may be spoken in a turn of its own
         world.wrong.append(f"{total.turns} turns counted, of {arrived} questions")
 
 
@@ -233,6 +235,13 @@ def _check_last(world: World, told: Told) -> None:
     shown = {word for event in told.display.of(ModelText) for word in things(event.text)}
     if missing := [word for word in waited_for if word not in shown]:
         world.wrong.append(f"never answered: {missing}")
+
+
+def _check_functions(world: World, told: Told) -> None:
+    """A function runs once for a question, however often its link is lost."""
+    for word, count in Counter(told.ran).items():
+        if count > 1:
+            world.wrong.append(f"a function ran {count} times for {word}")
 
 
 def _check_reasons(world: World) -> None:

@@ -20,6 +20,8 @@ MODELS = ("gemini-3.8-live",) * 3 + (
     "gemini-3.8-live-extended-thinking",
 )
 
+TOOLS = 1_000_000  # from this seed on there are functions
+
 # Kinds that end a conversation rather than try it, or a property of servers that is tested elsewhere.
 HOPELESS: dict[str, str] = {
     "bad-certificate": "fatal on the first link, by design",
@@ -83,36 +85,43 @@ class Run:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Everything that is decided beforehand. `handle_ttl`: seconds a handle outlives its link on every server."""
+    """Everything that is decided beforehand. `handle_ttl`: seconds a handle outlives its link on every server.
+
+    `tools`: some of what is typed asks for a function.
+    """
 
     seed: int
     backend: str
     model: str
     answer_s: float
     handle_ttl: float
+    tools: bool
     runs: tuple[Run, ...]
 
 
 class _Typist:
-    """Never types the same line twice."""
+    """Never types the same line twice. With `tools` every second line asks for the weather."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tools: bool) -> None:
         self._count = 0
+        self._tools = tools
 
     def line(self) -> str:
         self._count += 1
-        return f"typed{self._count - 1}"
+        word = f"typed{self._count - 1}"
+        return f"weather {word}" if self._tools and self._count % 2 else word
 
 
 def scenario(seed: int) -> Scenario:
     """The same for the same seed, for ever."""
     dice = random.Random(seed)
-    typist = _Typist()
+    tools = seed >= TOOLS
+    typist = _Typist(tools=tools)
     runs = [_run(dice, typist, number) for number in range(dice.choice((1, 1, 2, 2, 3)))]
     model, answer_s = dice.choice(MODELS), dice.choice((0.5, 2.0, 5.0))
     vertex = model in VERTEX_MODELS and dice.random() < 0.3  # its handles say what they hold of our messages
     ttl = dice.choice((7200.0, 7200.0, 7200.0, 7200.0, 5.0, 1.0))
-    return Scenario(seed, "vertex" if vertex else "endpoint", model, answer_s, ttl, tuple(runs))
+    return Scenario(seed, "vertex" if vertex else "endpoint", model, answer_s, ttl, tools, tuple(runs))
 
 
 def _run(dice: random.Random, typist: _Typist, number: int) -> Run:

@@ -2,6 +2,7 @@
 
     python -m tests.chaos --seeds 2000            # seeds 0 to 1999, on all processors
     python -m tests.chaos --one 17 -v             # one of them, with all that happened
+    python -m tests.chaos --from 1000000          # with functions that the model calls
     python -m tests.chaos --soak 24               # a conversation of 24 hours (tests/chaos/soak.py)
 
 A seed makes a person (what they say and type, what their hand does at which moment, when they quit, kill the
@@ -49,15 +50,24 @@ from livechat.events import (
 )
 from livechat.server import tls
 from livechat.session.link import load_sdk
-from tests.chaos.checks import Told, World, check
+from tests.chaos.checks import Told, World, check, things
 from tests.chaos.dice import ENDINGS, Deed, Run, scenario
 from tests.chaos.servers import Servers
 from tests.support.conversation import Recorder, settings_for
 from tests.support.person import Loudspeaker, Voice
 from tests.support.virtual_time import PROGRAM, VirtualLoop, run
 
+_ran: list[str] = []  # of the function below, in this run of the program
+
 EPOCH = 1_800_000_000.0  # the virtual time of day when the loop's clock shows 0
 PATIENCE_S = 1_800.0  # virtual seconds beyond what the person needs, after which a run counts as hung
+
+
+async def look_up_weather(city: str) -> str:
+    """Look up the weather for a city."""
+    _ran.append(city)
+    await asyncio.sleep(sum(map(ord, city)) * 7 % 13)
+    return f"It rains: {city}"
 
 
 # ------------------------------------------------------------------------------------------- the person
@@ -119,7 +129,7 @@ class Hand(Recorder):
 
     def _types(self, line: str) -> str:
         self._world.note("person", f"types {line}")
-        self._world.told[-1].typed.append(line)
+        self._world.told[-1].typed += things(line)
         return line
 
     async def commands(self) -> AsyncIterator[Command]:
@@ -229,8 +239,10 @@ async def _one_run(
     server = servers.now
     assert server is not None
     with closing(Store(folder / "store.sqlite3", on_trouble=_trouble)) as store:
+        _ran.clear()
+        tool = f"{__name__}:{look_up_weather.__name__}" if world.scenario.tools else None
         settings = settings_for(
-            server, folder, backend=world.scenario.backend, model=world.scenario.model, ptt=one.ptt
+            server, folder, backend=world.scenario.backend, model=world.scenario.model, ptt=one.ptt, tool=tool
         )
         program = copy_context()
         program.run(PROGRAM.set, True)
@@ -263,7 +275,7 @@ async def _one_run(
             pass
         except Exception:  # noqa: BLE001 - whatever it is, it is what we are looking for
             told.error = traceback.format_exc()
-    told.ended, told.cut = loop.time(), world.cut
+    told.ended, told.cut, told.ran = loop.time(), world.cut, list(_ran)
     world.note("person", f"ended: {told.code}")
     await asyncio.gather(*outages)
 

@@ -40,6 +40,11 @@ class Agent(Parrot):
         yield AnswerPiece("You said: ", pcm[:half])
         yield AnswerPiece(asked, pcm[half:])
 
+    async def say(self, text: str) -> AsyncIterator[AnswerPiece]:
+        self._world.answers.add(text)
+        async for piece in super().say(text):
+            yield piece
+
 
 class Servers:
     """The servers of a scenario, one after the other, on a port of their own or on that of the one before."""

@@ -127,3 +127,26 @@ def test_a_search_shows_its_sources(tmp_path: Path) -> None:
     (found,) = display.of(Sources)
     assert found.queries == ["Search the web for lighthouses"]
     assert found.sources[0]["uri"].startswith("https://")
+
+
+@pytest.mark.parametrize("delay", [0.0, 5.0])
+@pytest.mark.parametrize("model", MODELS)
+def test_an_interruption_by_nobody_costs_no_result(model: str, delay: float, tmp_path: Path) -> None:
+    _, answers, _ = conversation(
+        tmp_path, model, (0, LONDON), (0, "how much is 2 plus 2"), delay=delay, faults=parse("stray-interrupted")
+    )
+    assert calls == ["London"]
+    assert "It is foggy in London." in " ".join(answers)
+    assert " ".join(answers).endswith("2 plus 2 is 4.")
+
+
+@pytest.mark.parametrize("at", [6.2, 6.6, 7.5])
+@pytest.mark.parametrize("how", ["drop", "goaway"])
+def test_a_link_lost_between_the_result_and_its_words_costs_neither(how: str, at: float, tmp_path: Path) -> None:
+    plan = f"#1: drop@{at}s" if how == "drop" else f"#1: goaway@{at - 1}s:1s"
+    _, answers, _ = conversation(
+        tmp_path, "going on", (1, LONDON), (0, "how much is 2 plus 2"), delay=5.0, faults=parse(plan)
+    )
+    assert calls == ["London"]
+    assert "It is foggy in London." in " ".join(answers)
+    assert " ".join(answers).count("2 plus 2 is 4.") == 1
