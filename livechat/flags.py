@@ -170,6 +170,7 @@ class Flags:
         kept=True,
     )
     brain_model: str | None = _flag(_SERVER, "The language model of --brain.", metavar="NAME", kept=True)
+    ephemeral: bool = _switch(_SERVER, "Show the key only to make a token for each connection.", kept=True)
     ca_file: str | None = _flag(
         _SERVER,
         "The certificate to trust for --endpoint.",

@@ -74,6 +74,8 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     flags = Flags(**given)
     backend, url, (key, key_from) = _backend(environ, offline=flags.offline, endpoint=flags.endpoint)
     check(flags, backend)
+    if flags.ephemeral and backend == "vertex":
+        raise UsageError("Vertex AI has no ephemeral tokens", "leave --ephemeral out")
     _check_compression(flags)
     _check_files(flags)
     notes: list[Notice] = []
@@ -84,6 +86,7 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     if trouble := _no_model(model):
         raise trouble if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble.message}", trouble.hint)
     _check_family(flags, model)
+    alpha = flags.affective or flags.proactive or flags.ephemeral
     if flags.max_cost is not None and prices(model, backend, flags.price_in, flags.price_out) is None:
         raise UsageError(f"the prices of {models.bare(model)} are not known", "give --price-in and --price-out")
     voice, near = models.voice(flags.voice) if flags.voice else (None, "")
@@ -104,7 +107,7 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
         "endpoint": url,
         "key": key,
         "key_from": key_from,
-        "api_version": _api_version(environ, backend, model, key, alpha=flags.affective or flags.proactive),
+        "api_version": _api_version(environ, backend, model, key, alpha=alpha),
         "project": environ.get("GOOGLE_CLOUD_PROJECT"),
         "location": environ.get("GOOGLE_CLOUD_LOCATION") or ("us-central1" if backend == "vertex" else None),
         "warnings": tuple(notes),

@@ -17,7 +17,7 @@ import gc
 import logging
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ def load_sdk() -> None:
             gc.enable()
     # The SDK warns of a reason or a status that is newer than itself. The message that holds it is still fine.
     warnings.filterwarnings("ignore", r".* is not a valid ", UserWarning, r"google\.genai\._common")
+    warnings.filterwarnings("ignore", r".*[Ee]phemeral token|.*auth_tokens|.*experimental", Warning, r"google\.genai")
 
 
 class Dialler:
@@ -77,7 +78,8 @@ class Dialler:
         """
         load_sdk()
         self._settings, self._tools = settings, tools
-        self._client = live_config.client(settings, url or settings.endpoint, ca_pem)
+        self._place = url or settings.endpoint, ca_pem
+        self._client = live_config.client(settings, *self._place)
 
     def instruct(self, text: str) -> None:
         """Links that are dialled from now on have this system instruction."""
@@ -85,16 +87,27 @@ class Dialler:
 
     def dial(self, how: ev.Dial, post: Callable[[ev.Wire], None]) -> Link:
         """A new link, to be `run`. Everything that it hears goes to `post`, on the loop."""
-        return Link(self._client, self._settings, self._tools, how, post)
+        return Link(self._connect, self._settings, self._tools, how, post)
+
+    async def _connect(self) -> Client:
+        """The client that a link is opened with: with --ephemeral one of its own."""
+        return (
+            await live_config.with_token(self._settings, *self._place) if self._settings.ephemeral else self._client
+        )
 
 
 class Link:
     """One connection. `run` it once: it posts Opened at most once and Ended exactly once."""
 
     def __init__(
-        self, client: Client, settings: Settings, tools: Tools, how: ev.Dial, post: Callable[[ev.Wire], None]
+        self,
+        client: Callable[[], Awaitable[Client]],
+        settings: Settings,
+        tools: Tools,
+        how: ev.Dial,
+        post: Callable[[ev.Wire], None],
     ) -> None:
-        """`how`: the number of the link, and the session to resume."""
+        """`client` gives what it is opened with. `how`: the number of the link, and the session to resume."""
         self.n = how.n
         self._client, self._settings, self._post = client, settings, post
         self._setup = live_config.setup(settings, how, tools)
@@ -121,7 +134,8 @@ class Link:
         began = loop.time()
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(SETUP_S):
-                connecting = self._client.aio.live.connect(model=self._settings.model, config=self._setup)
+                client = await self._client()
+                connecting = client.aio.live.connect(model=self._settings.model, config=self._setup)
                 session = await stack.enter_async_context(connecting)
             if self._closing:
                 return

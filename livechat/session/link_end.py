@@ -25,6 +25,8 @@ def ended(link: int, error: Exception) -> Ended:
     from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
 
     match error:
+        case errors.APIError() if (error.code or 1000) < 1000:  # of a request over HTTP, for a token
+            return Ended(link, "http", error.code)
         case errors.APIError() | ConnectionClosed():  # the second where the server closes before our setup is sent
             return _closed(link, error)
         case proxy.Blocked():

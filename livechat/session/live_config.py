@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from livechat.errors import ConfigError, UsageError
@@ -60,6 +62,24 @@ def client(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
         raise ConfigError(
             f"the configuration was refused: {str(e).splitlines()[0]}", "see `livechat talk --help`"
         ) from None
+
+
+async def with_token(settings: Settings, url: str | None, ca_pem: str | None) -> Client:
+    """The client of one link, whose key is an ephemeral token that was just made (docs/wire.md 8.1).
+
+    Raises the SDK's APIError where the server refuses, ConnectionError where it cannot be reached.
+    """
+    from google.genai import errors, types
+
+    maker = client(settings, url, ca_pem)  # it is kept: the SDK closes the connections of one that nobody has
+    once = types.CreateAuthTokenConfig(uses=1)
+    try:
+        token = (await asyncio.to_thread(lambda: maker.auth_tokens.create(config=once))).name or ""
+    except errors.APIError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the HTTP library raises
+        raise ConnectionError(f"no ephemeral token: {type(error).__name__}") from None
+    return client(replace(settings, key=token), url, ca_pem)
 
 
 def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveConnectConfig:
