@@ -17,6 +17,7 @@ from livechat.session.events import Called
 from livechat.session.tools import Tools
 
 LIMIT_S = 60.0  # a function that takes longer is given up: a server ends the link of one (docs/wire.md 6.1)
+KEPT = 300  # characters of a call, and of its result, that are kept with the answer
 YES = ("yes", "y", "yes please", "ok", "okay")  # typed or said, whatever the case
 NO = ("no", "n", "no thanks", "no thank you")
 LONGEST = 100_000  # characters of a result; more is not sent
@@ -121,6 +122,13 @@ class FunctionCalls:
                 raise _NotAllowedError("the person did not allow it")
         finally:
             self._questions.pop(key, None)
+
+
+def summary(called: Called, result: dict[str, Any]) -> str:
+    """A call and what it gave, in one line: as it is kept, and told to a new session."""
+    given = json.dumps(called.arguments, ensure_ascii=False, default=str)
+    text = " ".join(str(result.get("error") or result.get("output")).split())
+    return f"[called {called.name} {given[:KEPT]}, which gave: {text[:KEPT]}]"
 
 
 async def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

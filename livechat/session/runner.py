@@ -19,7 +19,7 @@ from livechat.session import events as ev
 from livechat.session.compression import ContextCount
 from livechat.session.current_turn import CurrentTurn
 from livechat.session.fast_pacing import FastPacing
-from livechat.session.function_calls import FunctionCalls
+from livechat.session.function_calls import FunctionCalls, summary
 from livechat.session.last_words import LastWords
 from livechat.session.listening import Listening
 from livechat.session.machine import Machine, State
@@ -216,6 +216,7 @@ class Runner:
         if link is not None and link.n == called.link and self._sender.flowing:
             await link.send_result(called, result)
             self.turns.returned(called.id)
+            self._transcript.note(summary(called, result))
 
     def _handle(self, update: ev.HandleUpdate) -> None:
         self.turns.handle(resumable=bool(update.handle))

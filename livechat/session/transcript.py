@@ -21,6 +21,18 @@ class Transcript:
         self._ahead = ""  # heard of the next question while this one is being answered
         self._last_model = ""  # of the last exchange, as it came
         self._spoken = self._written = ""  # of this answer: what came with its sound, and what came as text
+        self._notes: list[str] = []  # on this answer: what functions gave, and sources
+        self._last_notes: list[str] = []
+
+    @property
+    def answer(self) -> str:
+        """The answer so far, with the notes on it: as it is kept, and told to a new session."""
+        return "\n".join(filter(None, (self.model.strip(), *self._notes)))
+
+    def note(self, line: str) -> None:
+        """Something that belongs to the answer, and is not said."""
+        if line not in self._notes:  # a function that is called again on another link gives the same
+            self._notes.append(line)
 
     @property
     def user(self) -> str:
@@ -97,17 +109,18 @@ class Transcript:
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
         self._heard = self.model = self._ahead = self._spoken = self._written = ""
+        self._notes = []
         self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
 
     def close(self) -> Exchange:
         """The question has its answer."""
-        done = Exchange(self.question, self.model.strip())
+        done = Exchange(self.question, self.answer)
         self.turns.append(done)
         if self.heard_text and self._known.startswith(self.heard_text):
             self._known = self._known.removeprefix(self.heard_text).strip()  # the rest is still to be heard again
         elif self.heard_text or not self._typed:
             self._known = ""
-        self._last_model = self.model
+        self._last_model, self._last_notes, self._notes = self.model, self._notes, []
         self._spoken = self._written = ""
         self._heard, self.model, self._ahead = self._ahead, "", ""
         self._typed.clear()
@@ -123,7 +136,7 @@ class Transcript:
         if number < 0:
             return None
         self._typed = [self.turns.pop(number).user]
-        self.model = self._last_model
+        self.model, self._notes = self._last_model, self._last_notes
         return number
 
 

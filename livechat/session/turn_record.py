@@ -1,12 +1,14 @@
 """What of a turn is shown and kept: the question as it is heard, the answer as it comes, and both as they end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from livechat.events import ContextText, ModelText, Output, Turn, UserText
+from livechat.events import ContextText, ModelText, Output, Sources, Turn, UserText
 from livechat.session.context_replay import NOTED, Exchange
 from livechat.session.events import Resumption
 from livechat.session.transcript import Transcript
+
+NOTED_SOURCES = 5  # of a search, that are kept with the answer
 
 
 class Ledger(Protocol):
@@ -57,6 +59,13 @@ class TurnRecord:
             self._show(UserText(fresh, final=False, source="speech"))
         self.keep(answering=answering)
 
+    def sources(self, queries: Sequence[str], found: Sequence[tuple[str, str]]) -> None:
+        """What the answer rests on: (title, URI) of each source."""
+        self._show(Sources(list(queries), [{"title": title, "uri": uri} for title, uri in found]))
+        for number, (title, uri) in enumerate(found[:NOTED_SOURCES], 1):
+            self._transcript.note(f"[{number}] {title} {uri}")
+        self.keep(answering=True)
+
     def question(self) -> None:
         """Show what was heard of the question, as final."""
         if fresh := self._transcript.fresh():
@@ -101,7 +110,7 @@ class TurnRecord:
     def keep(self, *, answering: bool) -> None:
         """Write down the exchange as far as it has come. `answering`: its answer has begun."""
         question = self._transcript.question if answering else self._transcript.pending
-        self._ledger.turn(len(self._transcript.turns), question, self._transcript.model.strip())
+        self._ledger.turn(len(self._transcript.turns), question, self._transcript.answer)
 
     def _not_final(self) -> str:
         return self._transcript.model[self._final_to :].strip()

@@ -6,7 +6,7 @@ too late, is made up for here (docs/wire.md 1.5, C2).
 """
 
 from livechat.errors import Notice
-from livechat.events import Interrupted, Sources, ThoughtText
+from livechat.events import Interrupted, ThoughtText
 from livechat.session import events as ev
 from livechat.session.aftermath import AT_ONCE_S, LATE_S
 from livechat.session.answer import STUCK_S, Answer
@@ -166,8 +166,7 @@ class Turns:
                 for name in names:
                     self.returned(name, cancelled=True)
             case ev.Grounded(_, queries, sources):
-                found = [{"title": title, "uri": uri} for title, uri in sources]
-                self._show(Sources(list(queries), found))
+                self._record.sources(queries, sources)
 
     def _called(self, name: str) -> None:
         """The model calls a function: it has heard the question, and its answer waits for the result."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from livechat.conversations.store import Store
 from livechat.events import Handover, ModelText, Sources, ToolCall, ToolResult
 from livechat.models import api_version
+from livechat.server.agent import AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import parse
 from livechat.server.parrot import Parrot
 from livechat.server.serve import Server
@@ -150,3 +154,46 @@ def test_a_link_lost_between_the_result_and_its_words_costs_neither(how: str, at
     assert calls == ["London"]
     assert "It is foggy in London." in " ".join(answers)
     assert " ".join(answers).count("2 plus 2 is 4.") == 1
+
+
+def kept(folder: Path) -> list[str]:
+    """The answers in the store, oldest first."""
+    with closing(Store(folder / "store.sqlite3", on_trouble=lambda notice: None)) as store:
+        found = store.archive().find(None)
+    return [turn.model for turn in found.turns] if found else []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_call_and_its_result_are_kept_with_the_answer(model: str, tmp_path: Path) -> None:
+    conversation(tmp_path, model, (0, LONDON), (0, "how much is 2 plus 2"), delay=3.0)
+    answer, other = kept(tmp_path)
+    words, _, note = answer.partition("\n")
+    assert words.endswith("It is foggy in London.")
+    assert note == '[called get_weather {"city": "London"}, which gave: It is foggy in London.]'
+    assert "called" not in other
+
+
+def test_sources_are_kept_with_the_answer(tmp_path: Path) -> None:
+    conversation(tmp_path, "going on", (0, "Search the web for lighthouses"), search=True)
+    (answer,) = kept(tmp_path)
+    assert answer.splitlines()[1].startswith("[1] ")
+    assert "https://" in answer
+
+
+def test_a_new_session_is_told_of_calls_and_what_they_gave(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Knows(Parrot):
+        async def reply(self, question: AgentQuestion) -> AsyncIterator[AnswerPiece]:
+            told.extend(turn.text for turn in question.history)
+            yield AnswerPiece("Yes.", bytes(4_800))
+
+    async def main() -> None:
+        async with Server(Knows(), faults=parse("refuse-handle; #1: drop@8s")) as local:
+            typed = ((0.0, LONDON), (9.0, "and then"))
+            tool = "tests.whole.test_tools:get_weather"
+            await talk(local, tmp_path, typed=typed, tool=tool, one_at_a_time=False)
+
+    DELAY[0] = 0.0
+    run(main())
+    assert any('called get_weather {"city": "London"}, which gave: It is foggy in London.' in text for text in told)
