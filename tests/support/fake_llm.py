@@ -20,6 +20,7 @@ class FakeLlm:
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     left: int = 0  # streams that their client has closed
+    whole: int = 0  # streams that came to their end
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> FakeLlm:
@@ -69,6 +70,7 @@ class FakeLlm:
                 delta = {"content": chunk} if isinstance(chunk, str) else chunk
                 _event(writer, json.dumps({"choices": [{"index": 0, "delta": delta}]}))
         self.left += gone.done()
+        self.whole += not gone.done()
         gone.cancel()
         _event(writer, "[DONE]")
         writer.write(b"0\r\n\r\n")
