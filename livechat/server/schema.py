@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from livechat.server.close_reasons import Rejected, closed
-from livechat.server.wire import Json, snake, unknown
+from livechat.server.wire import Json, camel, snake, unknown
 
 _PACKAGE = "type.googleapis.com/google.ai.generativelanguage.v1beta"
 _ROOTS = {
@@ -91,7 +91,8 @@ def _message(value: Any, message: type, path: str) -> None:
     if not isinstance(value, dict):
         raise _wrong(path, f"{_PACKAGE}.{message.__name__}", value)
     fields = _fields(message)
-    for name, inner in value.items():
+    for given, inner in value.items():
+        name = given if given in fields else camel(given)  # what is the client's own keeps its spelling until here
         if name not in fields:
             if message.__name__ not in _NAMED_ELSEWHERE:
                 raise unknown(snake(name), path)

@@ -186,3 +186,13 @@ def test_the_words_for_an_old_way_and_a_negative_silence(model: str, reason: str
             assert await closed(ws) == (1007, reason)
 
     run(main())
+
+
+@pytest.mark.parametrize("spelling", ["property_ordering", "propertyOrdering"])
+def test_a_schema_of_parameters_may_be_spelt_either_way(spelling: str) -> None:
+    parameters = {"type": "OBJECT", "properties": {"city_name": {"type": "STRING"}}, spelling: ["city_name"]}
+    asked = {"tools": [{"functionDeclarations": [{"name": "f", "parameters": parameters}]}]}
+    schema.check("setup", asked)
+    parameters["property_order"] = []
+    with pytest.raises(Rejected, match="property_order"):
+        schema.check("setup", asked)
