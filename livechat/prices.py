@@ -7,7 +7,7 @@ A price that is not in the table is unknown, which is not the same as nothing. P
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-AS_OF = "October 2026"
+from livechat.models import bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Prices:
         return total / 1e6
 
 
-# Quoted by Google's customers from its page of prices (docs/wire.md 4).
+# As of October 2026, quoted by Google's customers from its page of prices (docs/wire.md 12).
 _TABLE = {"gemini-3.8-live": Prices({"TEXT": 0.75, "AUDIO": 3.0}, {"TEXT": 4.5, "AUDIO": 12.0})}
 _MODALITIES = ("TEXT", "AUDIO", "IMAGE", "VIDEO", "DOCUMENT")
 
@@ -37,4 +37,4 @@ def prices(model: str, backend: str, price_in: float | None, price_out: float | 
     """Those of a conversation: what the person gave, or the table's for Google's own servers. None if unknown."""
     if price_in is not None and price_out is not None:
         return Prices(dict.fromkeys(_MODALITIES, price_in), dict.fromkeys(_MODALITIES, price_out))
-    return _TABLE.get(model.rsplit("/", 1)[-1]) if backend in ("gemini", "vertex") else None
+    return _TABLE.get(bare(model)) if backend in ("gemini", "vertex") else None

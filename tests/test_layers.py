@@ -22,7 +22,7 @@ OWN = {"livechat"}
 MAY_KNOW = {
     "errors.py": (),
     "models.py": (),
-    "prices.py": (),
+    "prices.py": ("models",),
     "leaving.py": ("errors", "process", "ui.typed_ahead"),
     "events.py": ("errors",),
     "paths.py": ("errors",),

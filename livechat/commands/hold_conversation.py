@@ -148,7 +148,7 @@ class _Conversation:
         self._introduce()
         server = await embedded_server(self._parts, stack) if self._parts.settings.backend == "offline" else None
         self._runner = await make_runner(
-            self._parts, server, self._identity, self._book, self._turns, self._show, self._opened, stack
+            self._parts, server, self._book, self._turns, self._show, self._opened, stack
         )
         quitting = asyncio.ensure_future(self._leave_when_asked())
         with leaving.told(partial(self._leave, signalled=True)):

@@ -48,14 +48,13 @@ async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Ser
 async def make_runner(
     parts: Parts,
     server: Server | None,
-    identity: str,
     book: Book,
     turns: list[Exchange],
     show: Callable[[Output], None],
     opened: asyncio.Event,
     stack: contextlib.AsyncExitStack,
 ) -> Runner:
-    """The runner of the conversation `identity`, which has had these `turns`. `opened` is set once a link is open.
+    """The runner of the conversation of `book`, which has had these `turns`. `opened` is set once a link is open.
 
     MCP servers end with `stack`.
     """
@@ -99,7 +98,7 @@ async def make_runner(
         ),
         family=model,
         tools=tools,
-        instruct=partial(_instruct, parts, dialler, identity),
+        instruct=partial(_instruct, parts, dialler, book),
         wall=parts.wall,
     )
 
@@ -124,10 +123,10 @@ def _listening(parts: Parts) -> Listening:
     )
 
 
-def _instruct(parts: Parts, dialler: Dialler, identity: str, text: str) -> None:
+def _instruct(parts: Parts, dialler: Dialler, book: Book, text: str) -> None:
     """The system instruction is `text` from now on: on later links, and when the conversation is resumed."""
     dialler.instruct(text)
-    parts.store.reconfigure(identity, options_to_keep(replace(parts.settings, system=text)))
+    book.reconfigure(options_to_keep(replace(parts.settings, system=text)))
     parts.display.show(SystemText(text))
 
 

@@ -239,6 +239,9 @@ class Book:
     def turn(self, number: int, user: str, model: str) -> None:
         self._store.turn(self._conversation, self._number(number), user, model)
 
+    def reconfigure(self, options: dict[str, Any]) -> None:
+        self._store.reconfigure(self._conversation, options)
+
     def keep(self, resumption: Resumption) -> None:
         covers = self._number(resumption.covers - 1) + 1 if resumption.covers else 0
         self._store.keep(self._conversation, replace(resumption, covers=covers), self._ttl)

@@ -114,14 +114,13 @@ class FunctionCalls:
             raise _NotAllowedError("it may change something, and nobody can be asked: see --confirm")
         if called.name not in self._tools.asked:
             return
-        key = called.id
-        self._questions[key] = asyncio.get_running_loop().create_future()
+        question = self._questions[called.id] = asyncio.get_running_loop().create_future()
         self._show(Confirm(called.name, called.arguments))
         try:
-            if not await self._questions[key]:
+            if not await question:
                 raise _NotAllowedError("the person did not allow it")
         finally:
-            self._questions.pop(key, None)
+            self._questions.pop(called.id, None)
 
 
 def summary(called: Called, result: dict[str, Any]) -> str:
