@@ -1,4 +1,4 @@
-"""The connection under a link, before it is one: websockets reads GET requests only, and SDKs send POST as well."""
+"""The connection under a link, before it is one: websockets reads GET requests only, and clients send others."""
 
 import http
 import json
@@ -12,20 +12,20 @@ from websockets.http11 import Request
 from websockets.typing import Data
 
 BODY_BYTES = 1 << 20  # of a request
-_POST = b"POST "
+_GET = b"GET "
 
 Answer = tuple[http.HTTPStatus, dict[str, Any]]  # what is sent back, the second as JSON
 
 
 class Connection(ServerConnection):
-    """Hands a POST request to `on_post` and sends the answer; anything else goes to websockets."""
+    """GET requests, links among them, go to websockets. `on_other` answers the others; it gets method and body."""
 
-    def __init__(self, on_post: Callable[[Request, bytes], Answer], *arguments: Any, **options: Any) -> None:
+    def __init__(self, on_other: Callable[[str, Request, bytes], Answer], *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._on_post = on_post
+        self._on_other = on_other
         self.watch: Callable[[Literal["client", "server"], str | bytes], None] | None = None  # is told each frame
         self._begun = b""  # of the first request, until its method is known
-        self._post: h11.Connection | None = None
+        self._other: h11.Connection | None = None
         self._head: h11.Request | None = None
         self._body = b""
         self._too_large = False
@@ -45,22 +45,22 @@ class Connection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came from the client."""
-        if self._post is None and self.request is None:
+        if self._other is None and self.request is None:
             self._begun += data
-            if _POST.startswith(self._begun[: len(_POST)]) and len(self._begun) < len(_POST):
+            if _GET.startswith(self._begun):
                 return
             data, self._begun = self._begun, b""
-            if data.startswith(_POST):
-                self._post = h11.Connection(h11.SERVER)
-        if self._post is None:
+            if not data.startswith(_GET):
+                self._other = h11.Connection(h11.SERVER)
+        if self._other is None:
             super().data_received(data)
         else:
-            self._take(self._post, data)
+            self._take(self._other, data)
 
-    def _take(self, post: h11.Connection, data: bytes) -> None:
+    def _take(self, other: h11.Connection, data: bytes) -> None:
         try:
-            post.receive_data(data)
-            while (event := post.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
+            other.receive_data(data)
+            while (event := other.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
                 if isinstance(event, h11.Request):
                     self._head = event
                 elif isinstance(event, h11.Data):
@@ -68,7 +68,7 @@ class Connection(ServerConnection):
                     self._too_large = self._too_large or len(self._body) + len(event.data) > BODY_BYTES
                     self._body = b"" if self._too_large else self._body + event.data
                 elif isinstance(event, h11.EndOfMessage) and self._head is not None:
-                    return self._respond(post, self._answer(self._head))
+                    return self._respond(other, self._answer(self._head))
                 else:
                     return self.transport.abort()
         except h11.RemoteProtocolError:
@@ -79,13 +79,14 @@ class Connection(ServerConnection):
         if self._too_large:
             return http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {}
         headers = Headers((name.decode(), value.decode("latin-1")) for name, value in head.headers)
-        return self._on_post(Request(head.target.decode("latin-1"), headers), self._body)
+        request = Request(head.target.decode("latin-1"), headers)
+        return self._on_other(head.method.decode("latin-1"), request, self._body)
 
-    def _respond(self, post: h11.Connection, answer: Answer) -> None:
+    def _respond(self, other: h11.Connection, answer: Answer) -> None:
         status, said = answer
         body = json.dumps(said, indent=2).encode() + b"\n"
         head = [("Content-Type", "application/json; charset=UTF-8"), ("Content-Length", str(len(body)))]
         response = h11.Response(status_code=status, headers=[*head, ("Connection", "close")], reason=status.phrase)
         for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(post.send(event) or b"")
+            self.transport.write(other.send(event) or b"")
         self.transport.close()

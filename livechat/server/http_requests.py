@@ -18,6 +18,9 @@ from livechat.server.models import MODELS, WINDOW
 from livechat.server.status_page import EVENTS, PAGE, snapshot
 from livechat.server.wire import camel_keys
 
+_MODELS = ("/v1/models", "/v1beta/models", "/v1alpha/models")
+_PAGES = ("/", "/events", *_MODELS)
+_TOKENS = "/v1alpha/auth_tokens"
 _JSON, _HTML = "application/json; charset=UTF-8", "text/html; charset=UTF-8"
 
 
@@ -41,16 +44,19 @@ class HttpRequests:
             return _respond(ws, PAGE, _HTML)
         if path == "/events":
             return _respond(ws, json.dumps(snapshot(list(self._links), self._sessions, list(self.events))), _JSON)
-        if path in ("/v1/models", "/v1beta/models", "/v1alpha/models"):
+        if path in _MODELS:
             return _respond(ws, json.dumps({"models": [_model(name) for name in MODELS]}), _JSON)
         return None
 
-    def post(self, request: Request, body: bytes) -> Answer:
-        """The answer to a POST request."""
+    def other(self, method: str, request: Request, body: bytes) -> Answer:
+        """The answer to a request that is no GET."""
         if why := refused(request, self._allowed):
             return _error(http.HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", why)
-        if "/" + path_of(request).strip("/") != "/v1alpha/auth_tokens":
+        path = "/" + path_of(request).strip("/")
+        if path not in (*_PAGES, _TOKENS):
             return _error(http.HTTPStatus.NOT_FOUND, "NOT_FOUND", "Not Found")
+        if path in _PAGES or method != "POST":
+            return _error(http.HTTPStatus.METHOD_NOT_ALLOWED, "UNIMPLEMENTED", f"{method} is not allowed for {path}")
         if not key_of(request):
             return _error(http.HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", "Please use API Key.")
         try:

@@ -123,7 +123,7 @@ class Server:
                 self.port,
                 ssl=context,
                 process_request=self._process_request,
-                create_connection=partial(Connection, self._http.post),  # type: ignore[arg-type] # it is only called
+                create_connection=partial(Connection, self._http.other),  # type: ignore[arg-type] # it is only called
                 compression=None,
                 max_size=FRAME_BYTES,
                 ping_interval=None,  # the real service sends no pings

@@ -76,6 +76,21 @@ def test_tokens_are_posted_for(server: LiveServer, path: str, body: str, status:
         assert answer.json()["error"]["code"] == status
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PUT", "/events", 405),
+        ("DELETE", "/v1beta/models", 405),
+        ("POST", "/", 405),
+        ("PATCH", TOKENS, 405),
+        ("HEAD", "/", 405),
+        ("PUT", "/nowhere", 404),
+    ],
+)
+def test_another_method_is_not_allowed(server: LiveServer, method: str, path: str, status: int) -> None:
+    assert fetch(server, method, path, data="{}").status_code == status
+
+
 def test_a_strange_page_gets_no_token(server: LiveServer) -> None:
     answer = fetch(server, "POST", TOKENS, data="{}", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 403

@@ -27,10 +27,10 @@ def test_each_link_has_a_token_of_its_own_and_the_key_stays_out_of_them(tmp_path
 
 
 def test_a_server_that_refuses_to_make_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: HttpRequests, request: Any, body: bytes) -> Any:
+    def refuse(self: HttpRequests, method: str, request: Any, body: bytes) -> Any:
         return HTTPStatus.FORBIDDEN, {"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}}
 
-    monkeypatch.setattr(HttpRequests, "post", refuse)
+    monkeypatch.setattr(HttpRequests, "other", refuse)
     with LiveServer() as server:
         flags = ["--endpoint", server.url, "--ca-file", str(server.ca_file), "--ephemeral"]
         done = livechat("talk", *flags, stdin="hello\n", env=environment(tmp_path, GEMINI_API_KEY="a-key"))
