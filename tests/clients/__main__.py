@@ -14,7 +14,7 @@ from livechat.server.serve import Server
 from livechat.testing import LiveServer
 
 HERE = Path(__file__).parent
-PYTHON = ("genai-processors==2.0.*", "pipecat-ai[google]==1.14.*")
+PYTHON = ("genai-processors==2.0.*", "pipecat-ai[google]==1.14.*", "pydantic-ai-slim[google-realtime]==2.68.*")
 
 MINUTE = 60.0  # a link that is shorter ends while a program runs
 
@@ -32,6 +32,8 @@ RUNS = (
     Run("use_genai_processors.py", "gemini-2.5-flash-native-audio-latest"),
     Run("use_pipecat.py", "gemini-2.5-flash-native-audio-latest", lifetime=10.0),
     Run("use_pipecat.py", "gemini-3.1-flash-live-preview"),
+    Run("use_pydantic_ai.py", "gemini-3.8-live", lifetime=12.0),
+    Run("use_pydantic_ai.py", "gemini-2.5-flash-native-audio-latest"),
 )
 
 
