@@ -18,9 +18,11 @@ from livechat.server import web_search
 from livechat.server.actions import Action
 from livechat.server.agent import Agent, AgentQuestion, AnswerPiece
 from livechat.server.fault_plan import Fault
+from livechat.server.history import question as asked
 from livechat.server.live_session import OUTPUT_BYTES_PER_SECOND, LiveSession
 from livechat.server.proactive import for_somebody_else
 from livechat.server.tool_calls import Call, call_for, spoken
+from livechat.server.translation import stand_in
 from livechat.server.wire import Json
 
 FASTER = 4.0  # an answer is sent so many times faster than it sounds (docs/wire.md 1.6)
@@ -111,7 +113,10 @@ class Answers:
                 await self._utter(self._agent.say(FIRST_WORDS), written)
                 self._perform(live.said_all(self._loop.time()))
                 return
-            if call:
+            if to := live.terms.translate_to:
+                words = " ".join(turn.text for turn in asked(question.history))
+                answer = self._agent.say(stand_in(words, to))
+            elif call:
                 answer = self._agent.say(spoken(call, await self._result_of(call)))
             else:
                 answer = self._agent.say(web_search.ANSWER) if search else self._agent.reply(question)

@@ -16,6 +16,7 @@ from livechat.server.close_reasons import CLOSES, Rejected, closed
 from livechat.server.fault_plan import Fault
 from livechat.server.frame_faults import FrameFaults
 from livechat.server.history import Facts
+from livechat.server.interim_words import InterimWords
 from livechat.server.link_faults import LinkFaults
 from livechat.server.link_record import LinkHost
 from livechat.server.models import WINDOW
@@ -54,6 +55,7 @@ class ServerLink:
         self._vision = Vision()
         self._heard_s = 0.0
         self._speech = b""  # the sound of the question to be answered
+        self._interim = InterimWords(host.agent, self._send_interim)
         self._marked: bytearray | None = None  # the sound since activityStart; None outside an activity
         self._taken = 0  # the number of the client's last message; its setup is 0
         self._held = 0, b""  # the last message that the newest handle holds, and the sound of the utterance under way
@@ -88,6 +90,7 @@ class ServerLink:
             for timer in [*self._timers, *([self._alarm] if self._alarm else [])]:
                 timer.cancel()
             self._transport.stop()
+            self._interim.over()
             tasks = [writer, *([self._answers.task] if self._answers and self._answers.task else [])]
             for task in tasks:
                 task.cancel()
@@ -167,6 +170,8 @@ class ServerLink:
         live, now = self._live, self._loop.time()
         if "deaf" in self._active and not isinstance(message, wire.ClientAudio):
             return
+        if self._terms.traits.translates and isinstance(message, wire.ClientText | wire.ClientContent):
+            raise closed("invalid")
         match message:
             case wire.ClientAudio():
                 await self._take_audio(message)
@@ -215,15 +220,25 @@ class ServerLink:
             await self._hear(pcm)
         elif self._marked is not None:
             self._marked += pcm
+            self._hear_words(self._marked)
         self._wake()
 
     async def _hear(self, pcm: bytes) -> None:
         events = await self._detector.hear(pcm)
-        if self._terms.transparent:
+        if self._terms.transparent or not self._terms.traits.answers:
             self._recent += pcm
         await self._take_events(events)
+        if self._speaking:
+            self._hear_words(self._recent)
         keep_s = utterances.LONGEST_S if self._speaking else utterances.BEFORE_MS / 1000
         del self._recent[: -int(2 * RATE * keep_s)]
+
+    def _hear_words(self, sound: bytearray) -> None:
+        if not self._terms.traits.answers and self._terms.input_text:
+            self._interim.hear(bytes(sound))
+
+    def _send_interim(self, text: str) -> None:
+        self._send({"serverContent": {"interimInputTranscription": {"text": text}}})
 
     async def _take_activity(self, began: bool) -> None:
         if not self._terms.manual:
@@ -244,6 +259,7 @@ class ServerLink:
             if isinstance(event, UtteranceBegan):
                 self._perform(self._live.speech_began(event.at, self._loop.time()))
             elif isinstance(event, UtteranceEnded):
+                self._interim.over()
                 text = await self._host.agent.transcribe(event.pcm)
                 self._speech = event.pcm if text else self._speech
                 self._perform(self._live.heard(text, len(event.pcm) / 2 / RATE, event.at, self._loop.time()))

@@ -318,8 +318,7 @@ class LiveSession:
         if self.terms.traits.answers:
             return actions + self._ask(now)
         self.covered = len(self.history)
-        self.state = "listening"
-        return actions
+        return [*actions, SendFrame({"serverContent": {"generationComplete": True}}), *self._turn_complete(now)]
 
     def _ask(self, now: float) -> list[Action]:
         actions: list[Action] = []

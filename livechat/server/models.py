@@ -40,7 +40,8 @@ class Traits:
     empties: bool = False  # it sends an empty message before nearly every piece of sound
     proactive: bool = False  # it may choose to say nothing, without being asked to
     utterances: bool = False  # it answers in several utterances, and turnComplete has an interactionStatus
-    answers: bool = True
+    answers: bool = True  # else it transcribes: words ahead of the final ones, and a turn without an answer
+    translates: bool = False  # it says what it hears in another language, and takes nothing but sound
 
 
 NATIVE_2_5 = Traits(
@@ -67,6 +68,7 @@ THINKING_3_8 = Traits(
     proactive=True,
 )
 TRANSCRIBE = Traits(thinking="none", chunks="refused", handles="never", answers=False)
+TRANSLATE = Traits(thinking="none", chunks="refused", handles="never", translates=True)
 
 MODELS = {
     "gemini-3.8-live": LIVE_3_8,
@@ -74,6 +76,7 @@ MODELS = {
     "gemini-3.1-flash-live-preview": FLASH_3_1,
     "gemini-3.5-transcribe-live": TRANSCRIBE,
     "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
+    "gemini-3.5-live-translate-preview": TRANSLATE,
     "gemini-2.5-flash-native-audio-latest": NATIVE_2_5,
     "gemini-2.5-flash-native-audio-preview-12-2025": NATIVE_2_5,
 }
@@ -81,6 +84,7 @@ VERTEX_MODELS = {
     "gemini-3.8-live": LIVE_3_8,
     "gemini-live-2.5-flash-native-audio": NATIVE_2_5,
     "gemini-3.5-transcribe-live-preview": TRANSCRIBE,
+    "gemini-3.5-live-translate-preview": TRANSLATE,
 }
 
 # What `--as` takes. The last is switched off at Google, and programs that use it are still written.

@@ -6,6 +6,7 @@ from typing import Any
 from livechat.server.close_reasons import closed
 from livechat.server.models import LANGUAGES_2_5, MODELS, PROFILES, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
 from livechat.server.tool_calls import Function, declared, searches
+from livechat.server.translation import target
 from livechat.server.wire import Json, snake, text_of, unknown
 
 TRIGGER = (5_000, 128_000)  # tokens, what contextWindowCompression may ask for
@@ -47,6 +48,7 @@ class Terms:
     silence_ms: int | None
     functions: tuple[Function, ...]  # that the client declared
     searches: bool  # the client declared Google Search
+    translate_to: str  # a language, for a model that translates; else ""
     seeded: bool  # the first complete clientContent is history and no question (docs/wire.md 12)
 
 
@@ -97,6 +99,8 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
     if family.native_2_5 and "enableAffectiveDialog" in generation and not alpha:
         raise unknown("enable_affective_dialog", "setup.generation_config")
     _check_generation(generation, model, family, route.vertex)
+    if family.translates and (body.get("tools") or body.get("systemInstruction")):
+        raise closed("invalid")
     if family.thinking == "required" and _blocking(body.get("tools")):
         raise closed("blocking")
     resumption = _part(body, "sessionResumption")
@@ -123,12 +127,20 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         trigger=trigger,
         target=target,
         manual=detection.get("disabled") is True,
-        interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION",
+        interrupts=realtime.get("activityHandling") != "NO_INTERRUPTION" and not family.translates,
         silence_ms=_duration_ms(detection.get("silenceDurationMs")),
         functions=declared(body.get("tools"), family.calls),
         searches=searches(body.get("tools")),
+        translate_to=_target(generation) if family.translates else "",
         seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
     )
+
+
+def _target(generation: Json) -> str:
+    try:
+        return target(generation)
+    except ValueError:
+        raise closed("invalid") from None
 
 
 def _cadence(family: Traits, vertex: bool, requested: bool) -> Cadence:

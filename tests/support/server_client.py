@@ -47,6 +47,13 @@ class Scripted(Parrot):
         yield AnswerPiece(f"You said {question.history[-1].text}", bytes(48_000 * 4))
 
 
+class Listening(Parrot):
+    """Hears a word for each half second of what was said so far."""
+
+    async def transcribe(self, pcm: bytes) -> str:
+        return " ".join(["one", "two", "three", "four"][: max(1, round(len(pcm) / 16_000))])
+
+
 def tone(seconds: float) -> bytes:
     """Something the loudness ear takes for speech, s16le 16 kHz."""
     samples = (int(9000 * math.sin(2 * math.pi * 300 * n / 16_000)) for n in range(int(16_000 * seconds)))
