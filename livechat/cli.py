@@ -5,20 +5,17 @@ It is Typer with plain help. Everything else is imported inside the commands, so
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperCommand
 
 from livechat import __version__
+from livechat.cli_parts import Commands, ParserError, option, with_flags
+from livechat.commands.caption_flags import CAPTION_FLAGS
 from livechat.commands.print_error import exit_with
 from livechat.errors import INTERRUPTED, UsageError
-from livechat.flags import FLAGS
 from livechat.process import prepare
 
 if TYPE_CHECKING:
@@ -26,90 +23,16 @@ if TYPE_CHECKING:
     from livechat.process import Journal
 
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-class _Command(TyperCommand):
-    """A command whose function returns the exit code of the program."""
-
-    def invoke(self, ctx: Any) -> NoReturn:
-        """Run the command, and end the program.
-
-        Raises UsageError for an empty value: it is what `"$UNSET"` becomes, and not a wish for the default.
-        """
-        for parameter in self.params:
-            given = ctx.params.get(parameter.name)
-            values = given if isinstance(given, list | tuple) else (given,)
-            asked = getattr(ctx.get_parameter_source(parameter.name), "name", "") == "COMMANDLINE"
-            if asked and any(isinstance(value, str) and not value.strip() for value in values):
-                flag = max(parameter.opts, key=len) if parameter.param_type_name == "option" else "the argument"
-                raise UsageError(f"{flag} is empty", "give it a value, or leave it out")
-
-        exit_with(partial(super().invoke, ctx))
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Each panel under its name, as Typer shows panels only with rich, which this help does without."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
-        for parameter in self.get_params(ctx):
-            panel = getattr(parameter, "rich_help_panel", None) or "Options"
-            section = "Arguments" if parameter.param_type_name == "argument" else panel
-            if (record := parameter.get_help_record(ctx)) is not None:
-                sections.setdefault(section, []).append(record)
-        for title, records in sections.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
-
-
-class _Commands(typer.Typer):
-    def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
-        """As Typer's, for functions that return the exit code."""
-        return super().command(name, cls=_Command, **more)
-
-
-app = _Commands(
+app = Commands(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A voice chat with the Gemini Live API whose line does not drop.",
 )
 
-# What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.
-_ParserError: Any = typer.BadParameter.__base__
-
-
-def _option(name: str, *default: Any, panel: str | None = None) -> Any:
-    """The option of a flag. `default`: where it is not the default of a parameter with this annotation."""
-    flag = FLAGS[name]
-    return typer.Option(*default, flag.option, metavar=flag.metavar or None, help=flag.help, rich_help_panel=panel)
-
-
-def _with_flags(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command an option for each flag. It gets those that are given, by name, as `flags`."""
-    own = inspect.signature(command, eval_str=True).parameters
-    parameters = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=_option(name, False if flag.kind is bool else None, panel=flag.panel),
-            annotation=flag.kind | None if flag.kind is not bool else bool,
-        )
-        for name, flag in FLAGS.items()
-    ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in own.items() if name != "flags"]
-
-    @functools.wraps(command)
-    def with_flags(**values: Any) -> int:
-        flags = {name: value for name in FLAGS if (value := values.pop(name)) is not None and value is not False}
-        return command(flags=flags, **values)
-
-    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_flags
-
-
-_Json = Annotated[bool, _option("json")]
-_LogFile = Annotated[str | None, _option("log_file")]
-_Brain = Annotated[str | None, _option("brain")]
-_BrainModel = Annotated[str | None, _option("brain_model")]
+_Json = Annotated[bool, option("json")]
+_LogFile = Annotated[str | None, option("log_file")]
+_Brain = Annotated[str | None, option("brain")]
+_BrainModel = Annotated[str | None, option("brain_model")]
 _HOSTS = "Serve requests for this host, and its web pages, too; * for all."
 _Hosts = Annotated[list[str] | None, typer.Option("--allow-host", metavar="NAME", help=_HOSTS)]
 _Profile = Annotated[
@@ -133,7 +56,7 @@ _Conversation = Annotated[
 
 
 @app.command()
-@_with_flags
+@with_flags()
 def talk(flags: dict[str, Any], profile: _Profile = None) -> int:
     """Talk: speak and hear the answer, for as long as you like."""
     from livechat.commands import talk as command
@@ -142,7 +65,7 @@ def talk(flags: dict[str, Any], profile: _Profile = None) -> int:
 
 
 @app.command()
-@_with_flags
+@with_flags()
 def resume(
     flags: dict[str, Any],
     conversation: Annotated[
@@ -161,6 +84,32 @@ def resume(
     return command.resume(conversation, flags, *_config_and_log(flags, profile))
 
 
+@app.command()
+@with_flags(CAPTION_FLAGS["transcribe"])
+def transcribe(
+    flags: dict[str, Any],
+    smart: Annotated[bool, typer.Option("--smart", help="Leave out false starts and filler words.")] = False,
+    profile: _Profile = None,
+) -> int:
+    """Write down what is said, line by line, for as long as you like."""
+    from livechat.commands import captions as command
+
+    return command.captions("transcribe", flags, _config_and_log(flags, profile)[0], smart=smart)
+
+
+@app.command()
+@with_flags(CAPTION_FLAGS["translate"])
+def translate(
+    flags: dict[str, Any],
+    to: Annotated[str, typer.Option("--to", metavar="CODE", help="The language to translate into, such as de.")],
+    profile: _Profile = None,
+) -> int:
+    """Speak and write what is said in another language, while it is said."""
+    from livechat.commands import captions as command
+
+    return command.captions("translate", flags, _config_and_log(flags, profile)[0], to=to)
+
+
 def _config_and_log(flags: dict[str, Any], profile: str | None) -> tuple[Config, Journal | None]:
     from livechat.config_file import load
 
@@ -170,8 +119,8 @@ def _config_and_log(flags: dict[str, Any], profile: str | None) -> tuple[Config,
 
 @app.command()
 def devices(
-    mic: Annotated[str | None, _option("mic")] = None,
-    speaker: Annotated[str | None, _option("speaker")] = None,
+    mic: Annotated[str | None, option("mic")] = None,
+    speaker: Annotated[str | None, option("speaker")] = None,
     profile: _Profile = None,
     test: Annotated[
         bool, typer.Option("--test", help="Play a chirp, listen for it, and explain the result.")
@@ -250,7 +199,7 @@ def list_models(profile: _Profile = None, json: _Json = False) -> int:
     return command.list_models(profile=profile, as_json=json)
 
 
-_sessions = _Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
+_sessions = Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
 app.add_typer(_sessions, name="sessions")
 
 
@@ -310,7 +259,7 @@ def forget(
     return command.forget(conversations or [], older_than=older_than, as_json=json)
 
 
-_config = _Commands(help="Show the settings, name the configuration file, and edit it.")
+_config = Commands(help="Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")
 
 
@@ -388,7 +337,7 @@ def main() -> NoReturn:
         logging.lastResort = logging.NullHandler()  # else Python prints warnings, of any library, into the screen
         try:
             return int(app(standalone_mode=False) or 0)
-        except _ParserError as error:
+        except ParserError as error:
             command = getattr(getattr(error, "ctx", None), "command_path", "livechat")
             raise UsageError(error.format_message(), f"see `{command} --help`") from None
         except typer.Abort:

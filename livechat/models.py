@@ -8,7 +8,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+Purpose = Literal["converse", "transcribe", "translate"]
+
 DEFAULT_MODEL = "gemini-3.8-live"
+_CAPTIONS: dict[Purpose, str] = {
+    "transcribe": "gemini-3.5-transcribe-live", "translate": "gemini-3.5-live-translate-preview",
+}  # fmt: skip
 
 THINKING_MODEL = "gemini-3.8-live-extended-thinking"
 
@@ -50,7 +55,7 @@ class Family:
     `interactions`: an answer may have several turns, and the question is open until the server says IDLE (12).
     `silent`: the model may choose to say nothing, so silence alone does not prove a deaf session (12).
     `goes_on`: it ends its turn while a function runs, and speaks the result in another (0.3).
-    `converses`: False for the special-purpose models, which transcribe or translate and never answer.
+    `purpose`: what its models are for. Those that transcribe or translate never answer.
     """
 
     prefix: str
@@ -64,7 +69,7 @@ class Family:
     interactions: bool = False
     silent: bool = False
     goes_on: bool = False
-    converses: bool = True
+    purpose: Purpose = "converse"
 
 
 _FAMILIES = (  # the first whose prefix fits counts
@@ -73,8 +78,8 @@ _FAMILIES = (  # the first whose prefix fits counts
         interactions=True, silent=True,
     ),
     Family("gemini-3.8-live", silent=True, goes_on=True),
-    Family("gemini-3.5-transcribe", converses=False),
-    Family("gemini-3.5-live-translate", converses=False),
+    Family("gemini-3.5-transcribe", purpose="transcribe"),
+    Family("gemini-3.5-live-translate", purpose="translate"),
     Family("gemini-3.1-flash-live", levels=LEVELS, thoughts=True),
     Family("gemini-live-2.5-flash", levels=("minimal",), budget=True, affective=True, text="content", thoughts=True),
     Family(
@@ -100,6 +105,12 @@ def bare(model: str) -> str:
 def family(model: str) -> Family:
     """The family of a model. A model that is not known here gets one that needs nothing special."""
     return next((f for f in _FAMILIES if bare(model).startswith(f.prefix)), _UNKNOWN)
+
+
+def usual(purpose: Purpose, *, vertex: bool = False) -> str:
+    """The model for this purpose. Vertex AI has only the preview of the one that transcribes (0.1)."""
+    name = _CAPTIONS.get(purpose, DEFAULT_MODEL)
+    return f"{name}-preview" if vertex and purpose == "transcribe" else name
 
 
 def is_gone(model: str) -> bool:

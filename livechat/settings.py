@@ -25,7 +25,8 @@ class Settings(Flags):
     `model` is the one that is used, `voice` as the API spells it, `system` the text itself, and `endpoint` the URL of
     the server, None where it is the SDK's own. `offline` is what was asked for; `backend` says what is used.
     `key_from`: the variable of the key or of the credentials, or what else they are; "" where there are none.
-    `warnings`: what the person should know, though it is allowed.
+    `warnings`: what the person should know, though it is allowed. `purpose`: what the model is for.
+    `to`: the language of a translation, as a BCP-47 code. `smart`: a transcript without false starts and fillers.
     """
 
     model: str = models.DEFAULT_MODEL
@@ -36,6 +37,9 @@ class Settings(Flags):
     project: str | None = None
     location: str | None = None
     warnings: tuple[Notice, ...] = ()
+    purpose: models.Purpose = "converse"
+    to: str = ""
+    smart: bool = False
 
     @property
     def compression(self) -> bool:
@@ -64,8 +68,10 @@ class Settings(Flags):
         return models.HANDLE_TTL_S.get(self.backend, models.DEFAULT_HANDLE_TTL_S)
 
 
-def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
+def resolve(environ: Mapping[str, str], purpose: models.Purpose = "converse", /, **given: Any) -> Settings:
     """Settings from flags, by the names in flags.Flags (None or False where not given), and the environment.
+
+    LIVECHAT_MODEL is for conversations.
 
     Raises UsageError for flags that are wrong or do not go together, ConfigError for the environment.
     """
@@ -82,8 +88,9 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
     if key_from in KEYS and len({environ.get(name) or None for name in KEYS} - {None}) > 1:
         both = " and ".join(KEYS)
         notes.append(Notice(f"{both} are both set: {key_from} is used", "unset the one you do not mean"))
-    model = flags.model or environ.get("LIVECHAT_MODEL") or models.DEFAULT_MODEL
-    if trouble := _no_model(model):
+    chosen = environ.get("LIVECHAT_MODEL") if purpose == "converse" else None
+    model = flags.model or chosen or models.usual(purpose, vertex=backend == "vertex")
+    if trouble := _no_model(model, purpose):
         raise trouble if flags.model else ConfigError(f"LIVECHAT_MODEL: {trouble.message}", trouble.hint)
     _check_family(flags, model)
     alpha = flags.affective or flags.proactive or flags.ephemeral
@@ -99,6 +106,7 @@ def resolve(environ: Mapping[str, str], **given: Any) -> Settings:
             notes.append(Notice(f"{models.bare(model)} {flag.trait.lack}", f"use --model {flag.trait.found}"))
     complete = {
         "backend": backend,
+        "purpose": purpose,
         "model": model,
         "voice": voice,
         "barge_in": "server" if flags.no_interrupt else flags.barge_in,
@@ -200,15 +208,18 @@ def _check_family(flags: Flags, model: str) -> None:
             raise UsageError(f"{name} does not take --{option}", "use --model gemini-2.5-flash-native-audio-latest")
 
 
-def _no_model(name: str) -> UsageError | None:
-    """The error where this cannot be the model of a conversation."""
+def _no_model(name: str, purpose: models.Purpose) -> UsageError | None:
+    """The error where this cannot be a model for this purpose."""
+    usual, found = models.usual(purpose), models.family(name)
     if not name.isascii() or not name.isprintable() or " " in name:
-        return UsageError(f"{name!r} is not a model's name", f"the default is {models.DEFAULT_MODEL}")
+        return UsageError(f"{name!r} is not a model's name", f"the default is {usual}")
     if models.is_gone(name):
-        return UsageError(f"{name} has been switched off", f"use --model {models.DEFAULT_MODEL}")
-    if not models.family(name).converses:
-        return UsageError(f"{name} does not hold conversations", f"use --model {models.DEFAULT_MODEL}")
-    return None
+        return UsageError(f"{name} has been switched off", f"use --model {usual}")
+    if found.purpose == purpose or not (found.prefix or purpose == "converse"):
+        return None
+    does = "hold conversations" if purpose == "converse" else purpose
+    fits = f"; for this model there is `livechat {found.purpose}`" if found.purpose != "converse" else ""
+    return UsageError(f"{name} does not {does}", f"use --model {usual}{fits}")
 
 
 def _check_compression(flags: Flags) -> None:

@@ -42,14 +42,14 @@ def test_previews_and_aliases_are_served_by_v1beta_alone_and_tokens_by_v1alpha(m
 @pytest.mark.parametrize("prefix", ["", "models/", "projects/p/locations/l/publishers/google/models/"])
 def test_a_family_is_known_by_the_models_own_name(prefix: str, model: str, text: str, thinking: str | None) -> None:
     family = models.family(prefix + model)
-    assert (family.text, family.thinking_level, family.converses) == (text, thinking, True)
+    assert (family.text, family.thinking_level, family.purpose) == (text, thinking, "converse")
 
 
 @pytest.mark.parametrize(
     "model", ["gemini-3.5-transcribe-live", "gemini-3.5-transcribe-live-preview", "gemini-3.5-live-translate-preview"]
 )
 def test_models_that_do_not_converse_are_known(model: str) -> None:
-    assert not models.family(model).converses
+    assert models.family(model).purpose == ("translate" if "translate" in model else "transcribe")
 
 
 def test_models_that_were_switched_off_are_known_and_their_successors_are_not_mistaken_for_them() -> None:

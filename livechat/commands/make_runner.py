@@ -21,10 +21,23 @@ from livechat.session.events import Begin
 
 if TYPE_CHECKING:
     from livechat.commands.hold_conversation import Parts
+    from livechat.commands.notices import Notices
+    from livechat.server.fault_plan import Plan
     from livechat.server.serve import Server
     from livechat.session.link import Dialler
     from livechat.session.listening import Listening
     from livechat.session.runner import Runner
+
+
+def offline_server(faults: Plan, notices: Notices) -> Server:
+    """The server in this process, for captions: it remembers no session."""
+    from livechat.server import serve
+    from livechat.server.agent_choice import make_agent
+
+    agent, lacking = make_agent(brain=None, spoken_to=True, notify=notices)
+    if lacking:
+        notices(Notice(lacking, speech_models()))
+    return serve.Server(agent, faults=faults)
 
 
 async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:

@@ -74,11 +74,10 @@ def open_sound(
     Raises UsageError or DeviceError for a file or a device that was named and cannot be used.
     """
     from livechat.audio.sinks import FileSink, NullSink
-    from livechat.audio.sources import source_of
 
     sink: Sink | None = FileSink(settings.output, compact=settings.compact) if settings.output else None
     if settings.input:
-        source = source_of(settings.input, _FAST if settings.fast else 1.0)
+        source = sound_of(settings.input, settings)
         if sink is None and settings.input != "-":
             _, sink = _open_devices(settings, choices, notify, listen=False, speak=True)
         return source, None, sink or NullSink()
@@ -91,29 +90,43 @@ def open_sound(
 def _open_devices(
     settings: Settings, choices: Choices, notify: Notify, *, listen: bool, speak: bool
 ) -> tuple[Microphone | None, Speaker | None]:
-    """The microphone and the speaker on one card; neither, and a notice, if one of them cannot be opened."""
-    microphone = speaker = None
+    """The same as `open_devices`; neither, and a notice, if one of them cannot be opened."""
     try:
-        from livechat.audio.card import Card
-        from livechat.audio.echo import cleaner
-        from livechat.audio.microphone import Microphone
-        from livechat.audio.speaker import Speaker
-
-        card = Card(notify)
-        if listen:
-            microphone = open_preferred(partial(Microphone, card), "input", settings.mic, choices, notify)
-        if speak:
-            speaker = open_preferred(partial(Speaker, card), "output", settings.speaker, choices, notify)
-        if microphone and speaker:
-            _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
-            microphone.clean = cleaner(settings.echo, speaker, notify)
+        return open_devices(settings, choices, notify, listen=listen, speak=speak)
     except DeviceError as error:
         if settings.speaker or (listen and settings.mic):
             raise
         instead = "type instead, and read the answers" if listen else "the answers are shown only"
         notify(Notice(f"{error.message}: {instead}", error.hint))
         return None, None
+
+
+def open_devices(
+    settings: Settings, choices: Choices, notify: Notify, *, listen: bool, speak: bool
+) -> tuple[Microphone | None, Speaker | None]:
+    """The microphone and the speaker on one card, those that are asked for. Raises DeviceError."""
+    from livechat.audio.card import Card
+    from livechat.audio.echo import cleaner
+    from livechat.audio.microphone import Microphone
+    from livechat.audio.speaker import Speaker
+
+    microphone = speaker = None
+    card = Card(notify)
+    if listen:
+        microphone = open_preferred(partial(Microphone, card), "input", settings.mic, choices, notify)
+    if speak:
+        speaker = open_preferred(partial(Speaker, card), "output", settings.speaker, choices, notify)
+    if microphone and speaker:
+        _log.info("--echo %s; its reference is what %s plays", settings.echo, speaker.name)
+        microphone.clean = cleaner(settings.echo, speaker, notify)
     return microphone, speaker
+
+
+def sound_of(path: str, settings: Settings) -> Source:
+    """What --input names. Raises UsageError."""
+    from livechat.audio.sources import source_of
+
+    return source_of(path, _FAST if settings.fast else 1.0)
 
 
 def recorded(path: str, source: Source | None, sink: Sink, notify: Notify) -> tuple[Source | None, Sink]:

@@ -212,6 +212,10 @@ class Audio(OfLink):
     rate: int
 
 
+class Interim(Piece):
+    """The transcript so far of what the person is still saying, in place of the one before."""
+
+
 class Heard(Piece):
     """A piece of the transcript of what the person said."""
 
@@ -298,8 +302,8 @@ class Counted(OfLink):
 
 # What a link says of questions and answers.
 Told = (
-    Audio | Said | Written | Thought | Heard | Noticed | Called | CallsCancelled | Grounded | CutIn | Replied | Status
-    | TurnOver
+    Audio | Said | Written | Thought | Interim | Heard | Noticed | Called | CallsCancelled | Grounded | CutIn
+    | Replied | Status | TurnOver
 )  # fmt: skip
 Wire = Opened | Ended | HandleUpdate | GoAway | Counted | Told
 

@@ -262,6 +262,8 @@ class Link:
 
     def _hear_content(self, content: types.LiveServerContent) -> None:
         n, post = self.n, self._post
+        if self._settings.purpose == "transcribe" and (interim := content.interim_input_transcription):
+            post(ev.Interim(n, interim.text or ""))
         if content.input_transcription and content.input_transcription.text:
             post(ev.Heard(n, content.input_transcription.text))
         if content.output_transcription and content.output_transcription.text:

@@ -89,6 +89,8 @@ def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveC
     """
     from google.genai import types
 
+    if settings.purpose != "converse":
+        return _captions(settings)
     handle = how.resumption.handle if how.resumption else None
     transparent = how.transparent and settings.backend == "vertex" and not settings.ptt
     config = types.LiveConnectConfig(
@@ -129,6 +131,28 @@ def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveC
             thinking_level=level, thinking_budget=none, include_thoughts=thoughts or None
         )
     return config
+
+
+def _captions(settings: Settings) -> types.LiveConnectConfig:
+    """The setup of a model that transcribes or translates. It takes little else (docs/wire.md 13)."""
+    from google.genai import types
+
+    heard = _transcription(settings)
+    if settings.purpose == "translate":
+        return types.LiveConnectConfig(
+            response_modalities=[types.Modality.AUDIO],
+            input_audio_transcription=heard,
+            output_audio_transcription=types.AudioTranscriptionConfig(),
+            translation_config=types.TranslationConfig(target_language_code=settings.to),
+        )
+    heard.mode = types.AudioTranscriptionConfigMode.SMART if settings.smart else None
+    return types.LiveConnectConfig(
+        response_modalities=[types.Modality.TEXT],
+        input_audio_transcription=heard,
+        realtime_input_config=types.RealtimeInputConfig(
+            automatic_activity_detection=types.AutomaticActivityDetection(disabled=True)
+        ),
+    )
 
 
 def _transcription(settings: Settings) -> types.AudioTranscriptionConfig:
