@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from livechat import __version__
-from livechat.cli_parts import Commands, ParserError, option, with_flags
 from livechat.commands.caption_flags import CAPTION_FLAGS
+from livechat.commands.command_parts import Commands, ParserError, option, with_flags
 from livechat.commands.print_error import exit_with
 from livechat.errors import INTERRUPTED, UsageError
 from livechat.process import prepare

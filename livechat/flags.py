@@ -111,7 +111,7 @@ class Flags:
 
     model: str | None = _flag(
         _MODEL,
-        f"The Live model (default: {models.DEFAULT_MODEL}).",
+        "The Live model, of those that `livechat models` shows.",
         metavar="NAME",
         kept=True,
         variable=_MODEL_VARIABLE,

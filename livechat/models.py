@@ -71,6 +71,10 @@ class Family:
     goes_on: bool = False
     purpose: Purpose = "converse"
 
+    @property
+    def converses(self) -> bool:
+        return self.purpose == "converse"
+
 
 _FAMILIES = (  # the first whose prefix fits counts
     Family(

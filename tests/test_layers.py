@@ -127,6 +127,7 @@ PURE: dict[str, set[str]] = {
     "server/deadlines.py": set(),
     "server/history.py": set(),
     "server/proactive.py": set(),
+    "server/translation.py": set(),
     "server/usage.py": set(),
     "server/live_session.py": set(),
     "server/shapes.py": set(),
@@ -185,7 +186,7 @@ HOMES = {
     },
     "sounddevice": {"audio/portaudio.py"},
     "soundfile": {"audio/containers.py", "audio/sound_file.py"},  # reads, and writes FLAC
-    "typer": {"cli.py", "cli_parts.py"},
+    "typer": {"cli.py", "commands/command_parts.py"},
     # Client: how it dials, and its exceptions pass through the SDK. Server: who listens, and one connection.
     "websockets": {
         "session/dialling.py", "session/link.py", "session/link_end.py", "server/addresses.py",

@@ -18,6 +18,10 @@ MODULES = sorted(
 # Modules without a test file of their own, and why. A file that is named here exists.
 ELSEWHERE = {
     "audio/interfaces.py": "protocols and constants",
+    "commands/command_parts.py": "test_flags.py and commands/ run commands made of it",
+    "captions/link_keeper.py": "captions/test_stream.py, with links that end in many ways",
+    "captions/words.py": "captions/test_stream.py: what it shows is compared there",
+    "commands/caption_flags.py": "a table; commands/test_captions.py gives each command a flag that it does not take",
     "cli.py": "whole/test_readme.py, test_flags.py and commands/ run its commands",
     "commands/config.py": "test_config_file.py tests the file together with the command that shows and writes it",
     "commands/devices_view.py": "commands/test_devices.py compares what the command prints",
@@ -36,6 +40,7 @@ ELSEWHERE = {
     "server/connection.py": "server/test_http_requests.py sends it requests, server/test_wire_recording.py frames",
     "server/link_record.py": "a dataclass",
     "server/deadlines.py": "server/test_live_session.py, which asks each for its moment",
+    "server/interim_words.py": "server/test_translation.py, with the final words",
     "server/usage.py": "server/test_live_session.py and server/test_link.py, which read what is sent",
     "server/models.py": "a table; server/test_terms.py tests what follows from it",
     "server/status_page.py": "server/test_http_requests.py fetches what it shows",

@@ -42,7 +42,7 @@ def test_previews_and_aliases_are_served_by_v1beta_alone_and_tokens_by_v1alpha(m
 @pytest.mark.parametrize("prefix", ["", "models/", "projects/p/locations/l/publishers/google/models/"])
 def test_a_family_is_known_by_the_models_own_name(prefix: str, model: str, text: str, thinking: str | None) -> None:
     family = models.family(prefix + model)
-    assert (family.text, family.thinking_level, family.purpose) == (text, thinking, "converse")
+    assert (family.text, family.thinking_level, family.converses) == (text, thinking, True)
 
 
 @pytest.mark.parametrize(

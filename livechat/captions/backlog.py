@@ -7,7 +7,7 @@ and the models of captions have no handles to go on with.
 from collections import deque
 from dataclasses import dataclass
 
-from livechat.audio.interfaces import FRAME_MS
+from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS
 
 BEFORE_MS = 300  # of the sound before the voice was noticed: the first syllable
 AFTER_MS = 2_000  # of the silence behind an utterance, by which a server knows its end
@@ -77,6 +77,12 @@ class Backlog:
         if self._frames:
             self._items.append(End(self._n, self._frames * FRAME_MS))
             self._frames = 0
+
+    def finish(self) -> None:
+        """The input has ended. A server knows the end of the last utterance by the silence behind it."""
+        self.end()
+        if self._whole:
+            self._items += [bytes(FRAME_BYTES)] * (AFTER_MS // FRAME_MS)
 
     def _speak(self, frame: bytes) -> None:
         if not self._frames:

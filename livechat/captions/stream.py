@@ -103,7 +103,7 @@ class CaptionStream:
             speaking = self._detector.feed(frame)
             self.backlog.feed(frame, speaking=speaking, voiced=self._detector.voiced)
             self._wake.set()
-        self.backlog.end()
+        self.backlog.finish()
         self._ended = True
         self._wake.set()
 

@@ -20,6 +20,7 @@ from livechat.audio.interfaces import Sink, Source
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.captions.stream import CaptionStream
 from livechat.commands.caption_flags import CAPTION_FLAGS
+from livechat.commands.make_runner import caption_dialler
 from livechat.commands.notices import Notices
 from livechat.commands.open_parts import open_devices, sound_of
 from livechat.commands.print_error import print_error
@@ -101,7 +102,8 @@ def _sound(settings: Settings, choices: Choices, notify: Notices) -> tuple[Sourc
     try:
         microphone, speaker = open_devices(settings, choices, notify, listen=True, speak=speaks and sink is None)
     except DeviceError as error:
-        raise DeviceError(error.message, f"{error.hint}; or give a sound file with --input") from None
+        remedy = error.hint.partition("; or do without")[0]  # here there is nothing to type
+        raise DeviceError(error.message, f"{remedy}; or do without: --input FILE") from None
     assert microphone is not None  # noqa: S101 - it was asked for
     return microphone, (sink or speaker or NullSink()) if speaks else None
 
@@ -147,13 +149,13 @@ class _Captions:
         from livechat.captions.link_keeper import LinkKeeper
 
         self._introduce()
-        dialler = await self._dialler(stack)
+        dial = await caption_dialler(self._settings, self._notices, stack)
         stream: CaptionStream
 
         def counted() -> tuple[int, int]:
             return stream.backlog.replayed_ms, stream.backlog.dropped_ms
 
-        self._links = LinkKeeper(dialler.dial, self._display.show, counted, random.random)
+        self._links = LinkKeeper(dial, self._display.show, counted, random.random)
         translating = self._settings.purpose == "translate"
         stream = self._stream = CaptionStream(
             self._links, self._source, SpeechDetector(hangover_ms=600), self._sink, self._display.show,
@@ -169,21 +171,6 @@ class _Captions:
                     raise
             finally:
                 quitting.cancel()
-
-    async def _dialler(self, stack: contextlib.AsyncExitStack) -> Any:
-        from livechat.server import fault_plan
-        from livechat.session.link import Dialler, load_sdk
-
-        settings = self._settings
-        faults = fault_plan.parse(settings.faults or "")
-        if "google.genai.live" not in sys.modules:
-            await asyncio.to_thread(load_sdk)
-        if settings.backend != "offline":
-            return Dialler(settings)
-        from livechat.commands.make_runner import offline_server
-
-        server = await stack.enter_async_context(offline_server(faults, self._notices))
-        return Dialler(settings, url=server.url, ca_pem=server.ca_pem.decode())
 
     def _introduce(self) -> None:
         settings = self._settings

@@ -38,6 +38,7 @@ def _row(name: str, here: bool | None) -> dict[str, Any]:
     family = models.family(name)
     return {
         "name": name,
+        "converses": family.converses,
         "purpose": family.purpose,
         "thinking": list(family.levels),
         "affective": family.affective,
@@ -47,7 +48,7 @@ def _row(name: str, here: bool | None) -> dict[str, Any]:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    thinking = ", ".join(row["thinking"]) if row["purpose"] == "converse" else f"for livechat {row['purpose']}"
+    thinking = ", ".join(row["thinking"]) if row["converses"] else f"holds no conversation: livechat {row['purpose']}"
     here = {True: "yes", False: "no", None: "?"}[row["here"]]
     return clean(row["name"]), thinking or "-", "yes" if row["affective"] else "-", here
 

@@ -17,27 +17,38 @@ from livechat.errors import Notice
 from livechat.events import Output, SystemText, Typed
 from livechat.installed import extra, speech_models
 from livechat.session.context_replay import Exchange
-from livechat.session.events import Begin
+from livechat.session.events import Begin, Dial, Wire
 
 if TYPE_CHECKING:
     from livechat.commands.hold_conversation import Parts
     from livechat.commands.notices import Notices
-    from livechat.server.fault_plan import Plan
     from livechat.server.serve import Server
-    from livechat.session.link import Dialler
+    from livechat.session.link import Dialler, Link
     from livechat.session.listening import Listening
     from livechat.session.runner import Runner
+    from livechat.settings import Settings
 
 
-def offline_server(faults: Plan, notices: Notices) -> Server:
-    """The server in this process, for captions: it remembers no session."""
+async def caption_dialler(
+    settings: Settings, notices: Notices, stack: contextlib.AsyncExitStack
+) -> Callable[[Dial, Callable[[Wire], None]], Link]:
+    """What dials the links of captions. The embedded server, which ends with `stack`, remembers none of them."""
+    from livechat.server import fault_plan
+    from livechat.session.link import Dialler, load_sdk
+
+    faults = fault_plan.parse(settings.faults or "")
+    if "google.genai.live" not in sys.modules:
+        await asyncio.to_thread(load_sdk)
+    if settings.backend != "offline":
+        return Dialler(settings).dial
     from livechat.server import serve
     from livechat.server.agent_choice import make_agent
 
     agent, lacking = make_agent(brain=None, spoken_to=True, notify=notices)
     if lacking:
         notices(Notice(lacking, speech_models()))
-    return serve.Server(agent, faults=faults)
+    server = await stack.enter_async_context(serve.Server(agent, faults=faults))
+    return Dialler(settings, url=server.url, ca_pem=server.ca_pem.decode()).dial
 
 
 async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:

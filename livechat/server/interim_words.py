@@ -9,15 +9,16 @@ from collections.abc import Callable
 
 from livechat.server.agent import Agent
 from livechat.server.utterances import RATE
+from livechat.server.wire import Json
 
 EVERY_S = 0.5  # of new sound
 
 
 class InterimWords:
-    """Those of one link. `tell` is told each text."""
+    """Those of one link, which sends a frame with `send`."""
 
-    def __init__(self, agent: Agent, tell: Callable[[str], None]) -> None:
-        self._agent, self._tell = agent, tell
+    def __init__(self, agent: Agent, send: Callable[[Json], None]) -> None:
+        self._agent, self._send = agent, send
         self._task: asyncio.Task[None] | None = None
         self._known_s = 0.0  # of the utterance, when it was transcribed last
 
@@ -37,4 +38,4 @@ class InterimWords:
     async def _transcribe(self, pcm: bytes) -> None:
         with contextlib.suppress(Exception):  # an agent is anybody's code, and the final text is asked for anew
             if text := await self._agent.transcribe(pcm):
-                self._tell(text)
+                self._send({"serverContent": {"interimInputTranscription": {"text": text}}})

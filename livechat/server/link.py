@@ -55,7 +55,7 @@ class ServerLink:
         self._vision = Vision()
         self._heard_s = 0.0
         self._speech = b""  # the sound of the question to be answered
-        self._interim = InterimWords(host.agent, self._send_interim)
+        self._interim = InterimWords(host.agent, self._send)
         self._marked: bytearray | None = None  # the sound since activityStart; None outside an activity
         self._taken = 0  # the number of the client's last message; its setup is 0
         self._held = 0, b""  # the last message that the newest handle holds, and the sound of the utterance under way
@@ -236,9 +236,6 @@ class ServerLink:
     def _hear_words(self, sound: bytearray) -> None:
         if not self._terms.traits.answers and self._terms.input_text:
             self._interim.hear(bytes(sound))
-
-    def _send_interim(self, text: str) -> None:
-        self._send({"serverContent": {"interimInputTranscription": {"text": text}}})
 
     async def _take_activity(self, began: bool) -> None:
         if not self._terms.manual:

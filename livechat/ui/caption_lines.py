@@ -14,6 +14,8 @@ _ERASE = "\r\x1b[K"
 class Captions(Plain):
     """The Display for `transcribe` and `translate`. With `translating` the words that were heard are only talk."""
 
+    unit = "line"
+
     def __init__(
         self,
         out: TextIO,

@@ -116,6 +116,8 @@ class _LineDisplay:
 class Plain(_LineDisplay):
     """The Display for pipes and screen readers: `you: …` and `model: …` on `out`, notes and warnings on `err`."""
 
+    unit = "turn"  # what the last lines count
+
     def __init__(
         self,
         out: TextIO,
@@ -150,7 +152,7 @@ class Plain(_LineDisplay):
                 self._talk(line.kind, line.text)
         if isinstance(event, Summary):
             self._code = event.exit_code
-            for text in closing(event):
+            for text in closing(event, self.unit):
                 self._talk("", text)
 
     def refuse(self, error: LivechatError) -> None:

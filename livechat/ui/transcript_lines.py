@@ -80,9 +80,12 @@ def said(event: ev.UserText | ev.ModelText, *, newlines: bool = False) -> Transc
     return TranscriptLine("model", text, cut=event.cut, restored=event.restored)
 
 
-def closing(summary: ev.Summary) -> list[str]:
-    """The last lines, three at most: how long, how continuous, and the command that picks it up again."""
-    turns = f"{summary.turns} turn{'s' * (summary.turns != 1)}"
+def closing(summary: ev.Summary, unit: str = "turn") -> list[str]:
+    """The last lines, three at most: how long, how continuous, and the command that picks it up again.
+
+    `unit`: what `turns` counts.
+    """
+    turns = f"{summary.turns} {unit}{'s' * (summary.turns != 1)}"
     links = f"{summary.links} link{'s' * (summary.links != 1)}"
     facts = (
         f"longest gap {duration(summary.longest_gap_ms)}" if summary.longest_gap_ms > 0 else "",

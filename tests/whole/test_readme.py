@@ -56,7 +56,7 @@ def test_every_other_command_works(tmp_path: Path) -> None:
     commands = [line.replace("8765", port) for block in BLOCKS[2:] for line in block.splitlines()]
     # Something to resume comes first; the rest in the README's order.
     commands.sort(key=lambda line: not line.startswith("echo"))
-    assert len(commands) == 14
+    assert len(commands) == 16
     server: subprocess.Popen[bytes] | None = None
     try:
         for command in commands:
@@ -79,7 +79,7 @@ def test_every_other_command_works(tmp_path: Path) -> None:
                 timeout=60,
             )
             assert done.returncode == 0, (command, done.stderr.decode())
-            if not re.match("livechat (sessions|config) ", command):
+            if not re.match("livechat (sessions|config|transcribe|translate) ", command):
                 said = done.stdout + done.stderr
                 assert b"livechat resume" in said or b" 0 turns " in said, command  # nothing to resume
     finally:
@@ -87,4 +87,6 @@ def test_every_other_command_works(tmp_path: Path) -> None:
             server.terminate()
             server.communicate()
     assert (tmp_path / "answer.wav").stat().st_size > 24_000
+    assert (tmp_path / "german.wav").stat().st_size > 24_000
+    assert (tmp_path / "words.txt").read_text().startswith("Go forward")
     assert "-->" in (tmp_path / "call.srt").read_text()
