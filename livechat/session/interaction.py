@@ -25,7 +25,7 @@ class Interaction:
         self._ends_at: float | None = None
         self._calls: set[str] = set()  # of functions, whose results the server has not been given
         self._due = False  # it was given one, and has said nothing since
-        self._in_turn = False  # the turn in which it called has not ended
+        self._in_turn = False  # the utterance in which it called is not whole, and its turn has not ended
         self._later = False  # what it says until that turn ends is not of the result
 
     @property
@@ -71,6 +71,10 @@ class Interaction:
         if word == "working":
             self.announced = True
             self._ends_at = now + IDLE_S
+
+    def utterance_whole(self) -> None:
+        """A generationComplete came: what the server says from now on is not of the utterance in which it called."""
+        self._in_turn = False
 
     def utterance_over(self, now: float) -> bool:
         """A turnComplete came. Whether the answer is over with it."""

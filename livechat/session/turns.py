@@ -283,6 +283,7 @@ class Turns:
         self._sink.finish()
         if self._turn.answer is not None:
             self._turn.answer.generated = True
+        self._interaction.utterance_whole()
         if not self._interaction.announced and not self._interaction.owing:
             self._turn.complete()
             self._aftermath.no_rest()  # all of what was cut into is here
