@@ -63,6 +63,15 @@ class CurrentTurn:
         """Whether this link was given a question that has no answer yet."""
         return self.outbox.asks_since(self.outbox.sent_mark())
 
+    def left_for_another(self, answer: Answer, *, speaking: bool) -> bool:
+        """Whether what comes now answers a question that was asked since: `answer` is whole, or it was passed over.
+
+        The second is so where something was asked after a function's result was given, and before a word of it.
+        """
+        asked = self.question.ended_at
+        passed = self.interaction.due and not speaking and asked is not None and asked > answer.piece_at
+        return (answer.whole or passed) and self.asked_since()
+
     def on_new_link(self) -> None:
         """A link takes input: what waits for an answer is sent to it next."""
         self._catching_up = self.outbox.waiting()

@@ -39,6 +39,11 @@ class Interaction:
         return bool(self._calls)
 
     @property
+    def due(self) -> bool:
+        """A function's result was given, and what comes next is of it."""
+        return self._due and not self.calling and not self._later
+
+    @property
     def owing(self) -> bool:
         """A function's result is still to be spoken."""
         return self.calling or self._due

@@ -256,11 +256,11 @@ class Turns:
         if self._aftermath.is_rest(now):
             self._aftermath.rest_came(now)
             return None
-        self._interaction.more()
         answer = self._turn.answer or self._continued()
-        if answer is None or (answer.whole and self._turn.asked_since()):
+        if answer is None or self._turn.left_for_another(answer, speaking=self.speaking):
             self._turn.over()  # a server may leave turnComplete out (C2)
             answer = self._turn.begin()
+        self._interaction.more()
         answer.piece_at, answer.generated = now, False
         if not answer.content:
             answer.content = True

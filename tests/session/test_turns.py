@@ -13,6 +13,7 @@ from livechat.session.aftermath import DOUBT_S
 from livechat.session.current_turn import CurrentTurn
 from livechat.session.events import (
     Asked,
+    Called,
     CutIn,
     Heard,
     Noticed,
@@ -37,7 +38,7 @@ T = TypeVar("T")
 class Table:
     """One conversation at link 1, and its clock."""
 
-    def __init__(self, *, interactions: bool = False, silent: bool = True) -> None:
+    def __init__(self, *, interactions: bool = False, silent: bool = True, goes_on: bool = False) -> None:
         self.now = 100.0
         self.shown: list[Output] = []
         self.fed: list[Any] = []
@@ -46,6 +47,7 @@ class Table:
         turn = CurrentTurn(
             outbox=self.box, transcript=Transcript(), sink=NullSink(), ledger=self.kept, show=self.shown.append,
             feed=self.fed.append, link=lambda: 1, now=lambda: self.now, interactions=interactions,
+            goes_on=goes_on,
         )  # fmt: skip
         self.turns = Turns(turn, barge_in=None, silent=silent)
         self.turns.begin()
@@ -75,6 +77,33 @@ class Table:
     @property
     def told(self) -> list[type]:
         return [type(event) for event in self.fed]
+
+
+# ------------------------------------------------------------------------------------------------ functions
+
+
+def test_the_words_of_a_result_end_the_question_though_the_calling_turn_is_said_to_end_late() -> None:
+    table = Table(goes_on=True)
+    table.types("weather")
+    table.hear(Called(1, "c", "look", {}), Said(1, "Let me check. "), Replied(1))
+    table.turns.returned("c")
+    table.hear(Said(1, "It rains."), Replied(1), TurnOver(1, "", ""))
+    assert not table.box.waiting()
+    table.types("next")
+    table.hear(Said(1, "The answer."), Replied(1))
+    assert not table.box.waiting()
+
+
+def test_what_comes_after_a_question_that_passed_over_a_result_answers_that_question() -> None:
+    table = Table(goes_on=True)
+    table.types("weather")
+    table.hear(Called(1, "c", "look", {}), Said(1, "Let me check."), Replied(1), TurnOver(1, "", ""))
+    table.turns.returned("c")
+    table.now += 1
+    table.types("next")
+    table.hear(Said(1, "The answer."), Replied(1))
+    assert not table.box.waiting()
+    assert table.answers == ["Let me check.", "The answer."]
 
 
 # --------------------------------------------------------------------------------------------- interactions
