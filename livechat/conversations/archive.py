@@ -24,14 +24,15 @@ SELECT c.id, c.started, c.seen,
     c.backend, c.model,
     (SELECT count(*) FROM readable_turns WHERE conversation = c.id),
     (SELECT max(expires) FROM readable_handles WHERE conversation = c.id),
-    coalesce((SELECT user FROM readable_turns WHERE conversation = c.id AND user <> '' ORDER BY number LIMIT 1), '')
+    coalesce((SELECT user FROM readable_turns WHERE conversation = c.id AND user <> '' ORDER BY number LIMIT 1), ''),
+    (SELECT sum(cost) FROM readable_costs WHERE conversation = c.id)
 FROM readable_conversations c
 """
 _NEWEST_FIRST = "ORDER BY c.seen DESC, c.place DESC"
 _MADE = "SELECT id, backend, model, options FROM readable_conversations"
 _NEWEST = f"{_MADE} ORDER BY id IN (SELECT conversation FROM readable_turns) DESC, seen DESC, place DESC"
 _NAMED = f"{rows.name('id')} = ?"
-_PARTS = ("handles", "turns", "times", "runs")
+_PARTS = ("handles", "turns", "times", "runs", "costs")
 _OPENING_S = 1.0  # how long to wait for a lock before the database is opened; the lock may end later
 READING_S = 5.0  # and where a person waits for what was kept
 _CHANGING_S = 5.0  # and for what is to be forgotten
@@ -109,7 +110,11 @@ class Archive:
             identity,
         )
         columns = ", ".join(("began", "ended", *rows.FIGURES))
-        runs = self._read(f"SELECT {columns} FROM readable_runs WHERE conversation = ? ORDER BY began", identity)
+        runs = self._read(
+            f"SELECT {columns}, cost FROM readable_runs LEFT JOIN readable_costs USING (conversation, began)"
+            " WHERE conversation = ? ORDER BY began",
+            identity,
+        )
         return Conversation(
             Entry(*entries[0]), tuple(KeptTurn(*turn) for turn in turns), tuple(Run(*run) for run in runs)
         )

@@ -14,6 +14,7 @@ class Entry:
     """A conversation at a glance. `duration_s`: how long livechat was open on it, in seconds.
 
     `resumable_until`: when its newest handle expires, None where it has none. `gist`: what the person said first.
+    `cost`: of its runs whose cost is known, None where no cost is.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Entry:
     turns: int
     resumable_until: float | None
     gist: str
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ class KeptTurn:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How continuous one run of livechat on the conversation was, in milliseconds of speech. As in `Summary`."""
+    """How continuous one run of livechat on the conversation was, in milliseconds of speech. As in `Summary`.
+
+    `cost`: None where it is not known.
+    """
 
     began: float
     ended: float
@@ -53,6 +58,7 @@ class Run:
     replayed_ms: float
     dropped_ms: float
     longest_gap_ms: float
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

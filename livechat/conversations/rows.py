@@ -34,11 +34,15 @@ CREATE TABLE IF NOT EXISTS runs (
     sent_ms REAL NOT NULL, replayed_ms REAL NOT NULL, dropped_ms REAL NOT NULL, longest_gap_ms REAL NOT NULL,
     PRIMARY KEY (conversation, began)
 );
+CREATE TABLE IF NOT EXISTS costs (
+    conversation TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    began REAL NOT NULL, cost REAL NOT NULL, PRIMARY KEY (conversation, began)
+);
 CREATE TABLE IF NOT EXISTS devices (
     profile TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (profile, kind)
 );
 """
-# `times` came later than `turns`. Its columns are not in `turns`, because an older livechat inserts whole rows there.
+# `times` came later than `turns`, and `costs` than `runs`: an older livechat inserts whole rows into these.
 
 CALENDAR_S = 253_402_000_000  # seconds since the epoch, in the year 9999: Python's calendar ends there
 MOST = 1_000_000_000  # the highest count that is believed
@@ -76,6 +80,7 @@ READABLE = {
     "runs": " AND ".join(
         [_time("began"), _time("ended"), "ended >= began", _count("links"), *map(_span, FIGURES[1:])]
     ),
+    "costs": " AND ".join([_time("began"), _span("cost")]),
     "devices": " AND ".join(map(_text, ("profile", "kind", "name"))),
 }
 SCHEMA = _TABLES + "".join(
@@ -89,6 +94,7 @@ _WORDS = {
     "handles": ("1 session handle", "{} session handles"),
     "turns": ("1 exchange", "{} exchanges"),
     "times": ("the time of 1 exchange", "the times of {} exchanges"),
+    "costs": ("what 1 run cost", "what {} runs cost"),
     "runs": ("how continuous 1 run was", "how continuous {} runs were"),
 }
 

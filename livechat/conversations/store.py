@@ -155,10 +155,12 @@ class Store:
         self._write(("UPDATE handles SET expires = ? WHERE conversation = ?", time.time() + ttl_s, conversation))
 
     def measure(self, conversation: str, began: float, summary: Summary) -> None:
-        """Keep how continuous a run of the conversation, begun at `began` (epoch seconds), has been so far."""
+        """Keep how continuous a run of the conversation, begun at `began` (epoch seconds), has been, and its cost."""
         values = [conversation, began, began + summary.duration_s]
         values += [getattr(summary, name) for name in rows.FIGURES]
         self._write(("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values))
+        if summary.cost is not None:
+            self._write(("INSERT OR REPLACE INTO costs VALUES (?, ?, ?)", conversation, began, summary.cost))
 
     def settle(self, conversation: str) -> bool:
         """The conversation is over: write the last of it, and leave nothing of one in which nothing was said.

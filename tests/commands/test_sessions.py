@@ -22,6 +22,7 @@ from livechat.conversations.records import Entry
 from livechat.conversations.rows import FILE
 from livechat.conversations.store import Store
 from livechat.errors import UsageError
+from livechat.events import Summary
 from livechat.session.events import Resumption
 from tests.commands.test_talk import talking
 from tests.support.program import livechat
@@ -54,6 +55,21 @@ def test_a_pipe_gets_aligned_lines_newest_first_and_nothing_is_cut_in_an_escape(
     assert "\x1b" not in newest
     assert newest.endswith("…")
     assert "␛[31mred␛]0;owned" in newest
+
+
+def test_what_a_conversation_cost_is_a_column_where_it_is_known(env: dict[str, str]) -> None:
+    first, _ = filled(env, "hello", "again")
+    assert "$" not in livechat("sessions", env=env).stdout
+    store = Store(Path(env["LIVECHAT_STATE"]) / FILE, on_trouble=lambda *told: None)
+    store.measure(first, time.time(), Summary(1.0, 1, 1, 0, 0, 0, 0, 0, first, "", 0, cost=0.125))
+    store.close()
+    newest, oldest = livechat("sessions", env=env).stdout.splitlines()
+    assert "0.12" in oldest
+    assert newest.endswith("again")
+    assert [json.loads(line)["cost"] for line in livechat("sessions", "--json", env=env).stdout.splitlines()] == [
+        None, 0.125,
+    ]  # fmt: skip
+    assert "cost 0.12" in livechat("sessions", "show", first, env=env).stdout
 
 
 def test_what_cannot_be_erased_is_one_line_with_a_documented_exit_code(env: dict[str, str]) -> None:

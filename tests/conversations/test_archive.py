@@ -61,11 +61,15 @@ def test_conversations_are_listed_newest_first_with_their_facts(store: Store, ar
     clock.now += 90
     second = store.begin("offline", "n", {})
     store.measure(second, clock.now, Summary(12.5, 0, 1, 0, 0, 0, 0, 0, second, "", 0))
+    for began, cost in ((begun, 0.25), (begun, 0.5), (begun + 60, 0.25), (begun + 80, None)):
+        store.measure(first, began, Summary(1.0, 0, 1, 0, 0, 0, 0, 0, first, "", 0, cost=cost))
     newest, oldest = archive.entries()
     assert (newest.id, newest.duration_s, newest.turns, newest.gist) == (second, 12.5, 0, "")
     assert (newest.backend, newest.model, newest.resumable_until) == ("offline", "n", None)
     assert (oldest.id, oldest.turns, oldest.gist) == (first, 2, "what time is it")
     assert oldest.resumable_until == begun + 7200
+    assert (newest.cost, oldest.cost) == (None, 0.75)
+    assert [run.cost for run in archive.read(first).runs] == [0.5, 0.25, None]
     assert [entry.id for entry in archive.entries(seen_before=begun + 1)] == [first]
 
 

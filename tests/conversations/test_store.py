@@ -431,7 +431,7 @@ def test_opening_again_changes_nothing(path: Path, trouble: Trouble) -> None:
         assert db.execute("SELECT count(*) FROM conversations").fetchone() == (3,)
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     db.close()
-    assert tables == {"conversations", "handles", "turns", "times", "runs", "devices"}
+    assert tables == {"conversations", "handles", "turns", "times", "runs", "costs", "devices"}
 
 
 def test_the_clock_of_the_store_is_the_walls(store: Store) -> None:
