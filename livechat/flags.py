@@ -5,93 +5,18 @@ A new flag is two edits: a field of Flags, and its use as a field of Settings.
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from types import NoneType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 from livechat import models
 from livechat.errors import UsageError
+from livechat.flag import Flag, Trait, flag, option_of, switch
 
 # The parts of --help.
 _MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
 _DETECTION, _FILES, _SCREEN = "Voice detection", "Files and pipes", "Screen and output"
 _COST, _LOGS = "Cost", "Logs and faults"
-
-
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """Something that some families of models can do and others cannot.
-
-    `name`: the field of models.Family. `lack`: what is said of a model without it. `found`: a model that has it.
-    """
-
-    name: str
-    lack: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """What the table says of one flag.
-
-    `name` is also its key in the configuration file, where "-" may stand for "_". `kind`: bool, int, float or str.
-    `panel`: the part of --help it stands in. `metavar`: its value in --help; "" for a bool.
-    `file`: whether the value is the name of a file, or one after an "@".
-    `kept`: a resumed conversation begins with the value it was made with.
-    `variable`: of the environment. It wins over the configuration file.
-    `choices`: all values, in lower case; upper case is taken as well. The first is the default.
-    `within`: the least and the greatest number. `trait`: the model families that take it; None for all.
-    """
-
-    name: str
-    kind: type
-    panel: str
-    help: str
-    metavar: str = ""
-    file: Literal["no", "yes", "after @"] = "no"
-    kept: bool = False
-    variable: str = ""
-    choices: tuple[str, ...] = ()
-    within: tuple[float, float] | None = None
-    trait: Trait | None = None
-
-    @property
-    def option(self) -> str:
-        """As it is written on the command line."""
-        return _option(self.name)
-
-    def trouble(self, value: Any) -> UsageError | None:
-        """The error where the flag does not take this value by itself."""
-        if self.choices and value not in self.choices:
-            *most, last = self.choices
-            if len(most) == 1:
-                wrong = f"{self.option} {value} is neither {most[0]} nor {last}"
-            else:
-                wrong = f"{self.option} does not know {value!r}"
-            return UsageError(wrong, f"it takes {', '.join(most)} or {last}")
-        if self.within:
-            low, high = self.within
-            if not low <= value <= high or value == math.inf:  # not a number is never within
-                return UsageError(
-                    f"{self.option} {value} is out of range",
-                    f"give {low} or more" if high == math.inf else f"give {low} to {high}",
-                )
-        return None
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _flag(panel: str, text: str, *, usual: Any = None, choices: tuple[str, ...] = (), **more: Any) -> Any:
-    """A field of Flags. `usual`: its default. `more`: for Flag."""
-    about = {"panel": panel, "help": text, "choices": choices, "metavar": "|".join(choices)}
-    return field(default=usual, metadata=about | more)
-
-
-def _switch(panel: str, text: str, **more: Any) -> Any:
-    """A field of Flags that is on or off. `more`: for Flag."""
-    return _flag(panel, text, usual=False, **more)
 
 
 _MODEL_VARIABLE, _ADDRESS_VARIABLE = "LIVECHAT_MODEL", "GOOGLE_GEMINI_BASE_URL"
@@ -109,69 +34,67 @@ class Flags:
     The order is that of --help and of `livechat config show`.
     """
 
-    model: str | None = _flag(
+    model: str | None = flag(
         _MODEL,
         "The Live model, of those that `livechat models` shows.",
         metavar="NAME",
         kept=True,
         variable=_MODEL_VARIABLE,
     )
-    voice: str | None = _flag(_MODEL, "One of the model's voices, such as Puck or Kore.", metavar="NAME", kept=True)
-    system: str | None = _flag(
-        _MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True
-    )
-    language: str | None = _flag(
+    voice: str | None = flag(_MODEL, "One of the model's voices, such as Puck or Kore.", metavar="NAME", kept=True)
+    system: str | None = flag(_MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True)
+    language: str | None = flag(
         _MODEL, "The languages you speak, such as en or de-DE, parted by commas.", metavar="CODE[,...]", kept=True
     )
-    vocabulary: str | None = _flag(
+    vocabulary: str | None = flag(
         _MODEL,
         "Names and words to be understood, parted by commas or line ends.",
         metavar="WORD[,...]|@FILE",
         file="after @",
         kept=True,
     )
-    thinking: str | None = _flag(_MODEL, "How much the model thinks.", choices=models.LEVELS, kept=True)
-    temperature: float | None = _flag(
+    thinking: str | None = flag(_MODEL, "How much the model thinks.", choices=models.LEVELS, kept=True)
+    temperature: float | None = flag(
         _MODEL, "How freely it chooses its words (0 to 2).", metavar="X", within=(0, 2), kept=True
     )
-    max_output_tokens: int | None = _flag(
+    max_output_tokens: int | None = flag(
         _MODEL, "The most tokens of one answer.", metavar="N", within=(1, 65_536), kept=True
     )
-    affective: bool = _switch(_MODEL, "Let a model of 2.5 answer to how you sound.", kept=True)
-    proactive: bool = _switch(_MODEL, "Let a model of 2.5 keep silent when nobody asks it.", kept=True)
-    search: bool = _switch(_MODEL, "Let the model search with Google; its sources are shown.", kept=True)
-    tool: str | None = _flag(
+    affective: bool = switch(_MODEL, "Let a model of 2.5 answer to how you sound.", kept=True)
+    proactive: bool = switch(_MODEL, "Let a model of 2.5 keep silent when nobody asks it.", kept=True)
+    search: bool = switch(_MODEL, "Let the model search with Google; its sources are shown.", kept=True)
+    tool: str | None = flag(
         _MODEL,
         "Python functions that the model may call, parted by commas.",
         metavar="MODULE:FUNCTION",
         kept=True,
     )
-    mcp: str | None = _flag(
+    mcp: str | None = flag(
         _MODEL,
         "MCP servers whose functions the model may call, parted by semicolons.",
         metavar='"COMMAND ..."|URL',
         kept=True,
     )
-    mcp_functions: str | None = _flag(
+    mcp_functions: str | None = flag(
         _MODEL, "Only these functions of the MCP servers, parted by commas.", metavar="NAME[,...]", kept=True
     )
-    confirm: str = _flag(
+    confirm: str = flag(
         _MODEL, "Which functions run only when you say yes: those that may change something, all, or none.",
         choices=("risky", "always", "never"), usual="risky",
     )  # fmt: skip
-    offline: bool = _switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
-    endpoint: str | None = _flag(
+    offline: bool = switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
+    endpoint: str | None = flag(
         _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
     )
-    brain: str | None = _flag(
+    brain: str | None = flag(
         _SERVER,
         "An OpenAI-compatible endpoint whose language model answers in place of the offline agent.",
         metavar="URL",
         kept=True,
     )
-    brain_model: str | None = _flag(_SERVER, "The language model of --brain.", metavar="NAME", kept=True)
-    ephemeral: bool = _switch(_SERVER, "Show the key only to make a token for each connection.", kept=True)
-    ca_file: str | None = _flag(
+    brain_model: str | None = flag(_SERVER, "The language model of --brain.", metavar="NAME", kept=True)
+    ephemeral: bool = switch(_SERVER, "Show the key only to make a token for each connection.", kept=True)
+    ca_file: str | None = flag(
         _SERVER,
         "The certificate to trust for --endpoint.",
         metavar="PEM",
@@ -179,98 +102,98 @@ class Flags:
         kept=True,
         variable=_ADDRESS_VARIABLE,
     )
-    context: str | None = _flag(
+    context: str | None = flag(
         _CONTEXT,
         "Text files, or exported conversations, that the model is to know; parted by commas.",
         metavar="FILE[,...]",
     )
-    history_from: str | None = _flag(
+    history_from: str | None = flag(
         _CONTEXT, "Another conversation that the model is to know, by its id.", metavar="ID"
     )
-    trigger_tokens: int | None = _flag(
+    trigger_tokens: int | None = flag(
         _CONTEXT,
         f"Compress the context when it reaches N tokens ({_TRIGGER[0]} to {_TRIGGER[1]}).",
         metavar="N",
         within=_TRIGGER,
         kept=True,
     )
-    target_tokens: int | None = _flag(
+    target_tokens: int | None = flag(
         _CONTEXT,
         f"Compress it down to N tokens ({_TARGET[0]} to {_TARGET[1]}, below the trigger).",
         metavar="N",
         within=_TARGET,
         kept=True,
     )
-    no_compression: bool = _switch(_CONTEXT, "Let the session end when its context is full.", kept=True)
-    mic: str | None = _flag(
+    no_compression: bool = switch(_CONTEXT, "Let the session end when its context is full.", kept=True)
+    mic: str | None = flag(
         _DEVICES,
         "The microphone, by part of its name or number; kept for later. `default` goes back.",
         metavar="NAME|ID",
     )
-    speaker: str | None = _flag(
+    speaker: str | None = flag(
         _DEVICES,
         "The speaker, by part of its name or number; kept for later. `default` goes back.",
         metavar="NAME|ID",
     )
-    echo: str = _flag(
+    echo: str = flag(
         _DEVICES,
         "The model's voice in the microphone: cancel it, mute you while it speaks, or leave it in (headphones).",
         choices=("cancel", "duck", "off"),
         usual="cancel",
     )
-    barge_in: str = _flag(
+    barge_in: str = flag(
         _DEVICES,
         "Pause the model as soon as you speak over it, or when the server says so.",
         choices=("local", "server"),
         usual="local",
     )
-    no_interrupt: bool = _switch(_DEVICES, "Let the model finish, whatever you say meanwhile.", kept=True)
-    ptt: bool = _switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
-    text: bool = _switch(_DEVICES, "Type and read: neither microphone nor speaker.")
-    start_sensitivity: str | None = _flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
-    end_sensitivity: str | None = _flag(
+    no_interrupt: bool = switch(_DEVICES, "Let the model finish, whatever you say meanwhile.", kept=True)
+    ptt: bool = switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
+    text: bool = switch(_DEVICES, "Type and read: neither microphone nor speaker.")
+    start_sensitivity: str | None = flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
+    end_sensitivity: str | None = flag(
         _DETECTION, "How easily the server decides that you have finished.", choices=_LEVELS
     )
-    prefix_ms: int | None = _flag(
+    prefix_ms: int | None = flag(
         _DETECTION, "How long you must speak before speech counts as begun, in milliseconds.", metavar="N", within=_MS
     )
-    silence_ms: int | None = _flag(
+    silence_ms: int | None = flag(
         _DETECTION, "How long a silence ends what you say, in milliseconds.", metavar="N", within=_MS
     )
-    input: str | None = _flag(
+    input: str | None = flag(
         _FILES,
         "A sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
         metavar="FILE|-",
         file="yes",
     )
-    lines: bool = _switch(_FILES, "Each line of a pipe is a question. Without it all of the pipe is one.")
-    fast: bool = _switch(_FILES, "Read --input up to ten times faster than speech. The answers are the same.")
-    output: str | None = _flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
-    compact: bool = _switch(_FILES, "Leave the silence between answers out of --output.")
-    record: str | None = _flag(
+    lines: bool = switch(_FILES, "Each line of a pipe is a question. Without it all of the pipe is one.")
+    fast: bool = switch(_FILES, "Read --input up to ten times faster than speech. The answers are the same.")
+    output: str | None = flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
+    compact: bool = switch(_FILES, "Leave the silence between answers out of --output.")
+    record: str | None = flag(
         _FILES, "Record both voices: a stereo WAV or FLAC, you on the left.", metavar="FILE", file="yes"
     )
-    json: bool = _switch(_SCREEN, "One JSON object a line on stdout.")
-    plain: bool = _switch(_SCREEN, "Lines instead of a screen, for screen readers.")
-    quiet: bool = _switch(_SCREEN, "Nothing but what was said, and errors.")
-    thoughts: bool = _switch(
+    json: bool = switch(_SCREEN, "One JSON object a line on stdout.")
+    plain: bool = switch(_SCREEN, "Lines instead of a screen, for screen readers.")
+    quiet: bool = switch(_SCREEN, "Nothing but what was said, and errors.")
+    thoughts: bool = switch(
         _SCREEN, "Show the thoughts of models that tell them. They are never kept.", trait=_THINKS
     )
-    price_in: float | None = _flag(_COST, "The price of a million tokens of input.", metavar="X", within=_ANY)
-    price_out: float | None = _flag(
+    price_in: float | None = flag(_COST, "The price of a million tokens of input.", metavar="X", within=_ANY)
+    price_out: float | None = flag(
         _COST, "The price of a million tokens of answers; the bar shows the cost.", metavar="X", within=_ANY
     )
-    max_tokens_total: int | None = _flag(
+    max_tokens_total: int | None = flag(
         _COST, "End the conversation, to be resumed later, once N tokens are used.", metavar="N", within=_ANY
     )
-    max_cost: float | None = _flag(
+    max_cost: float | None = flag(
         _COST, "End the conversation, to be resumed later, once the tokens have cost X.", metavar="X", within=_ANY
     )
-    log_file: str | None = _flag(_LOGS, "Write a log, without speech, keys or handles.", metavar="FILE", file="yes")
-    trace: str | None = _flag(
+    log_file: str | None = flag(_LOGS, "Write a log, without speech, keys or handles.", metavar="FILE", file="yes")
+    trace: str | None = flag(
         _LOGS, "Write each step of the session, without speech or keys.", metavar="FILE", file="yes"
     )
-    faults: str | None = _flag(_LOGS, "Break the embedded server's connections, as in 'drop@12s'.", metavar="PLAN")
+    faults: str | None = flag(_LOGS, "Break the embedded server's connections, as in 'drop@12s'.", metavar="PLAN")
 
 
 def _table() -> dict[str, Flag]:
@@ -301,7 +224,7 @@ class Excludes:
         if self.flag not in given or other is None:
             return None
         return UsageError(
-            f"{_option(self.flag)} does not go with {self.called or _option(other)}", "leave one of them out"
+            f"{option_of(self.flag)} does not go with {self.called or option_of(other)}", "leave one of them out"
         )
 
 

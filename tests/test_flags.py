@@ -16,7 +16,8 @@ from livechat.commands import config
 from livechat.commands.resume_conversation import known_options, options_to_keep
 from livechat.config_file import layered, load
 from livechat.errors import Notice, UsageError
-from livechat.flags import FLAGS, RULES, SERVER, Excludes, Flag, Flags, Needs, replaced_by
+from livechat.flag import Flag
+from livechat.flags import FLAGS, RULES, SERVER, Excludes, Flags, Needs, replaced_by
 from livechat.settings import Backend, Settings, resolve
 
 _VALUES: dict[str, Any] = {

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "commands/open_parts.py": "it joins parts; commands/test_talk.py and whole/test_call.py open each of them",
     "commands/sessions_view.py": "commands/test_sessions.py compares what the command prints",
     "conversations/records.py": "dataclasses; conversations/test_store.py reads them back",
+    "flag.py": "test_flags.py, which takes every flag",
     "errors.py": "exception classes, each with its exit code",
     "events.py": "dataclasses; test_events_page.py checks what is written of each",
     "leaving.py": "whole/test_gone.py and whole/test_leaving.py: only a real process can be left",
