@@ -66,6 +66,14 @@ class LostError(LivechatError):
     exit_code = 5
 
 
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group, of whatever depth."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 INTERRUPTED = 130  # Ctrl-C, as shells report it
 KEY_PAGE = "https://aistudio.google.com/apikey"  # where Google gives out keys for the Gemini API
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from livechat.errors import Notice
 
 Rung = Literal["resumed", "previous", "seeded", "fresh"]  # the ladder, from the top
-Command = Literal["mute", "talk", "press", "release", "interrupt"]  # what a key can ask for; "talk" toggles
+Command = Literal["mute", "talk", "press", "release", "interrupt", "video"]  # a key's; "talk" and "video" toggle
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,21 @@ class Tell:
     text: str
 
 
-Typed = str | Instruct | Tell  # what a line asks for; a plain text is a question
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The person shows the model `what` from now on: "screen", "camera", a file or a folder; "off" for nothing."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The person shows the model one picture: a file, or for None what is being shown, or else the screen."""
+
+    what: str | None
+
+
+Typed = str | Instruct | Tell | Watch | Look  # what a line asks for; a plain text is a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,34 @@ class ThoughtText:
 
     text: str
     type: Literal["thought"] = "thought"
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """The model sees `source` from now on, or with `on` false no more, because of `why`.
+
+    `tokens_s`: what that costs at most in a second. `holds_s`: for how many seconds of it the context has room before
+    it is compressed; None where it is not compressed, and the session ends after two minutes.
+    """
+
+    source: str
+    on: bool
+    why: str = ""
+    tokens_s: float = 0.0
+    holds_s: int | None = None
+    type: Literal["seeing"] = "seeing"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSent:
+    """A picture of `source` was sent: JPEG, `width` and `height` in pixels, its size in bytes, and its `tokens`."""
+
+    source: str
+    width: int
+    height: int
+    size: int
+    tokens: int
+    type: Literal["picture"] = "picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +363,15 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """The last picture that was sent, small: `width` times `height` pixels of three bytes. For the screen only."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Speaking:
     """Who is speaking now. For the screen only."""
 
@@ -331,5 +382,5 @@ class Speaking:
 Output = (
     Start | LinkState | HandleState | GoAwayNotice | Handover | UserText | ModelText | SystemText | ContextText
     | ThoughtText | Interrupted | Mic | Turn | Working | ToolCall | Confirm | ToolResult | Sources | Usage | Spent
-    | Compression | Notice | Summary | Levels | Speaking
+    | Compression | Notice | Summary | Seeing | PictureSent | Levels | Speaking | Preview
 )  # fmt: skip

@@ -16,7 +16,7 @@ from livechat.flag import Flag, Trait, flag, option_of, switch
 # The parts of --help.
 _MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
 _DETECTION, _FILES, _SCREEN = "Voice detection", "Files and pipes", "Screen and output"
-_COST, _LOGS = "Cost", "Logs and faults"
+_COST, _LOGS, _PICTURES = "Cost", "Logs and faults", "Pictures"
 
 
 _MODEL_VARIABLE, _ADDRESS_VARIABLE = "LIVECHAT_MODEL", "GOOGLE_GEMINI_BASE_URL"
@@ -150,6 +150,20 @@ class Flags:
     no_interrupt: bool = switch(_DEVICES, "Let the model finish, whatever you say meanwhile.", kept=True)
     ptt: bool = switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
     text: bool = switch(_DEVICES, "Type and read: neither microphone nor speaker.")
+    video: str | None = flag(
+        _PICTURES,
+        "Show the model the screen, a camera, a picture, or a folder of them; /video does the same.",
+        metavar="screen|camera|FILE|DIR",
+    )
+    fps: float = flag(
+        _PICTURES, "Pictures a second, if they change (0.05 to 1).", usual=1.0, metavar="X", within=(0.05, 1)
+    )
+    media_resolution: str = flag(
+        _PICTURES,
+        "How closely the model looks; low costs a quarter.",
+        choices=("medium", "low", "high"),
+        usual="medium",
+    )
     start_sensitivity: str | None = flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
     end_sensitivity: str | None = flag(
         _DETECTION, "How easily the server decides that you have finished.", choices=_LEVELS

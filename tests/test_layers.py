@@ -47,6 +47,7 @@ MAY_KNOW = {
     # It shares no code with session/: one bug cannot hide in both.
     "server/": ("server", "errors", "database", "durations"),
     "captions/": ("captions", "session", "errors", "events", "models", "audio.interfaces"),
+    "video/": ("video", "errors", "events", "paths", "worker"),
     "session/": ("session", "errors", "events", "models", "prices", "settings", "audio.interfaces"),
 }  # fmt: skip
 # What puts the parts together: the commands.
@@ -82,6 +83,7 @@ PURE: dict[str, set[str]] = {
     "captions/backlog.py": set(),
     "captions/sentences.py": set(),
     "captions/words.py": set(),
+    "session/video.py": set(),
     "session/push_to_talk.py": set(),
     "audio/echo.py": set(),
     "audio/echo_canceller.py": {"numpy", "pywebrtc_audio"},  # samples, and WebRTC's canceller
@@ -156,7 +158,11 @@ IMPURE = {
 
 # The files of each library. More than one only for a reason.
 HOMES = {
-    "PIL": {"server/vision.py"},  # decodes what the agent is shown
+    "PIL": {  # decodes what the agent is shown, and makes what the model is shown
+        "server/vision.py", "video/picture.py", "video/sources.py",
+    },
+    "cv2": {"video/sources.py"},
+    "mss": {"video/sources.py"},
     "cryptography": {"server/tls.py"},
     "filelock": {"conversations/claims.py"},
     "google": {  # google-auth; google-genai: its configuration, its connection, its exceptions
@@ -199,6 +205,9 @@ HOMES = {
 
 # Slow or absent on some machines: `livechat --help` is instant, and a missing PortAudio is a sentence.
 LAZY = {
+    "PIL",
+    "cv2",
+    "mss",
     "mcp",
     "openai",
     "filelock",

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "server/web_search.py": "server/test_tool_calls.py: it stands for a tool",
     "session/current_turn.py": "session/test_turns.py, as above",
     "session/events.py": "dataclasses",
+    "session/video.py": "a protocol",
     "ui/terminal.py": "whole/test_leaving.py and ui/test_screen.py: only a real terminal has modes",
     "ui/typed_ahead.py": "whole/test_leaving.py: a shell has to be there to take what is left",
 }

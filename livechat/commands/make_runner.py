@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from livechat.session.listening import Listening
     from livechat.session.runner import Runner
     from livechat.settings import Settings
+    from livechat.video.feed import VideoFeed
 
 
 async def caption_dialler(
@@ -102,11 +103,13 @@ async def make_runner(
         settings, tools, url=server.url if server else None, ca_pem=server.ca_pem.decode() if server else None
     )
     stranger = kept is not None and not kept.id  # a handle whose conversation is not kept here
+    video = await _video(settings, show)
+    lines = _shown_first(video, parts.lines) if parts.lines else None
     return Runner(
         begin=Begin(resumptions(kept), len(turns), only_resume=stranger),
         dial=dialler.dial,
         listening=_listening(parts),
-        lines=_after(opened, parts.lines) if stranger and parts.lines else parts.lines,
+        lines=_after(opened, lines) if stranger and lines else lines,
         one_at_a_time=parts.one_at_a_time,
         commands=parts.display.commands(),
         sink=parts.sink,
@@ -123,8 +126,26 @@ async def make_runner(
         family=model,
         tools=tools,
         instruct=partial(_instruct, parts, dialler, book),
+        video=video,
         wall=parts.wall,
     )
+
+
+async def _video(settings: Settings, show: Callable[[Output], None]) -> VideoFeed:
+    """What shows the model pictures, from the beginning with --video."""
+    from livechat.models import FRAME_TOKENS
+    from livechat.video.feed import VideoFeed, opener
+
+    feed = VideoFeed(
+        show,
+        opener(extra("video"), extra("camera")),
+        fps=settings.fps,
+        tokens=FRAME_TOKENS[settings.media_resolution],
+        holds=settings.applied_compression[0] if settings.applied_compression else None,
+    )
+    if settings.video:
+        await feed.start(settings.video, must=True)
+    return feed
 
 
 def _listening(parts: Parts) -> Listening:
@@ -158,4 +179,11 @@ async def _after(opened: asyncio.Event, lines: AsyncIterator[Typed]) -> AsyncIte
     """The lines, once a link is open: a handle that the server refuses must not cost a line of the pipe."""
     await opened.wait()
     async for line in lines:
+        yield line
+
+
+async def _shown_first(video: VideoFeed, lines: AsyncIterator[Typed]) -> AsyncIterator[Typed]:
+    """The lines, each after the first picture of what is being shown: it may be about that."""
+    async for line in lines:
+        await video.ready()
         yield line

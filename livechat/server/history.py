@@ -12,6 +12,7 @@ from typing import Literal
 
 TOKENS_PER_SECOND = 25  # of sound (docs/wire.md 4)
 TOKENS_PER_FRAME = 258  # of video (docs/wire.md 4)
+TOKENS_IF_LOW = 66  # with a mediaResolution that is low
 
 Role = Literal["user", "model"]
 
@@ -27,7 +28,7 @@ def text_tokens(text: str) -> int:
 class HistoryTurn:
     """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted.
 
-    `frames`: of video that the client showed before or while it was said.
+    `frames`: of video that the client showed before or while it was said, as if all weighed the same.
     """
 
     role: Role

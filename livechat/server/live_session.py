@@ -91,8 +91,8 @@ class LiveSession:
         self.deadlines.saw(now)
         self._frames += 1
         # The window slides over them as it does over turns.
-        if self.terms.trigger is not None and self._frames * TOKENS_PER_FRAME > self.terms.trigger:
-            self._frames = self.terms.target // TOKENS_PER_FRAME
+        if self.terms.trigger is not None and self._frames * self.terms.frame_tokens > self.terms.trigger:
+            self._frames = self.terms.target // self.terms.frame_tokens
 
     def speech_began(self, offset: float, now: float) -> list[Action]:
         """The person began to speak `offset` seconds into the sound of this link."""
@@ -300,7 +300,7 @@ class LiveSession:
 
     def tokens(self) -> int:
         """The size of the context, in tokens."""
-        return text_tokens(self.system) + weight(self.history) + self._frames * TOKENS_PER_FRAME
+        return text_tokens(self.system) + weight(self.history) + self._frames * self.terms.frame_tokens
 
     def _voice(self, kind: str, offset: float) -> list[Action]:
         if not self.terms.traits.activity:
@@ -312,7 +312,8 @@ class LiveSession:
             self._waiting.append(turn)
             return [CloseLink(*CLOSES["invalid"])] if weight(self._waiting) > WINDOW else []
         actions = self._interrupt(now)
-        turn, self._frames = replace(turn, frames=self._frames), 0
+        frames = round(self._frames * self.terms.frame_tokens / TOKENS_PER_FRAME)
+        turn, self._frames = replace(turn, frames=frames), 0
         self.history.append(turn)
         actions.append(TurnKept(turn))
         if self.terms.traits.answers:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livechat.server.close_reasons import closed
+from livechat.server.history import TOKENS_IF_LOW, TOKENS_PER_FRAME
 from livechat.server.models import LANGUAGES_2_5, MODELS, PROFILES, VERTEX_MODELS, VOICES, WINDOW, Cadence, Traits
 from livechat.server.tool_calls import Function, declared, searches
 from livechat.server.translation import target
@@ -48,6 +49,7 @@ class Terms:
     silence_ms: int | None
     functions: tuple[Function, ...]  # that the client declared
     searches: bool  # the client declared Google Search
+    frame_tokens: int  # of a picture
     translate_to: str  # a language, for a model that translates; else ""
     seeded: bool  # the first complete clientContent is history and no question (docs/wire.md 12)
 
@@ -131,6 +133,7 @@ def agree(body: Json, route: Endpoint, as_model: str | None = None) -> Terms:
         silence_ms=_duration_ms(detection.get("silenceDurationMs")),
         functions=declared(body.get("tools"), family.calls),
         searches=searches(body.get("tools")),
+        frame_tokens=TOKENS_IF_LOW if "LOW" in str(generation.get("mediaResolution")) else TOKENS_PER_FRAME,
         translate_to=_target(generation) if family.translates else "",
         seeded=_part(body, "historyConfig").get("initialHistoryInClientContent") is True,
     )

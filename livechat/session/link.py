@@ -182,6 +182,12 @@ class Link:
         else:
             await self._send(text=text)
 
+    async def send_picture(self, jpeg: bytes) -> None:
+        """One picture, a JPEG."""
+        from google.genai import types
+
+        await self._send(video=types.Blob(data=jpeg, mime_type="image/jpeg"))
+
     async def send_context(self, turns: list[ContextTurn]) -> None:
         """Turns to remember, which ask for no answer: turnComplete false never interrupts (0.3)."""
         await self._send_content(turns, complete=False)

@@ -119,6 +119,8 @@ def setup(settings: Settings, how: Dial, tools: Tools = NO_TOOLS) -> types.LiveC
             automatic_activity_detection=_detection(settings) if settings.ptt or settings.vad else None,
             activity_handling=types.ActivityHandling.NO_INTERRUPTION if settings.no_interrupt else None,
         )
+    if settings.media_resolution != "medium":
+        config.media_resolution = types.MediaResolution(f"MEDIA_RESOLUTION_{settings.media_resolution.upper()}")
     if declared := _tools(tools):
         config.tools = list(declared)
     known = family(settings.model)

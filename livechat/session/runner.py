@@ -11,9 +11,9 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from livechat import events as shown
 from livechat.audio.interfaces import FRAME_MS, Sink
-from livechat.errors import LivechatError, LostError, Notice
-from livechat.events import Command, HandleState, Handover, Instruct, Levels, Mic, Output, Speaking, Typed, Usage
+from livechat.errors import LivechatError, LostError, Notice, first_of
 from livechat.models import Family
 from livechat.session import events as ev
 from livechat.session.compression import ContextCount
@@ -30,6 +30,7 @@ from livechat.session.tools import Tools
 from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
 from livechat.session.turns import Turns
+from livechat.session.video import Video
 
 TIMER_S = 1e-6  # so much before its time a timer may go off
 CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
@@ -46,18 +47,19 @@ class Runner:
         begin: ev.Begin,
         dial: Callable[[ev.Dial, Callable[[ev.Wire], None]], Linklike],
         listening: Listening,
-        lines: AsyncIterator[Typed] | None,
+        lines: AsyncIterator[shown.Typed] | None,
         one_at_a_time: bool,
-        commands: AsyncIterator[Command],
+        commands: AsyncIterator[shown.Command],
         sink: Sink,
         ledger: Ledger,
-        show: Callable[[Output], None],
+        show: Callable[[shown.Output], None],
         transcript: Transcript,
         machine: Machine,
         family: Family,
         tools: Tools,
         instruct: Callable[[str], None],
         wall: Callable[[], float],
+        video: Video | None = None,
     ) -> None:
         """`listening` and `lines` are what the person says and types; one of them may be none.
 
@@ -67,14 +69,14 @@ class Runner:
         `commands`: what keys ask for. `sink`: plays the answers, s16le mono of the rate that each comes with.
         `ledger`: keeps turns and handles as they come. `show`: takes what a person or a program is shown.
         `transcript`: with the turns of an earlier run. `family`: what the model does; `tools`: what it may call.
-        `instruct`: is told a new system instruction, for later links and runs.
+        `instruct`: is told a new system instruction, for later links and runs. `video`: shows the model pictures.
         `wall`: the time of day in seconds, which goes on while the computer sleeps.
         """
         self._begin, self._dial_link = begin, dial
         self._listening, self._lines, self._one_at_a_time = listening, lines, one_at_a_time
         self._commands, self._sink, self._ledger, self._show = commands, sink, ledger, show
         self._transcript, self._machine, self._wall = transcript, machine, wall
-        self._instruct = instruct
+        self._instruct, self._video = instruct, video
         self.outbox = Outbox()
         turn = CurrentTurn(
             outbox=self.outbox, transcript=transcript, sink=sink, ledger=ledger, show=show,
@@ -107,7 +109,8 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 hands = (self._capture(), self._type(), self._obey())
-                helpers = [*hands, self._sender.run(), self._meter(), self._sink.run()]
+                seeing = [self._video.run(self._sender.show, lambda: self._sender.flowing)] if self._video else []
+                helpers = [*hands, self._sender.run(), self._meter(), self._sink.run(), *seeing]
                 tasks = [group.create_task(helper) for helper in helpers]
                 self._feed(self._begin)
                 while self._machine.state is not State.OVER:
@@ -117,7 +120,7 @@ class Runner:
                 for task in (*tasks, *self._links):
                     task.cancel()
         except BaseExceptionGroup as group_error:
-            raise _first(group_error) from None
+            raise first_of(group_error) from None
         finally:
             self._calls.stop()
         if self.outbox.give_up():
@@ -172,7 +175,7 @@ class Runner:
                 self._changed.set()
             case ev.Keep(resumption):
                 self._ledger.keep(resumption)
-                self._show(HandleState(resumption.name, resumable=True, expires_in_s=self._machine.ttl))
+                self._show(shown.HandleState(resumption.name, resumable=True, expires_in_s=self._machine.ttl))
             case ev.Expire():
                 self._ledger.expire()
             case ev.Show(output):
@@ -221,16 +224,15 @@ class Runner:
     def _handle(self, update: ev.HandleUpdate) -> None:
         self.turns.handle(resumable=bool(update.handle))
         if not update.handle:
-            self._show(HandleState("", resumable=False, expires_in_s=0.0))
+            self._show(shown.HandleState("", resumable=False, expires_in_s=0.0))
         elif update.consumed is not None:
             self.outbox.consumed(update.consumed)
         self._feed(ev.HandleIn(update.link, update.handle, self._sender.covered(self.turns.answered())))
 
     def _count(self, event: ev.Counted) -> None:
+        counts = event.prompt_tokens, event.response_tokens, event.total_tokens
         details = dict(event.prompt_details), dict(event.response_details)
-        self._show(
-            Usage(event.prompt_tokens, event.response_tokens, event.total_tokens, *details, thoughts=event.thoughts)
-        )
+        self._show(shown.Usage(*counts, *details, thoughts=event.thoughts))
         if compression := self._context.counted(event.prompt_tokens):
             self._show(compression)
 
@@ -287,14 +289,16 @@ class Runner:
     async def _obey(self) -> None:
         listening = self._listening
         if listening.source is not None and listening.state == "held":
-            self._show(Mic("held"))
+            self._show(shown.Mic("held"))
         async for command in self._commands:
             before = listening.state
-            if command == "interrupt" or (listening.source is not None and listening.obey(command)):
+            if command == "video" and self._video:
+                await self._video.toggle()
+            elif command == "interrupt" or (listening.source is not None and listening.obey(command)):
                 self.turns.interrupt()
             self._changed.set()
             if listening.state != before:
-                self._show(Mic(listening.state))
+                self._show(shown.Mic(listening.state))
 
     async def _type(self) -> None:
         if self._lines is None:
@@ -307,9 +311,12 @@ class Runner:
             if self._leave_when_heard:
                 return  # it would be sent, paid for, and left without its answer
             match line:
-                case Instruct(text):
+                case shown.Instruct(text):
                     self._instruct(text)
                     await self._sender.instruct(text)
+                case shown.Watch() | shown.Look():
+                    if self._video:
+                        await self._video.obey(line)
                 case str():
                     self.turns.typed(line)
                     self._sender.wake()
@@ -335,7 +342,7 @@ class Runner:
             self._context.new_session()
         if flow.cause:
             self.longest_gap_ms = max(self.longest_gap_ms, flow.gap_ms)
-            self._show(Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed_ms, dropped_ms))
+            self._show(shown.Handover(flow.n, flow.cause, flow.how, round(flow.gap_ms, 1), replayed_ms, dropped_ms))
 
     # ---------------------------------------------------------------------------------- the clock
 
@@ -356,7 +363,7 @@ class Runner:
 
     async def _meter(self) -> None:
         """Levels and who speaks, ten times a second; and whether all is said."""
-        spoke = Speaking(person=False, model=False)
+        spoke = shown.Speaking(person=False, model=False)
         self._sleep_watch.begin(self._now(), self._wall())
         while True:
             await asyncio.sleep(LOOK_S)
@@ -368,10 +375,10 @@ class Runner:
             self._sleep_watch.ready(self._now())
             if passed.unseen is not None:
                 self._inbox.put_nowait(ev.Slept(passed.unseen))
-            speaking = Speaking(self.turns.speaking, self._sink.pending_ms() > 0)
+            speaking = shown.Speaking(self.turns.speaking, self._sink.pending_ms() > 0)
             if speaking != spoke:
                 self._show(spoke := speaking)
-            self._show(Levels(self._listening.level, self._sink.level()))
+            self._show(shown.Levels(self._listening.level, self._sink.level()))
             if late := self.turns.overdue():
                 self._inbox.put_nowait(late)
             if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
@@ -391,10 +398,3 @@ class Runner:
         if end == "unanswered":
             self._show(Notice("no answer came to the last words", "they may have been too short, or not speech"))
         self.leave()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -31,6 +31,8 @@ class ContextGauge:
                 self._counted = 0
             case ev.UserText(source="text") if self._counted is not None:
                 self._counted += len(event.text) / CHARACTERS
+            case ev.PictureSent() if self._counted is not None:
+                self._counted += event.tokens
             case ev.ModelText(final=False):
                 self._answering = True
             case ev.Speaking():

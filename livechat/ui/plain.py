@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO
 
 from livechat import process
 from livechat.errors import INTERRUPTED, LivechatError, UsageError
-from livechat.events import Command, Levels, Output, Speaking, Summary, Typed, UserText
+from livechat.events import Command, Levels, Output, Preview, Speaking, Summary, Typed, UserText
 from livechat.paths import Lines
 from livechat.process import Outlet
 from livechat.ui import slash_words
@@ -28,7 +28,11 @@ from livechat.ui.transcript_lines import TranscriptLine, closing, lines
 CANONICAL = 4_095 if sys.platform == "linux" else 1_023
 _AHEAD = 64  # lines read before somebody wants them
 _LAST_WORDS_S = 1.0  # for a reader that is slow while the person wants to leave
-SLASHES: dict[str, Command] = {"/mute": "mute", "/interrupt": "interrupt"}  # and /quit, where they are typed
+SLASHES: dict[str, Command] = {
+    "/mute": "mute",
+    "/interrupt": "interrupt",
+    "/video": "video",
+}  # and /quit, where they are typed
 _PAINT = {"warning": "\x1b[33m", "error": "\x1b[31m", "hint": "\x1b[2m", "thought": "\x1b[2m", "note": "\x1b[2m"}
 
 
@@ -179,7 +183,7 @@ class Json(_LineDisplay):
 
     def show(self, event: Output) -> None:
         """Write `event`: its `type` first, then `t`, then its fields. Levels and Speaking are left out."""
-        if isinstance(event, Levels | Speaking):
+        if isinstance(event, Levels | Speaking | Preview):
             return
         if isinstance(event, Summary):
             self._code = event.exit_code

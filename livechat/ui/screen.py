@@ -23,7 +23,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from livechat.errors import LivechatError, Notice, UsageError
-from livechat.events import Command, LinkState, ModelText, Output, Start, Summary, Typed, UserText
+from livechat.events import Command, LinkState, ModelText, Output, Preview, Seeing, Start, Summary, Typed, UserText
 from livechat.ui import shortcuts, slash_words, styles, typed_ahead
 from livechat.ui.details import Details
 from livechat.ui.display import tolerant
@@ -102,6 +102,7 @@ class Screen:
         self._view = ViewState(lifetime_s=lifetime_s)
         self._details = Details()
         self._helping = self._detailed = False  # which panel is open
+        self._preview: Preview | None = None  # of what the model sees
         self._conversation = ""
         self._said = said
         self._region = _Region()
@@ -130,6 +131,10 @@ class Screen:
             self._conversation = event.conversation
         if isinstance(event, Summary):
             self._summary = event
+        if isinstance(event, Preview):
+            self._preview = event
+        elif isinstance(event, Seeing):
+            self._preview = None
         if self._closed:
             self._show_finals()
         if self._ended:
@@ -328,6 +333,8 @@ class Screen:
             rows.insert(0, styles.prompt(status, width, hint=self._hint(width)))
         room = max(0, height - len(rows) - 1)
         panel = styles.panel(self._panel(now, width), width, room - 1)
+        if self._detailed and not self._helping and self._preview:
+            panel += styles.preview(self._preview, width, room - 1 - len(panel))
         rows = [*panel, *rows]
         spoken = [text for line in self._partials.values() for text in styles.entry(line, width)]
         room = max(0, height - len(rows) - 1)

@@ -38,12 +38,17 @@ SHORTCUTS = (
     Shortcut("c-o", "mute", "mic off, or on"),
     Shortcut("c-g", "interrupt", "hush the model"),
     Shortcut(" ", "talk", "push to talk"),
+    Shortcut("f2", "video", "show screen, or not"),
     Shortcut("c-l", "details", "of the links"),
     Shortcut("", "save", "to a text file"),
     Shortcut("c-c", "quit", "leave"),
 )
-# Slash words with a text behind them (slash_words.py), and the help on each.
-TEXTS = {"system": "how to behave", "context": "to be known", "ask": "a question"}
+# Slash words with something behind them (slash_words.py): what that is, and the help on each.
+TEXTS = {
+    "system": ("TEXT|@FILE", "how to behave"), "context": ("TEXT|@FILE", "to be known"),
+    "ask": ("TEXT|@FILE", "a question"), "video": ("screen|FILE|off", "what it sees"),
+    "look": ("[FILE]", "one picture"),
+}  # fmt: skip
 SLASHES: dict[str, Wish] = {shortcut.wish: shortcut.wish for shortcut in SHORTCUTS}
 LABELS: dict[Wish, str] = {shortcut.wish: shortcut.label for shortcut in SHORTCUTS}
 COLUMN = 36  # cells, so that a terminal of 80 shows two columns of help; `does` fits into what is left of one
@@ -77,7 +82,7 @@ def help_rows(has: frozenset[Wish], width: int, *, typing: bool) -> list[str]:
         if shortcut.wish in has and (typing or shortcut.key)
     ]
     cells += [f"{key:<10}{does}" for key, does in (*_ALWAYS, *(_WRITING if typing else ()))]
-    cells += [f"{f'/{word} TEXT|@FILE':<23}{does}" for word, does in TEXTS.items() if typing]
+    cells += [f"{f'/{word} {what}':<23}{does}" for word, (what, does) in TEXTS.items() if typing]
     columns = max(1, width // COLUMN)
     height = -(-len(cells) // columns)
     return ["".join(cell.ljust(COLUMN) for cell in cells[row::height]).rstrip() for row in range(height)]

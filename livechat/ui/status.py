@@ -22,6 +22,7 @@ from livechat.ui.safe_text import age, clean, duration, money, tokens, validity
 
 KEYBOARD = "keyboard"  # `Start.input` of a conversation without a microphone
 
+UNCOMPRESSED_VIDEO_S = 120  # a session with pictures and without compression ends then
 LATE_S = 2.0  # a missing link is worth a notice after this
 SLOW_S = 10.0  # an answer that has not begun is worth one after this
 NOISE_S = 4.0  # a sound without a transcript counts as a question for no longer than this
@@ -58,6 +59,7 @@ class StatusView:
     shut: bool  # what the microphone hears does not go out
     speaker: float
     lost: str  # what was dropped
+    seen: str  # what the model sees, and without compression for how long it may
     reply: str  # last reply latency
     spent: str  # tokens so far, and what they cost
     notice: str
@@ -95,6 +97,8 @@ class ViewState:
         self._reply_ms: float | None = None
         self._dropped_ms = 0.0
         self._spent: ev.Spent | None = None
+        self._seeing: ev.Seeing | None = None
+        self._seen_at: float | None = None  # since when the session has had pictures
         self._ended = False
 
     def apply(self, event: ev.Output, now: float) -> None:
@@ -121,6 +125,10 @@ class ViewState:
                 self._compressed, self._compressed_at = event, now
             case ev.Spent():
                 self._spent = event
+            case ev.Seeing():
+                self._seeing = event if event.on else None
+            case ev.PictureSent() if self._seen_at is None:
+                self._seen_at = now
             case ev.Mic():
                 self._mic = event.state
             case ev.Levels():
@@ -200,10 +208,19 @@ class ViewState:
             shut=self._mic != "open",
             speaker=_meter(self._levels.speaker) if fresh else 0.0,
             lost=f"lost {duration(self._dropped_ms)}" if self._dropped_ms > 0 else "",
+            seen=self._seen(now),
             spent=spent(self._spent) if self._spent else "",
             reply="" if self._reply_ms is None else duration(self._reply_ms),
             notice=self._notice(state, now),
         )
+
+    def _seen(self, now: float) -> str:
+        if self._seeing is None:
+            return ""
+        left = ""
+        if self._seeing.holds_s is None and self._seen_at is not None:
+            left = f" {age(max(0.0, UNCOMPRESSED_VIDEO_S - (now - self._seen_at)))} left"
+        return f"{clean(self._seeing.source)}{left}"
 
     def _time_left(self, now: float) -> float:
         if self._goaway_at is not None:

@@ -16,7 +16,7 @@ STATE_WIDTH = 14  # holds most state words with their sign, so that the bar does
 
 # Each name makes its segment one form shorter. What is missed least comes first.
 _GIVE_WAY = (
-    "handle", "compression", "compression", "handle", "state", "compressed", "time", "compression",
+    "seen", "handle", "compression", "compression", "handle", "state", "compressed", "time", "compression",
     "compression", "compressed", "handle", "goaway", "lost", "state", "compression", "handle",
 )  # fmt: skip
 
@@ -25,6 +25,7 @@ def bar(status: StatusView, width: int) -> Spans:
     """The status line in at most `width` cells; every character of it is one cell wide."""
     forms: dict[str, list[Spans]] = {
         "state": _state(status),
+        "seen": [[("◉ sees ", "late"), (status.seen, "late")], [("◉", "late")]] if status.seen else [],
         "time": [[(status.time, "plain")], []],
         "goaway": _goaway(status),
         "handle": _handle(status),

@@ -5,8 +5,11 @@ wider than asked for: a row that the terminal wrapped would break what is drawn 
 """
 
 from rich.cells import get_character_cell_size
+from rich.color import Color
+from rich.style import Style
 from rich.text import Text
 
+from livechat.events import Preview
 from livechat.ui.safe_text import clean, wrap
 from livechat.ui.status import StatusView
 from livechat.ui.status_bar import Emphasis, Spans, bar, foot
@@ -64,6 +67,22 @@ def panel(rows: list[str], width: int, height: int) -> list[Text]:
     texts = [Text(f"  {row}", "dim") for row in rows[: max(0, height)]]
     for text in texts:
         text.truncate(width, overflow="ellipsis")
+    return texts
+
+
+def preview(picture: Preview, width: int, height: int) -> list[Text]:
+    """What the model sees, two pixels in a cell; nothing where there is no room for all of it."""
+    rows = picture.height // 2
+    if width < picture.width + 2 or height < rows:
+        return []
+    pixels = [picture.rgb[at : at + 3] for at in range(0, len(picture.rgb), 3)]
+    texts = []
+    for row in range(rows):
+        upper, lower = (pixels[y * picture.width : (y + 1) * picture.width] for y in (2 * row, 2 * row + 1))
+        text = Text("  ")
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", Style(color=Color.from_rgb(*above), bgcolor=Color.from_rgb(*below)))
+        texts.append(text)
     return texts
 
 

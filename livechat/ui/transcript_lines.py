@@ -51,6 +51,8 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
         case ev.LinkState(state="waiting"):
             why = f": {clean(event.why)}" if event.why else ""
             return [_note(f"no link; next try in {duration((event.retry_in_s or 0) * 1000)}{why}")]
+        case ev.Seeing():
+            return [_note(_seeing(event))]
         case ev.Compression():
             return [_note(f"context compressed, {tokens(event.before)}→{tokens(event.after)} tokens")]
         case ev.ToolCall():
@@ -119,6 +121,15 @@ def _handover(event: ev.Handover) -> TranscriptLine:
     cause = f" ({clean(event.cause)})" if event.cause else ""
     gap = duration(event.gap_ms)
     return _note(f"link {event.n} after {gap}{cause}{again}{lost}{_RUNGS[event.how]}")
+
+
+def _seeing(event: ev.Seeing) -> str:
+    if not event.on:
+        return clean(f"the model sees {event.source} no more{f': {event.why}' if event.why else ''}")
+    room = "without compression a session with pictures ends after 2 minutes"
+    if event.holds_s is not None:
+        room = f"the context has room for {age(event.holds_s)} of it before it is compressed"
+    return clean(f"the model sees {event.source}: up to {event.tokens_s:g} tokens a second; {room}")
 
 
 def _short(text: str) -> str:

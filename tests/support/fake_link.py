@@ -17,6 +17,7 @@ class FakeLink:
         """`hear` takes what the link says. Where it does not open, the server cannot be reached."""
         self.n, self.dial, self._hear, self._opens = dial.n, dial, hear, opens
         self.sent: list[str | bytes | list[ContextTurn]] = []
+        self.pictures: list[bytes] = []
         self.sent_at: list[float] = []  # on the loop's clock
         self.close_s = 0.0  # how long the server takes to answer a close
         self.before_sending: Callable[[], None] = lambda: None
@@ -54,6 +55,9 @@ class FakeLink:
 
     async def send_audio(self, frame: bytes) -> None:
         await self._send(frame)
+
+    async def send_picture(self, jpeg: bytes) -> None:
+        self.pictures.append(jpeg)
 
     async def send_text(self, text: str) -> None:
         await self._send(text)
