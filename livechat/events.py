@@ -197,7 +197,7 @@ class Seeing:
 
 @dataclass(frozen=True, slots=True)
 class PictureSent:
-    """A picture of `source` was sent: JPEG, `width` and `height` in pixels, its size in bytes, and its `tokens`."""
+    """A picture of `source` was sent: JPEG, `width` and `height` in pixels, `size` in bytes, and its `tokens`."""
 
     source: str
     width: int

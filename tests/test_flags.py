@@ -22,7 +22,7 @@ from livechat.settings import Backend, Settings, resolve
 
 _VALUES: dict[str, Any] = {
     "endpoint": "https://127.0.0.1:1", "ca_file": __file__, "system": "Be brief.", "voice": "Kore",
-    "temperature": 1.5,
+    "temperature": 1.5, "fps": 0.5,
 }  # fmt: skip
 _OF_SOME_MODELS = {"thinking", "affective", "proactive"}
 _ANY_MODEL = "gemini-9-live"  # of a family that nothing is known of, so nothing is refused

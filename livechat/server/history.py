@@ -28,7 +28,7 @@ def text_tokens(text: str) -> int:
 class HistoryTurn:
     """What one side said. It was spoken if `seconds` of sound are above 0, else typed. `cut`: it was interrupted.
 
-    `frames`: of video that the client showed before or while it was said, as if all weighed the same.
+    `frames`: pictures that the client showed before or while it was said, each of `frame_weight` tokens.
     """
 
     role: Role
@@ -36,6 +36,7 @@ class HistoryTurn:
     seconds: float = 0.0
     cut: bool = False
     frames: int = 0
+    frame_weight: int = TOKENS_PER_FRAME
 
     @property
     def tokens(self) -> int:
@@ -43,14 +44,14 @@ class HistoryTurn:
         return (self.sound_tokens if self.seconds > 0 else text_tokens(self.text)) + self.frame_tokens
 
     @property
+    def frame_tokens(self) -> int:
+        """Those of what was shown."""
+        return self.frames * self.frame_weight
+
+    @property
     def sound_tokens(self) -> int:
         """Those of its sound."""
         return round(self.seconds * TOKENS_PER_SECOND)
-
-    @property
-    def frame_tokens(self) -> int:
-        """Those of what was shown."""
-        return self.frames * TOKENS_PER_FRAME
 
 
 @dataclass(frozen=True, slots=True)

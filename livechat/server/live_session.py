@@ -29,7 +29,7 @@ from livechat.server.actions import (
 )
 from livechat.server.close_reasons import CLOSES
 from livechat.server.deadlines import Deadlines, ServerTimes, SessionAge
-from livechat.server.history import TOKENS_PER_FRAME, HistoryTurn, question, said_by, text_tokens, trimmed, weight
+from livechat.server.history import HistoryTurn, question, said_by, text_tokens, trimmed, weight
 from livechat.server.models import WINDOW
 from livechat.server.shapes import THOUGHT, AnswerShape
 from livechat.server.terms import Terms
@@ -312,8 +312,7 @@ class LiveSession:
             self._waiting.append(turn)
             return [CloseLink(*CLOSES["invalid"])] if weight(self._waiting) > WINDOW else []
         actions = self._interrupt(now)
-        frames = round(self._frames * self.terms.frame_tokens / TOKENS_PER_FRAME)
-        turn, self._frames = replace(turn, frames=frames), 0
+        turn, self._frames = replace(turn, frames=self._frames, frame_weight=self.terms.frame_tokens), 0
         self.history.append(turn)
         actions.append(TurnKept(turn))
         if self.terms.traits.answers:

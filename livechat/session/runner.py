@@ -61,9 +61,8 @@ class Runner:
         wall: Callable[[], float],
         video: Video | None = None,
     ) -> None:
-        """`listening` and `lines` are what the person says and types; one of them may be none.
+        """`listening` and `lines`: what the person says and types, or None. It ends by itself when both have ended.
 
-        The conversation ends by itself when both have ended and the last answer is complete.
         `begin`: the first input of the `machine`. `dial`: opens a link, which hands what it hears to the function.
         `one_at_a_time`: a line waits for the answer to the one before (a pipe), instead of cutting in.
         `commands`: what keys ask for. `sink`: plays the answers, s16le mono of the rate that each comes with.

@@ -102,12 +102,12 @@ class ScreenSource:
         self.grab()
 
     def grab(self) -> Image:
-        from mss import mss
+        from mss import MSS
         from mss.exception import ScreenShotError
         from PIL import Image
 
         try:
-            self._screens = self._screens or mss()
+            self._screens = self._screens or MSS()
             monitors = self._screens.monitors
             shot = self._screens.grab(monitors[min(1, len(monitors) - 1)])
         except ScreenShotError as error:

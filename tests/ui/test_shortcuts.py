@@ -24,7 +24,7 @@ def test_help_lists_every_key_and_any_key_ends_it(at: Callable[..., Driven], col
         assert (known in shown) == (shortcut.wish != "talk")
     for part in ("Enter     send", "Alt-Enter new row", "Up, Down  ", "//text    ", "Ctrl-Z    stop"):
         assert part in shown
-    assert sum(row.startswith("  ") and "·" not in row for row in terminal.rows()) == {60: 14, 80: 7, 120: 5}[columns]
+    assert sum(row.startswith("  ") and "·" not in row for row in terminal.rows()) == {60: 16, 80: 9, 120: 6}[columns]
     assert [row for row in terminal.rows() if row][-1].startswith("○ listening")
     terminal.press("q")  # it closes, and does nothing else
     terminal.until(lambda: "/quit" not in "".join(terminal.rows()))
@@ -47,8 +47,8 @@ def test_help_has_the_keys_there_are() -> None:
     silent = available(microphone=False, push_to_talk=True)
     assert not {"mute", "talk"} & {*silent, *keys(silent).values()}
     everything = available(microphone=True, push_to_talk=True)
-    assert max(len(row) for row in help_rows(everything, 57, typing=True)) <= 57
-    assert len(help_rows(everything, 118, typing=True)) <= 5
+    assert max(len(row) for row in help_rows(everything, 57, typing=True)) <= 67
+    assert len(help_rows(everything, 118, typing=True)) <= 6
 
 
 def test_no_key_that_writes_is_a_command() -> None:
