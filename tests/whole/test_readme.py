@@ -10,6 +10,8 @@ import sys
 import wave
 from pathlib import Path
 
+from PIL import Image
+
 from livechat.ui.shortcuts import SHORTCUTS
 from tests import ROOT
 from tests.support.conversation import CLIPS
@@ -40,6 +42,8 @@ def test_every_other_command_works(tmp_path: Path) -> None:
     shutil.copy(clip, tmp_path / "speech.wav")
     with wave.open(str(clip)) as speech:
         (tmp_path / "speech.raw").write_bytes(speech.readframes(speech.getnframes()))
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "wall.png")
+    (tmp_path / "question.txt").write_text("what do you see\n")
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "livechat").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m livechat "$@"\n')
@@ -56,7 +60,7 @@ def test_every_other_command_works(tmp_path: Path) -> None:
     commands = [line.replace("8765", port) for block in BLOCKS[2:] for line in block.splitlines()]
     # Something to resume comes first; the rest in the README's order.
     commands.sort(key=lambda line: not line.startswith("echo"))
-    assert len(commands) == 16
+    assert len(commands) == 17
     server: subprocess.Popen[bytes] | None = None
     try:
         for command in commands:

@@ -41,8 +41,8 @@ def test_json_has_what_is_seen_and_the_servers_count_agrees(tmp_path: Path, pict
     assert (seeing["on"], seeing["tokens_s"], seeing["holds_s"]) == (True, 66.0, None)
     sent = [it for it in events if it["type"] == "picture"]
     assert len(sent) >= 2
-    last = [it for it in events if it["type"] == "usage"][-1]
-    asked = [it for it in events if it["type"] == "user"][-1]
+    *_, last = counts = [it for it in events if it["type"] == "usage"]
+    asked = [it for it in events if it["type"] == "user"][len(counts) - 1]
     before = [it for it in sent if it["t"] <= asked["t"]]
     counted = last["prompt_details"].get("IMAGE", 0) + last["prompt_details"].get("VIDEO", 0)
     assert counted == pytest.approx(66 * len(before), abs=66)  # one may be on its way
