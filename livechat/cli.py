@@ -13,7 +13,7 @@ import typer
 
 from livechat import __version__
 from livechat.commands.caption_flags import CAPTION_FLAGS
-from livechat.commands.command_parts import Commands, ParserError, option, with_flags
+from livechat.commands.command_parts import HELP, Commands, ParserError, option, with_flags
 from livechat.commands.print_error import exit_with
 from livechat.errors import INTERRUPTED, UsageError
 from livechat.process import prepare
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 app = Commands(
+    context_settings=HELP,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A voice chat with the Gemini Live API whose line does not drop.",
@@ -199,7 +200,9 @@ def list_models(profile: _Profile = None, json: _Json = False) -> int:
     return command.list_models(profile=profile, as_json=json)
 
 
-_sessions = Commands(invoke_without_command=True, help="List, show, export and forget earlier conversations.")
+_sessions = Commands(
+    context_settings=HELP, invoke_without_command=True, help="List, show, export and forget earlier conversations."
+)
 app.add_typer(_sessions, name="sessions")
 
 
@@ -259,7 +262,7 @@ def forget(
     return command.forget(conversations or [], older_than=older_than, as_json=json)
 
 
-_config = Commands(help="Show the settings, name the configuration file, and edit it.")
+_config = Commands(context_settings=HELP, help="Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")
 
 

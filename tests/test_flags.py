@@ -62,7 +62,7 @@ def options(command: str) -> dict[str, str]:
     for line in CliRunner().invoke(cli.app, [command, "--help"], catch_exceptions=False).stdout.splitlines():
         if found := re.match(r"(\S.*):$", line):
             title = found[1]
-        elif found := re.match(r"  (--[\w-]+)", line):
+        elif found := re.match(r"  (?:-h, )?(--[\w-]+)", line):
             panels[found[1]] = title
     return panels
 

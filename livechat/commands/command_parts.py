@@ -15,6 +15,8 @@ from livechat.commands.print_error import exit_with
 from livechat.errors import UsageError
 from livechat.flags import FLAGS
 
+HELP = {"help_option_names": ["-h", "--help"]}
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -55,7 +57,7 @@ class Commands(typer.Typer):
 
     def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
         """As Typer's, for functions that return the exit code."""
-        return super().command(name, cls=_Command, **more)
+        return super().command(name, cls=_Command, context_settings=HELP, **more)
 
 
 # What the parser raises for wrong options; Typer exports this subclass of it, and the class itself not.

@@ -77,6 +77,13 @@ def test_what_cannot_be_is_one_line_with_a_hint(
     assert "hint: " in done.stderr
 
 
+@pytest.mark.parametrize("command", [[], ["talk"], ["sessions"], ["sessions", "show"], ["config", "path"]])
+def test_every_command_takes_the_short_flag_for_help(tmp_path: Path, command: list[str]) -> None:
+    done = livechat(*command, "-h", env=environment(tmp_path))
+    assert done.returncode == 0
+    assert done.stdout == livechat(*command, "--help", env=environment(tmp_path)).stdout
+
+
 def test_a_model_that_was_chosen_for_conversations_is_not_meant(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('model = "gemini-3.1-flash-live-preview"\nvoice = "Puck"\n')
     env = environment(tmp_path, LIVECHAT_CONFIG=str(tmp_path / "config.toml"), LIVECHAT_MODEL="gemini-3.8-live")
