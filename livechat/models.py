@@ -19,7 +19,6 @@ THINKING_MODEL = "gemini-3.8-live-extended-thinking"
 
 CONTEXT_WINDOW = 131_072  # tokens, input (0.1)
 FRAME_TOKENS = {"low": 66, "medium": 258, "high": 258}  # of a picture, by its resolution (4)
-UNCOMPRESSED_VIDEO_S = 120  # a session with video ends then, where the context is not compressed (3.3)
 TRIGGER_RANGE = (5_000, 128_000)  # tokens (4)
 TARGET_RANGE = (0, 128_000)  # tokens (4)
 DEFAULT_TRIGGER = CONTEXT_WINDOW * 8 // 10  # the server's own default (4)

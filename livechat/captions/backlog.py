@@ -65,11 +65,10 @@ class Backlog:
         self._before.append(frame)
         if not self._whole:
             return
+        self._items.append(frame)  # always the newest silence: the first syllable of what comes
         if self._silent * FRAME_MS < AFTER_MS:
-            self._items.append(frame)
             self._silent += 1
         else:
-            self._items.append(frame)  # the newest silence: the first syllable of what comes
             self._forget_oldest_silence()
 
     def end(self) -> None:

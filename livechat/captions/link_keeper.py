@@ -167,9 +167,7 @@ class LinkKeeper:
         good = was_open and self._failures.forgiven(age)
         if was_open and not good:
             self._failures.died_young(event)
-        verdict = judge(
-            event, setting_up=not was_open, age_s=max(age, STABLE_S) if good else age if was_open else 0.0
-        )
+        verdict = judge(event, setting_up=not was_open, age_s=max(age, STABLE_S) if good else age)
         verdict = self._failures.doubted(verdict, event, setting_up=not was_open, resumed=False)
         self._cause = verdict.why
         self._show(LinkState(self.n, "closed", code=event.code, reason=event.reason, why=verdict.why))

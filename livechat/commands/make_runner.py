@@ -22,6 +22,8 @@ from livechat.session.events import Begin, Dial, Wire
 if TYPE_CHECKING:
     from livechat.commands.hold_conversation import Parts
     from livechat.commands.notices import Notices
+    from livechat.server.agent import Agent
+    from livechat.server.brain import Brain
     from livechat.server.serve import Server
     from livechat.session.link import Dialler, Link
     from livechat.session.listening import Listening
@@ -35,19 +37,15 @@ async def caption_dialler(
 ) -> Callable[[Dial, Callable[[Wire], None]], Link]:
     """What dials the links of captions. The embedded server, which ends with `stack`, remembers none of them."""
     from livechat.server import fault_plan
-    from livechat.session.link import Dialler, load_sdk
+    from livechat.session.link import Dialler
 
     faults = fault_plan.parse(settings.faults or "")
-    if "google.genai.live" not in sys.modules:
-        await asyncio.to_thread(load_sdk)
+    await _sdk_loaded()
     if settings.backend != "offline":
         return Dialler(settings).dial
     from livechat.server import serve
-    from livechat.server.agent_choice import make_agent
 
-    agent, lacking = make_agent(brain=None, spoken_to=True, notify=notices)
-    if lacking:
-        notices(Notice(lacking, speech_models()))
+    agent = _agent(None, spoken_to=True, notices=notices)
     server = await stack.enter_async_context(serve.Server(agent, faults=faults))
     return Dialler(settings, url=server.url, ca_pem=server.ca_pem.decode()).dial
 
@@ -55,19 +53,34 @@ async def caption_dialler(
 async def embedded_server(parts: Parts, stack: contextlib.AsyncExitStack) -> Server:
     """The server in this process, which ends with `stack`."""
     from livechat.server import serve, session_memory
-    from livechat.server.agent_choice import make_agent
 
-    agent, lacking = parts.agent, ""
+    agent = parts.agent
     if agent is None:
-        agent, lacking = make_agent(brain=parts.brain, spoken_to=parts.source is not None, notify=parts.notices)
-    if lacking:
-        parts.notices(Notice(lacking, speech_models()))
+        agent = _agent(parts.brain, spoken_to=parts.source is not None, notices=parts.notices)
     memory = None
     if parts.memory:
         memory = stack.enter_context(contextlib.closing(session_memory.SessionMemory(parts.memory, time.time)))
         if memory.warning and parts.store.on_disk:  # without a disk the store has said so
             parts.notices(Notice(memory.warning, "its sessions end with this program"))
     return await stack.enter_async_context(serve.Server(agent, faults=parts.faults, memory=memory))
+
+
+def _agent(brain: Brain | None, *, spoken_to: bool, notices: Notices) -> Agent:
+    """The best agent that there is here. What it lacks is said."""
+    from livechat.server.agent_choice import make_agent
+
+    agent, lacking = make_agent(brain=brain, spoken_to=spoken_to, notify=notices)
+    if lacking:
+        notices(Notice(lacking, speech_models()))
+    return agent
+
+
+async def _sdk_loaded() -> None:
+    """Import the SDK. It takes a second: not on the loop, where the display runs."""
+    from livechat.session.link import load_sdk
+
+    if "google.genai.live" not in sys.modules:
+        await asyncio.to_thread(load_sdk)
 
 
 async def make_runner(
@@ -84,15 +97,14 @@ async def make_runner(
     MCP servers end with `stack`.
     """
     from livechat.models import family
-    from livechat.session.link import Dialler, load_sdk
+    from livechat.session.link import Dialler
     from livechat.session.mcp_servers import with_mcp
     from livechat.session.runner import Runner
     from livechat.session.tools import load
     from livechat.session.trace import Traced
     from livechat.session.transcript import Transcript
 
-    if "google.genai.live" not in sys.modules:  # it takes a second: not on the loop, where the display runs
-        await asyncio.to_thread(load_sdk)
+    await _sdk_loaded()
     settings, kept, model = parts.settings, parts.resumed, family(parts.settings.model)
     tools = await with_mcp(
         load(settings.tool, search=settings.search), settings.mcp, settings.mcp_functions, extra("tools"), stack
@@ -134,11 +146,12 @@ async def make_runner(
 async def _video(settings: Settings, show: Callable[[Output], None]) -> VideoFeed:
     """What shows the model pictures, from the beginning with --video."""
     from livechat.models import FRAME_TOKENS
-    from livechat.video.feed import VideoFeed, opener
+    from livechat.video.feed import VideoFeed
+    from livechat.video.sources import source_of
 
     feed = VideoFeed(
         show,
-        opener(extra("video"), extra("camera")),
+        partial(source_of, remedy=extra("video"), camera_remedy=extra("camera")),
         fps=settings.fps,
         tokens=FRAME_TOKENS[settings.media_resolution],
         holds=settings.applied_compression[0] if settings.applied_compression else None,

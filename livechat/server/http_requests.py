@@ -39,7 +39,7 @@ class HttpRequests:
 
     def get(self, ws: ServerConnection, request: Request) -> Response | None:
         """The answer to a GET request; None where the path is none of this server's pages."""
-        path = "/" + path_of(request).strip("/")
+        path = _plain_path(request)
         if path == "/":
             return _respond(ws, PAGE, _HTML)
         if path == "/events":
@@ -52,7 +52,7 @@ class HttpRequests:
         """The answer to a request that is no GET."""
         if why := refused(request, self._allowed):
             return _error(http.HTTPStatus.FORBIDDEN, "PERMISSION_DENIED", why)
-        path = "/" + path_of(request).strip("/")
+        path = _plain_path(request)
         if path not in (*_PAGES, _TOKENS):
             return _error(http.HTTPStatus.NOT_FOUND, "NOT_FOUND", "Not Found")
         if path in _PAGES or method != "POST":
@@ -68,6 +68,11 @@ class HttpRequests:
             return _error(http.HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", "Invalid JSON payload received.")
         except WrongRequestError as wrong:
             return _error(http.HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT", str(wrong))
+
+
+def _plain_path(request: Request) -> str:
+    """Without the slashes that clients put around it."""
+    return "/" + path_of(request).strip("/")
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from livechat.errors import DeviceError, LivechatError, Notice
 from livechat.events import Look, Output, PictureSent, Preview, Seeing, Watch
 from livechat.video.picture import SMALL, Picture, picture
-from livechat.video.sources import PictureSource, source_of
+from livechat.video.sources import PictureSource
 from livechat.worker import Worker
 
 T = TypeVar("T")
@@ -175,8 +175,3 @@ class VideoFeed:
 
 def _grabbed(source: PictureSource) -> Picture:
     return picture(source.grab())
-
-
-def opener(remedy: str, camera_remedy: str) -> Open:
-    """Opens what --video and /video name. The remedies say how to install what is missing."""
-    return lambda what: source_of(what, remedy, camera_remedy)
