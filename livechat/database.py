@@ -49,7 +49,7 @@ class Database:
         self._ready = False
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite's side files get the same mode
+            _create(self.path)
             with suppress(OSError):  # a file system without modes
                 self.path.chmod(0o600)  # a file from a backup may have another
         self._db = _copy_in_memory(path) if read_only and path else self._connect()
@@ -186,6 +186,19 @@ class Database:
         self._db.executescript(self._schema)
         self._ready = True
         log.info("%s: opened, journal %s", self.path or "memory", self._journal)
+
+
+def _create(path: Path) -> None:
+    """A file for its owner alone; SQLite's side files get the same mode. Raises OSError if it can never be written."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        # To open and close a file that SQLite has open here would drop the locks of all its connections in this
+        # process: another program would then remove the WAL file under them, with what they write.
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
 
 
 def _connection(where: Path | str) -> sqlite3.Connection:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,18 @@ def locking(path: Path, kind: str = "EXCLUSIVE") -> Iterator[None]:
         other.execute(f"BEGIN {kind}")
         yield
         other.execute("ROLLBACK")
+
+
+def test_a_second_connection_in_one_process_leaves_the_locks_of_the_first(database: Database, path: Path) -> None:
+    """It dropped them: the next program to end took itself for the last one, and removed the WAL file under both."""
+    assert database.write(*say("a"), patience_s=0.0)
+    with contextlib.closing(Database(path, SCHEMA, patience_s=0.0)) as second:
+        assert second.write(*say("b"), patience_s=0.0)
+        reader = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute({ALL!r}).fetchall(); c.close()"
+        subprocess.run([sys.executable, "-c", reader], check=True)
+        assert path.with_name(f"{path.name}-wal").exists()
+        assert database.write(*say("c"), patience_s=0.0)
+        assert words(second) == ["a", "b", "c"]
 
 
 def test_a_transaction_is_written_whole_or_not_at_all(database: Database, path: Path) -> None:
