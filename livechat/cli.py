@@ -13,7 +13,7 @@ import typer
 
 from livechat import __version__
 from livechat.commands.caption_flags import CAPTION_FLAGS
-from livechat.commands.command_parts import HELP, Commands, ParserError, option, with_flags
+from livechat.commands.command_parts import Commands, ParserError, option, with_flags
 from livechat.commands.print_error import exit_with
 from livechat.errors import INTERRUPTED, UsageError
 from livechat.process import prepare
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 
 app = Commands(
-    context_settings=HELP,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="A voice chat with the Gemini Live API whose line does not drop.",
+    """A voice chat with the Gemini Live API whose line does not drop.
+
+    \b
+    livechat talk --offline   Try it now, without a key or a network.
+    livechat talk             Talk to Gemini. The key is in GEMINI_API_KEY.
+    livechat resume           Continue the newest conversation.
+    livechat sessions         List the conversations that were kept.
+    """,
 )
 
 _Json = Annotated[bool, option("json")]
@@ -35,6 +39,8 @@ _LogFile = Annotated[str | None, option("log_file")]
 _Brain = Annotated[str | None, option("brain")]
 _BrainModel = Annotated[str | None, option("brain_model")]
 _HOSTS = "Serve requests for this host, and its web pages, too; * for all."
+_PORT = "Listen on 127.0.0.1:N. [default: a free port]"
+_Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, show_default=False, help=_PORT)]
 _Hosts = Annotated[list[str] | None, typer.Option("--allow-host", metavar="NAME", help=_HOSTS)]
 _Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
@@ -50,7 +56,7 @@ def _conversations(incomplete: str) -> list[tuple[str, str]]:
 _Conversation = Annotated[
     str | None,
     typer.Argument(
-        metavar="[ID]", help="A conversation, by the beginning of its id. The default is the newest.",
+        metavar="ID", help="A conversation, by the beginning of its id. [default: the newest]",
         autocompletion=_conversations,
     ),
 ]  # fmt: skip
@@ -59,7 +65,13 @@ _Conversation = Annotated[
 @app.command()
 @with_flags()
 def talk(flags: dict[str, Any], profile: _Profile = None) -> int:
-    """Talk: speak and hear the answer, for as long as you like."""
+    """Start a voice conversation.
+
+    \b
+    livechat talk --offline                    Try it without a key or a network.
+    livechat talk --voice Kore --language de   Choose the voice and your language.
+    livechat talk --text                       Type and read, without sound.
+    """
     from livechat.commands import talk as command
 
     return command.talk(flags, *_config_and_log(flags, profile))
@@ -72,14 +84,21 @@ def resume(
     conversation: Annotated[
         str | None,
         typer.Argument(
-            metavar="[HANDLE|CONVERSATION]",
-            help="What to go on with. The default is the newest conversation.",
+            metavar="HANDLE|CONVERSATION",
+            help="What to continue: the beginning of an id of `livechat sessions`, or a handle of the Live API."
+            " [default: the newest conversation]",
             autocompletion=_conversations,
         ),
     ] = None,
     profile: _Profile = None,
 ) -> int:
-    """Go on with an earlier conversation."""
+    """Continue an earlier conversation.
+
+    \b
+    livechat resume                  Continue the newest conversation.
+    livechat resume k7m2qd           Continue this one of `livechat sessions`.
+    livechat resume --voice Kore     Continue the newest with another voice.
+    """
     from livechat.commands import talk as command
 
     return command.resume(conversation, flags, *_config_and_log(flags, profile))
@@ -92,7 +111,13 @@ def transcribe(
     smart: Annotated[bool, typer.Option("--smart", help="Leave out false starts and filler words.")] = False,
     profile: _Profile = None,
 ) -> int:
-    """Write down what is said, line by line, for as long as you like."""
+    """Write down what is said, line by line.
+
+    \b
+    livechat transcribe                     Write what the microphone hears.
+    livechat transcribe --input talk.wav    Write what a file says.
+    livechat transcribe --json > lines      Write the lines with their times.
+    """
     from livechat.commands import captions as command
 
     return command.captions("transcribe", flags, _config_and_log(flags, profile)[0], smart=smart)
@@ -105,7 +130,13 @@ def translate(
     to: Annotated[str, typer.Option("--to", metavar="CODE", help="The language to translate into, such as de.")],
     profile: _Profile = None,
 ) -> int:
-    """Speak and write what is said in another language, while it is said."""
+    """Translate what is said into another language.
+
+    \b
+    livechat translate --to de                   Hear and read it in German.
+    livechat translate --to en --input talk.wav  Translate a file.
+    livechat translate --to fr --json > lines    Write the lines with their times.
+    """
     from livechat.commands import captions as command
 
     return command.captions("translate", flags, _config_and_log(flags, profile)[0], to=to)
@@ -128,7 +159,7 @@ def devices(
     ] = False,
     json: _Json = False,
 ) -> int:
-    """List microphones and speakers, and show the level of the one in use."""
+    """List microphones and speakers, and test them."""
     from livechat.commands import devices as command
 
     return command.devices(mic=mic, speaker=speaker, profile=profile, as_json=json, test=test)
@@ -136,9 +167,7 @@ def devices(
 
 @app.command()
 def serve(
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Listen on 127.0.0.1:N; 0 takes a free port.")
-    ] = 0,
+    port: _Port = 0,
     no_tls: Annotated[bool, typer.Option("--no-tls", help="Use plain ws:// without a certificate.")] = False,
     ca_out: Annotated[
         str | None, typer.Option("--ca-out", metavar="PEM", help="Write the certificate to trust here.")
@@ -170,7 +199,7 @@ def serve(
     json: _Json = False,
     log_file: _LogFile = None,
 ) -> int:
-    """Run the embedded Live API server for other programs."""
+    """Run the embedded Live server for other programs."""
     from livechat.commands import serve as command
 
     _log_to(log_file)
@@ -194,15 +223,13 @@ def serve(
 
 @app.command("models")
 def list_models(profile: _Profile = None, json: _Json = False) -> int:
-    """Show the Live models, what each takes, and which of them your server lists."""
+    """List the Live models, and what each can do."""
     from livechat.commands import list_models as command
 
     return command.list_models(profile=profile, as_json=json)
 
 
-_sessions = Commands(
-    context_settings=HELP, invoke_without_command=True, help="List, show, export and forget earlier conversations."
-)
+_sessions = Commands("List, show, export and forget conversations.", invoke_without_command=True)
 app.add_typer(_sessions, name="sessions")
 
 
@@ -248,7 +275,7 @@ def export(
 def forget(
     conversations: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Conversations, by the beginnings of their ids.",
+        typer.Argument(metavar="ID", help="Conversations, by the beginnings of their ids.",
                        autocompletion=_conversations),
     ] = None,
     older_than: Annotated[
@@ -262,7 +289,7 @@ def forget(
     return command.forget(conversations or [], older_than=older_than, as_json=json)
 
 
-_config = Commands(context_settings=HELP, help="Show the settings, name the configuration file, and edit it.")
+_config = Commands("Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")
 
 
@@ -274,7 +301,7 @@ def _help(context: typer.Context) -> None:
 
 @_config.command("show")
 def config_show(profile: _Profile = None) -> int:
-    """Print the settings a conversation would have now, and where each comes from."""
+    """Print the settings of a conversation, and where each comes from."""
     from livechat.commands import config as command
 
     return command.show(profile)
@@ -290,7 +317,7 @@ def config_path() -> int:
 
 @_config.command("edit")
 def config_edit() -> int:
-    """Open the configuration file in your editor ($VISUAL or $EDITOR), and check it."""
+    """Open the configuration file in your editor, and check it."""
     from livechat.commands import config as command
 
     return command.edit()

@@ -34,11 +34,10 @@ class Config:
 
     def flags(self, environ: Mapping[str, str]) -> dict[str, Any]:
         """The flags for `settings.resolve`, without those that a variable of the environment replaces."""
-        return {
-            name: value
-            for name, value in self.values.items()
-            if name not in _DEVICES and not environ.get(FLAGS[name].variable)
-        }
+        passed_over = {*_DEVICES, *(name for name, flag in FLAGS.items() if environ.get(flag.variable))}
+        if "endpoint" in passed_over:
+            passed_over.add("ca_file")  # another server has another certificate
+        return {name: value for name, value in self.values.items() if name not in passed_over}
 
     def check(self, environ: Mapping[str, str]) -> None:
         """Raises ConfigError if a conversation would be refused because of the file."""

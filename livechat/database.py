@@ -189,7 +189,7 @@ class Database:
 
 
 def _create(path: Path) -> None:
-    """A file for its owner alone; SQLite's side files get the same mode. Raises OSError if it can never be written."""
+    """A file for its owner alone; its side files get the same mode. Raises OSError if it can never be written."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:

@@ -27,6 +27,7 @@ class Flag:
     `panel`: the part of --help it stands in. `metavar`: its value in --help; "" for a bool.
     `file`: whether the value is the name of a file, or one after an "@".
     `kept`: a resumed conversation begins with the value it was made with.
+    `shown`: its default in --help; "" for none, or off.
     `variable`: of the environment. It wins over the configuration file.
     `choices`: all values, in lower case; upper case is taken as well. The first is the default.
     `within`: the least and the greatest number. `trait`: the model families that take it; None for all.
@@ -39,6 +40,7 @@ class Flag:
     metavar: str = ""
     file: Literal["no", "yes", "after @"] = "no"
     kept: bool = False
+    shown: str = ""
     variable: str = ""
     choices: tuple[str, ...] = ()
     within: tuple[float, float] | None = None
@@ -48,6 +50,12 @@ class Flag:
     def option(self) -> str:
         """As it is written on the command line."""
         return option_of(self.name)
+
+    @property
+    def described(self) -> str:
+        """Its line of --help."""
+        default = f" [default: {self.shown}]" if self.shown else ""
+        return f"{self.help}{default}{f' [env: {self.variable}]' if self.variable else ''}"
 
     def trouble(self, value: Any) -> UsageError | None:
         """The error where the flag does not take this value by itself."""
@@ -74,7 +82,8 @@ def option_of(name: str) -> str:
 
 def flag(panel: str, text: str, *, usual: Any = None, choices: tuple[str, ...] = (), **more: Any) -> Any:
     """A field of Flags. `usual`: its default. `more`: for Flag."""
-    about = {"panel": panel, "help": text, "choices": choices, "metavar": "|".join(choices)}
+    shown = "" if usual in (None, False) else usual if isinstance(usual, str) else f"{usual:g}"
+    about = {"panel": panel, "help": text, "choices": choices, "metavar": "|".join(choices), "shown": shown}
     return field(default=usual, metadata=about | more)
 
 

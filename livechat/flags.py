@@ -14,12 +14,9 @@ from livechat.errors import UsageError
 from livechat.flag import Flag, Trait, flag, option_of, switch
 
 # The parts of --help.
-_MODEL, _SERVER, _CONTEXT, _DEVICES = "Model", "Server", "Context", "Microphone and speaker"
-_DETECTION, _FILES, _SCREEN = "Voice detection", "Files and pipes", "Screen and output"
-_COST, _LOGS, _PICTURES = "Cost", "Logs and faults", "Pictures"
+_VOICE, _PICTURES, _MODEL, _SESSION = "Voice and sound", "Pictures", "Model", "Session and resumption"
+_SCREEN, _COST, _SERVER, _DEBUGGING = "Screen and output", "Cost", "Server", "Debugging"
 
-
-_MODEL_VARIABLE, _ADDRESS_VARIABLE = "LIVECHAT_MODEL", "GOOGLE_GEMINI_BASE_URL"
 _THINKS = Trait("thoughts", "does not tell what it thinks", models.THINKING_MODEL)
 _TRIGGER, _TARGET = models.TRIGGER_RANGE, models.TARGET_RANGE
 _MS = (0, models.MAX_VAD_MS)
@@ -34,180 +31,205 @@ class Flags:
     The order is that of --help and of `livechat config show`.
     """
 
-    model: str | None = flag(
-        _MODEL,
-        "The Live model, of those that `livechat models` shows.",
-        metavar="NAME",
-        kept=True,
-        variable=_MODEL_VARIABLE,
+    voice: str | None = flag(
+        _VOICE, "Let the model speak with this voice, such as Puck or Kore.", metavar="NAME", kept=True
     )
-    voice: str | None = flag(_MODEL, "One of the model's voices, such as Puck or Kore.", metavar="NAME", kept=True)
-    system: str | None = flag(_MODEL, "How the model should behave.", metavar="TEXT|@FILE", file="after @", kept=True)
     language: str | None = flag(
-        _MODEL, "The languages you speak, such as en or de-DE, parted by commas.", metavar="CODE[,...]", kept=True
+        _VOICE,
+        "Say which languages you speak, such as en or de-DE, with commas between.",
+        metavar="CODE[,...]",
+        kept=True,
     )
     vocabulary: str | None = flag(
-        _MODEL,
-        "Names and words to be understood, parted by commas or line ends.",
+        _VOICE,
+        "Help the server to understand these names and words, with commas or line ends between.",
         metavar="WORD[,...]|@FILE",
         file="after @",
         kept=True,
     )
-    thinking: str | None = flag(_MODEL, "How much the model thinks.", choices=models.LEVELS, kept=True)
+    mic: str | None = flag(
+        _VOICE,
+        "Use this microphone: part of its name, or its number. It is used from now on; `default` goes back.",
+        metavar="NAME|ID",
+    )
+    speaker: str | None = flag(
+        _VOICE,
+        "Use this speaker: part of its name, or its number. It is used from now on; `default` goes back.",
+        metavar="NAME|ID",
+    )
+    echo: str = flag(
+        _VOICE,
+        "What to do with the model's voice in the microphone: cancel it, mute you while the model speaks, or nothing"
+        " (with headphones).",
+        choices=("cancel", "duck", "off"),
+        usual="cancel",
+    )
+    barge_in: str = flag(
+        _VOICE,
+        "Pause the model as soon as you speak over it, or when the server says so.",
+        choices=("local", "server"),
+        usual="local",
+    )
+    no_interrupt: bool = switch(_VOICE, "Let the model finish when you speak over it.", kept=True)
+    ptt: bool = switch(_VOICE, "Push to talk: the microphone is open while you hold the space bar.")
+    text: bool = switch(_VOICE, "Type and read, without microphone and speaker.")
+    start_sensitivity: str | None = flag(_VOICE, "How easily the server hears that you begin.", choices=_LEVELS)
+    end_sensitivity: str | None = flag(_VOICE, "How easily the server hears that you have finished.", choices=_LEVELS)
+    prefix_ms: int | None = flag(
+        _VOICE, "Speech begins when you have spoken for N milliseconds.", metavar="N", within=_MS
+    )
+    silence_ms: int | None = flag(
+        _VOICE, "Speech ends when you have been silent for N milliseconds.", metavar="N", within=_MS
+    )
+    input: str | None = flag(
+        _VOICE,
+        "Read a sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
+        metavar="FILE|-",
+        file="yes",
+    )
+    lines: bool = switch(_VOICE, "Ask each line of a pipe as a question. Without it the whole pipe is one question.")
+    fast: bool = switch(_VOICE, "Read --input up to ten times faster than speech. The answers are the same.")
+    output: str | None = flag(
+        _VOICE, "Write the answers to this WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes"
+    )
+    compact: bool = switch(_VOICE, "Leave out the silence between answers in --output.")
+    record: str | None = flag(
+        _VOICE,
+        "Record both voices to this WAV or FLAC file: you on the left, the model on the right.",
+        metavar="FILE",
+        file="yes",
+    )
+    video: str | None = flag(
+        _PICTURES,
+        "Show the model the screen, a camera, a picture, or a folder of pictures. /video does the same.",
+        metavar="screen|camera|FILE|DIR",
+    )
+    fps: float = flag(
+        _PICTURES,
+        "Send at most X pictures a second, and only those that differ (0.05 to 1).",
+        usual=1.0,
+        metavar="X",
+        within=(0.05, 1),
+    )
+    media_resolution: str = flag(
+        _PICTURES,
+        "How closely the model looks. Low costs a quarter of the tokens.",
+        choices=("medium", "low", "high"),
+        usual="medium",
+    )
+    model: str | None = flag(
+        _MODEL,
+        "Talk to this Live model. `livechat models` lists them.",
+        metavar="NAME",
+        kept=True,
+        variable="LIVECHAT_MODEL",
+        shown=models.DEFAULT_MODEL,
+    )
+    system: str | None = flag(
+        _MODEL, "Tell the model how to behave.", metavar="TEXT|@FILE", file="after @", kept=True
+    )
+    thinking: str | None = flag(
+        _MODEL, "How much the model thinks before it answers.", choices=models.LEVELS, kept=True
+    )
     temperature: float | None = flag(
-        _MODEL, "How freely it chooses its words (0 to 2).", metavar="X", within=(0, 2), kept=True
+        _MODEL, "How freely the model chooses its words (0 to 2).", metavar="X", within=(0, 2), kept=True
     )
     max_output_tokens: int | None = flag(
-        _MODEL, "The most tokens of one answer.", metavar="N", within=(1, 65_536), kept=True
+        _MODEL, "Let no answer be longer than N tokens.", metavar="N", within=(1, 65_536), kept=True
     )
-    affective: bool = switch(_MODEL, "Let a model of 2.5 answer to how you sound.", kept=True)
-    proactive: bool = switch(_MODEL, "Let a model of 2.5 keep silent when nobody asks it.", kept=True)
-    search: bool = switch(_MODEL, "Let the model search with Google; its sources are shown.", kept=True)
+    affective: bool = switch(_MODEL, "Let a model of 2.5 answer to the tone of your voice.", kept=True)
+    proactive: bool = switch(_MODEL, "Let a model of 2.5 stay silent when you do not talk to it.", kept=True)
+    search: bool = switch(_MODEL, "Let the model search with Google. Its sources are shown.", kept=True)
     tool: str | None = flag(
         _MODEL,
-        "Python functions that the model may call, parted by commas.",
+        "Let the model call these Python functions, with commas between.",
         metavar="MODULE:FUNCTION",
         kept=True,
     )
     mcp: str | None = flag(
         _MODEL,
-        "MCP servers whose functions the model may call, parted by semicolons.",
+        "Let the model call the functions of these MCP servers, with semicolons between.",
         metavar='"COMMAND ..."|URL',
         kept=True,
     )
     mcp_functions: str | None = flag(
-        _MODEL, "Only these functions of the MCP servers, parted by commas.", metavar="NAME[,...]", kept=True
+        _MODEL, "Take only these functions of the MCP servers, with commas between.", metavar="NAME[,...]", kept=True
     )
     confirm: str = flag(
-        _MODEL, "Which functions run only when you say yes: those that may change something, all, or none.",
-        choices=("risky", "always", "never"), usual="risky",
-    )  # fmt: skip
-    offline: bool = switch(_SERVER, "Talk to the server inside livechat, without network or key.", kept=True)
-    endpoint: str | None = flag(
-        _SERVER, "Another Live server, as https://HOST:PORT.", metavar="URL", kept=True, variable=_ADDRESS_VARIABLE
-    )
-    brain: str | None = flag(
-        _SERVER,
-        "An OpenAI-compatible endpoint whose language model answers in place of the offline agent.",
-        metavar="URL",
-        kept=True,
-    )
-    brain_model: str | None = flag(_SERVER, "The language model of --brain.", metavar="NAME", kept=True)
-    ephemeral: bool = switch(_SERVER, "Show the key only to make a token for each connection.", kept=True)
-    ca_file: str | None = flag(
-        _SERVER,
-        "The certificate to trust for --endpoint.",
-        metavar="PEM",
-        file="yes",
-        kept=True,
-        variable=_ADDRESS_VARIABLE,
+        _MODEL,
+        "Which functions run only when you say yes: those that may change something, all, or none.",
+        choices=("risky", "always", "never"),
+        usual="risky",
     )
     context: str | None = flag(
-        _CONTEXT,
-        "Text files, or exported conversations, that the model is to know; parted by commas.",
+        _SESSION,
+        "Let the model know these text files, or exported conversations, with commas between.",
         metavar="FILE[,...]",
     )
-    history_from: str | None = flag(
-        _CONTEXT, "Another conversation that the model is to know, by its id.", metavar="ID"
-    )
+    history_from: str | None = flag(_SESSION, "Let the model know another conversation, by its id.", metavar="ID")
     trigger_tokens: int | None = flag(
-        _CONTEXT,
+        _SESSION,
         f"Compress the context when it reaches N tokens ({_TRIGGER[0]} to {_TRIGGER[1]}).",
         metavar="N",
         within=_TRIGGER,
         kept=True,
+        shown=str(models.DEFAULT_TRIGGER),
     )
     target_tokens: int | None = flag(
-        _CONTEXT,
-        f"Compress it down to N tokens ({_TARGET[0]} to {_TARGET[1]}, below the trigger).",
+        _SESSION,
+        f"Compress the context down to N tokens ({_TARGET[0]} to {_TARGET[1]}, less than the trigger).",
         metavar="N",
         within=_TARGET,
         kept=True,
+        shown="half of the trigger",
     )
-    no_compression: bool = switch(_CONTEXT, "Let the session end when its context is full.", kept=True)
-    mic: str | None = flag(
-        _DEVICES,
-        "The microphone, by part of its name or number; kept for later. `default` goes back.",
-        metavar="NAME|ID",
+    no_compression: bool = switch(_SESSION, "End the session when its context is full.", kept=True)
+    json: bool = switch(_SCREEN, "Write one JSON object a line to stdout.")
+    plain: bool = switch(_SCREEN, "Write lines instead of a screen, for screen readers.")
+    quiet: bool = switch(_SCREEN, "Show only what was said, and errors.")
+    thoughts: bool = switch(_SCREEN, "Show the thoughts of models that tell them. They are not kept.", trait=_THINKS)
+    price_in: float | None = flag(
+        _COST, "The price of a million tokens of what the model hears and reads.", metavar="X", within=_ANY
     )
-    speaker: str | None = flag(
-        _DEVICES,
-        "The speaker, by part of its name or number; kept for later. `default` goes back.",
-        metavar="NAME|ID",
-    )
-    echo: str = flag(
-        _DEVICES,
-        "The model's voice in the microphone: cancel it, mute you while it speaks, or leave it in (headphones).",
-        choices=("cancel", "duck", "off"),
-        usual="cancel",
-    )
-    barge_in: str = flag(
-        _DEVICES,
-        "Pause the model as soon as you speak over it, or when the server says so.",
-        choices=("local", "server"),
-        usual="local",
-    )
-    no_interrupt: bool = switch(_DEVICES, "Let the model finish, whatever you say meanwhile.", kept=True)
-    ptt: bool = switch(_DEVICES, "Push to talk: the microphone is open while you hold space.")
-    text: bool = switch(_DEVICES, "Type and read: neither microphone nor speaker.")
-    video: str | None = flag(
-        _PICTURES,
-        "Show the model the screen, a camera, a picture, or a folder of them; /video does the same.",
-        metavar="screen|camera|FILE|DIR",
-    )
-    fps: float = flag(
-        _PICTURES, "Pictures a second, if they change (0.05 to 1).", usual=1.0, metavar="X", within=(0.05, 1)
-    )
-    media_resolution: str = flag(
-        _PICTURES,
-        "How closely the model looks; low costs a quarter.",
-        choices=("medium", "low", "high"),
-        usual="medium",
-    )
-    start_sensitivity: str | None = flag(_DETECTION, "How easily the server hears you begin.", choices=_LEVELS)
-    end_sensitivity: str | None = flag(
-        _DETECTION, "How easily the server decides that you have finished.", choices=_LEVELS
-    )
-    prefix_ms: int | None = flag(
-        _DETECTION, "How long you must speak before speech counts as begun, in milliseconds.", metavar="N", within=_MS
-    )
-    silence_ms: int | None = flag(
-        _DETECTION, "How long a silence ends what you say, in milliseconds.", metavar="N", within=_MS
-    )
-    input: str | None = flag(
-        _FILES,
-        "A sound file instead of the microphone; - is stdin: a file, or raw 16 kHz s16le.",
-        metavar="FILE|-",
-        file="yes",
-    )
-    lines: bool = switch(_FILES, "Each line of a pipe is a question. Without it all of the pipe is one.")
-    fast: bool = switch(_FILES, "Read --input up to ten times faster than speech. The answers are the same.")
-    output: str | None = flag(_FILES, "A WAV or FLAC file instead of the speaker.", metavar="FILE", file="yes")
-    compact: bool = switch(_FILES, "Leave the silence between answers out of --output.")
-    record: str | None = flag(
-        _FILES, "Record both voices: a stereo WAV or FLAC, you on the left.", metavar="FILE", file="yes"
-    )
-    json: bool = switch(_SCREEN, "One JSON object a line on stdout.")
-    plain: bool = switch(_SCREEN, "Lines instead of a screen, for screen readers.")
-    quiet: bool = switch(_SCREEN, "Nothing but what was said, and errors.")
-    thoughts: bool = switch(
-        _SCREEN, "Show the thoughts of models that tell them. They are never kept.", trait=_THINKS
-    )
-    price_in: float | None = flag(_COST, "The price of a million tokens of input.", metavar="X", within=_ANY)
-    price_out: float | None = flag(
-        _COST, "The price of a million tokens of answers; the bar shows the cost.", metavar="X", within=_ANY
-    )
+    price_out: float | None = flag(_COST, "The price of a million tokens of answers.", metavar="X", within=_ANY)
     max_tokens_total: int | None = flag(
-        _COST, "End the conversation, to be resumed later, once N tokens are used.", metavar="N", within=_ANY
+        _COST, "End the conversation when it has used N tokens; it can be resumed.", metavar="N", within=_ANY
     )
     max_cost: float | None = flag(
-        _COST, "End the conversation, to be resumed later, once the tokens have cost X.", metavar="X", within=_ANY
+        _COST, "End the conversation when it has cost X; it can be resumed.", metavar="X", within=_ANY
     )
-    log_file: str | None = flag(_LOGS, "Write a log, without speech, keys or handles.", metavar="FILE", file="yes")
+    offline: bool = switch(_SERVER, "Talk to the server inside livechat, without a network or a key.", kept=True)
+    endpoint: str | None = flag(
+        _SERVER,
+        "Talk to another Live server, as https://HOST:PORT.",
+        metavar="URL",
+        kept=True,
+        variable="GOOGLE_GEMINI_BASE_URL",
+    )
+    brain: str | None = flag(
+        _SERVER,
+        "Let the language model of this OpenAI-compatible endpoint answer, not the offline agent.",
+        metavar="URL",
+        kept=True,
+    )
+    brain_model: str | None = flag(_SERVER, "Use this language model of --brain.", metavar="NAME", kept=True)
+    ephemeral: bool = switch(_SERVER, "Use the key only to make a short-lived token for each connection.", kept=True)
+    ca_file: str | None = flag(
+        _SERVER,
+        "Trust this certificate for --endpoint.",
+        metavar="PEM",
+        file="yes",
+        kept=True,
+    )
+    log_file: str | None = flag(
+        _DEBUGGING, "Write a log to this file, without speech, keys or handles.", metavar="FILE", file="yes"
+    )
     trace: str | None = flag(
-        _LOGS, "Write each step of the session, without speech or keys.", metavar="FILE", file="yes"
+        _DEBUGGING, "Write each step of the session to this file, without speech or keys.", metavar="FILE", file="yes"
     )
-    faults: str | None = flag(_LOGS, "Break the embedded server's connections, as in 'drop@12s'.", metavar="PLAN")
+    faults: str | None = flag(
+        _DEBUGGING, "With --offline, break the server's connections, as in 'drop@12s'.", metavar="PLAN"
+    )
 
 
 def _table() -> dict[str, Flag]:

@@ -165,7 +165,7 @@ def test_the_example_is_right_once_its_comments_are_taken_away(tmp_path: Path) -
         ("voice = Puck", "(at line 1, column 9)", "config edit"),
         ("model = 'm'\nvoic = 'Puck'", "there is no setting voic", "the nearest is voice"),
         ("triger-tokens = 6000", "there is no setting triger-tokens", "the nearest is trigger_tokens"),
-        ("xyz = 1", "there is no setting xyz", "there are model, voice"),
+        ("xyz = 1", "there is no setting xyz", "there are voice, language"),
         ("trigger_tokens = 'many'", "trigger_tokens is of the wrong type", "takes a whole number"),
         ("trigger_tokens = true", "trigger_tokens is of the wrong type", "takes a whole number"),
         ("offline = 1", "offline is of the wrong type", "takes true or false"),

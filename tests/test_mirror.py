@@ -18,7 +18,6 @@ MODULES = sorted(
 # Modules without a test file of their own, and why. A file that is named here exists.
 ELSEWHERE = {
     "audio/interfaces.py": "protocols and constants",
-    "commands/command_parts.py": "test_flags.py and commands/ run commands made of it",
     "captions/link_keeper.py": "captions/test_stream.py, with links that end in many ways",
     "captions/words.py": "captions/test_stream.py: what it shows is compared there",
     "commands/caption_flags.py": "a table; commands/test_captions.py gives each command a flag that it does not take",

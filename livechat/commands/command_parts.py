@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from livechat.commands.print_error import exit_with
 from livechat.errors import UsageError
@@ -38,22 +38,49 @@ class _Command(TyperCommand):
 
         exit_with(partial(super().invoke, ctx))
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The argument before the options: it is what the command is about."""
+        options, *arguments = super().collect_usage_pieces(ctx)
+        return [*arguments, options]
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Each panel under its name, as Typer shows panels only with rich, which this help does without."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         for parameter in self.get_params(ctx):
             panel = getattr(parameter, "rich_help_panel", None) or "Options"
-            section = "Arguments" if parameter.param_type_name == "argument" else panel
-            if (record := parameter.get_help_record(ctx)) is not None:
-                sections.setdefault(section, []).append(record)
+            if parameter.param_type_name == "argument":
+                sections["Arguments"].append((_metavar(parameter), getattr(parameter, "help", "")))
+            elif (record := parameter.get_help_record(ctx)) is not None:
+                sections.setdefault(panel, []).append(record)
         for title, records in sections.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
 
 
+def _metavar(argument: Any) -> str:
+    return f"[{argument.metavar}]{'' if argument.nargs == 1 else '...'}"
+
+
+class _Group(TyperGroup):
+    """A group whose help names its commands before its options."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        # Without those of completion, which README.md describes: the first page of help fits a screen of 24 rows.
+        shown = [each for each in self.get_params(ctx) if not str(each.name).endswith("_completion")]
+        with formatter.section("Options"):
+            formatter.write_dl([record for each in shown if (record := each.get_help_record(ctx))])
+
+
 class Commands(typer.Typer):
-    """A program of commands, or a group of them."""
+    """A program of commands, or a group of them. `more`: as for Typer."""
+
+    def __init__(self, help_text: str, **more: Any) -> None:
+        super().__init__(
+            cls=_Group, help=help_text, context_settings=HELP, rich_markup_mode=None, pretty_exceptions_enable=False,
+            **more,
+        )  # fmt: skip
 
     def command(self, name: str | None = None, **more: Any) -> Callable[[_Function], _Function]:
         """As Typer's, for functions that return the exit code."""
@@ -67,7 +94,9 @@ ParserError: Any = typer.BadParameter.__base__
 def option(name: str, *default: Any, panel: str | None = None) -> Any:
     """The option of a flag. `default`: where it is not the default of a parameter with this annotation."""
     flag = FLAGS[name]
-    return typer.Option(*default, flag.option, metavar=flag.metavar or None, help=flag.help, rich_help_panel=panel)
+    return typer.Option(
+        *default, flag.option, metavar=flag.metavar or None, help=flag.described, rich_help_panel=panel
+    )
 
 
 def with_flags(names: Collection[str] = FLAGS) -> Callable[[Callable[..., int]], Callable[..., int]]:
