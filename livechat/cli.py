@@ -6,15 +6,15 @@ It is Typer with plain help. Everything else is imported inside the commands, so
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from livechat import __version__
 from livechat.commands.caption_flags import CAPTION_FLAGS
-from livechat.commands.command_parts import Commands, ParserError, option, with_flags
+from livechat.commands.command_parts import Commands, Json, ParserError, option, with_flags
 from livechat.commands.print_error import exit_with
+from livechat.commands.sessions_group import SESSIONS, conversations
 from livechat.errors import INTERRUPTED, UsageError
 from livechat.process import prepare
 
@@ -34,7 +34,6 @@ app = Commands(
     """,
 )
 
-_Json = Annotated[bool, option("json")]
 _LogFile = Annotated[str | None, option("log_file")]
 _Brain = Annotated[str | None, option("brain")]
 _BrainModel = Annotated[str | None, option("brain_model")]
@@ -45,21 +44,6 @@ _Hosts = Annotated[list[str] | None, typer.Option("--allow-host", metavar="NAME"
 _Profile = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Settings of this name from the configuration file.")
 ]
-
-
-def _conversations(incomplete: str) -> list[tuple[str, str]]:
-    from livechat.commands.sessions import complete
-
-    return complete(incomplete)
-
-
-_Conversation = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="ID", help="A conversation, by the beginning of its id. [default: the newest]",
-        autocompletion=_conversations,
-    ),
-]  # fmt: skip
 
 
 @app.command()
@@ -87,7 +71,7 @@ def resume(
             metavar="HANDLE|CONVERSATION",
             help="What to continue: the beginning of an id of `livechat sessions`, or a handle of the Live API."
             " [default: the newest conversation]",
-            autocompletion=_conversations,
+            autocompletion=conversations,
         ),
     ] = None,
     profile: _Profile = None,
@@ -157,7 +141,7 @@ def devices(
     test: Annotated[
         bool, typer.Option("--test", help="Play a chirp, listen for it, and explain the result.")
     ] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List microphones and speakers, and test them."""
     from livechat.commands import devices as command
@@ -196,7 +180,7 @@ def serve(
     allow_host: _Hosts = None,
     brain: _Brain = None,
     brain_model: _BrainModel = None,
-    json: _Json = False,
+    json: Json = False,
     log_file: _LogFile = None,
 ) -> int:
     """Run the embedded Live server for other programs."""
@@ -222,72 +206,14 @@ def serve(
 
 
 @app.command("models")
-def list_models(profile: _Profile = None, json: _Json = False) -> int:
+def list_models(profile: _Profile = None, json: Json = False) -> int:
     """List the Live models, and what each can do."""
     from livechat.commands import list_models as command
 
     return command.list_models(profile=profile, as_json=json)
 
 
-_sessions = Commands("List, show, export and forget conversations.", invoke_without_command=True)
-app.add_typer(_sessions, name="sessions")
-
-
-@_sessions.callback()
-def _list(context: typer.Context, json: _Json = False) -> None:
-    if context.invoked_subcommand is not None:
-        if json:
-            raise typer.BadParameter(f"--json goes behind {context.invoked_subcommand}")
-        return
-    from livechat.commands import sessions as command
-
-    exit_with(partial(command.sessions, as_json=json))
-
-
-@_sessions.command()
-def show(conversation: _Conversation = None, json: _Json = False) -> int:
-    """Show what was said and when, and how continuous it was."""
-    from livechat.commands import sessions as command
-
-    return command.show(conversation, as_json=json)
-
-
-@_sessions.command()
-def export(
-    conversation: _Conversation = None,
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="md|txt|srt|json", help="Markdown, lines, subtitles or JSON.")
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", metavar="FILE", help="A new file instead of stdout.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-) -> int:
-    """Write what was said as a document."""
-    from livechat.commands import sessions as command
-
-    if json and form not in (None, "json"):
-        raise UsageError(f"--json does not go with --format {form}", "leave one of them out")
-    return command.export(conversation, form="json" if json else form or "md", output=output)
-
-
-@_sessions.command()
-def forget(
-    conversations: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ID", help="Conversations, by the beginnings of their ids.",
-                       autocompletion=_conversations),
-    ] = None,
-    older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Those not used for this long: 30d, 12h.")
-    ] = None,
-    json: _Json = False,
-) -> int:  # fmt: skip
-    """Erase conversations for good."""
-    from livechat.commands import sessions as command
-
-    return command.forget(conversations or [], older_than=older_than, as_json=json)
-
+app.add_typer(SESSIONS, name="sessions")
 
 _config = Commands("Show the settings, name the configuration file, and edit it.")
 app.add_typer(_config, name="config")

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "captions/link_keeper.py": "captions/test_stream.py, with links that end in many ways",
     "captions/words.py": "captions/test_stream.py: what it shows is compared there",
     "commands/caption_flags.py": "a table; commands/test_captions.py gives each command a flag that it does not take",
+    "commands/sessions_group.py": "commands/test_sessions.py runs its commands",
     "cli.py": "whole/test_readme.py, test_flags.py and commands/ run its commands",
     "commands/config.py": "test_config_file.py tests the file together with the command that shows and writes it",
     "commands/devices_view.py": "commands/test_devices.py compares what the command prints",

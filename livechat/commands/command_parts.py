@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -97,6 +97,9 @@ def option(name: str, *default: Any, panel: str | None = None) -> Any:
     return typer.Option(
         *default, flag.option, metavar=flag.metavar or None, help=flag.described, rich_help_panel=panel
     )
+
+
+Json = Annotated[bool, option("json")]
 
 
 def with_flags(names: Collection[str] = FLAGS) -> Callable[[Callable[..., int]], Callable[..., int]]:

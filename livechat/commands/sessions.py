@@ -1,4 +1,4 @@
-"""`livechat sessions`: lists, shows, exports and forgets kept conversations."""
+"""`livechat sessions`: lists, searches, shows, exports and forgets kept conversations."""
 
 import contextlib
 import json
@@ -12,28 +12,49 @@ from pathlib import Path
 
 from livechat.conversations.archive import Archive, completions, opened
 from livechat.conversations.claims import Claims
-from livechat.conversations.export import FORMATS, json_lines, listed, local
+from livechat.conversations.export import FORMATS, found_in, json_lines, listed, local
 from livechat.conversations.rows import FILE
+from livechat.conversations.search import search
 from livechat.durations import seconds
 from livechat.errors import UsageError, reason
 from livechat.paths import look, state_folder
 from livechat.ui.safe_text import clean
 
 
-def sessions(*, as_json: bool) -> int:
-    """All conversations, newest first. Returns the exit code."""
+def sessions(*, as_json: bool, every: bool = False) -> int:
+    """The conversations in which something was said, or `every` one; newest first. Returns the exit code."""
     from livechat.commands import sessions_view as ui
 
     with _archive() as archive:
-        entries = archive.entries()
+        kept = archive.entries()
         _explain(archive)
+    entries = kept if every else [entry for entry in kept if entry.turns]
     if as_json:
         for entry in entries:
             print(json.dumps(listed(entry)))  # noqa: T201
-    elif not entries:
+    elif not kept:
         print("there are no conversations: `livechat talk` begins one", file=sys.stderr)  # noqa: T201
-    else:
+    elif entries:
         (ui.as_table if sys.stdout.isatty() else ui.as_lines)(sys.stdout, entries, time.time())
+    if hidden := len(kept) - len(entries):
+        print(f"{hidden} without a word said: --all shows them too", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def find(words: str, *, as_json: bool) -> int:
+    """What was said with these words in it, best first. Returns the exit code."""
+    from livechat.commands import sessions_view as ui
+
+    with _archive() as archive:
+        found = search(archive.utterances(), words)
+        _explain(archive)
+    if as_json:
+        for each in found:
+            print(json.dumps(found_in(each.utterance)))  # noqa: T201
+    elif found:
+        ui.as_found(sys.stdout, found)
+    else:
+        print(f"nobody said {clean(words)}", file=sys.stderr)  # noqa: T201
     return 0
 
 

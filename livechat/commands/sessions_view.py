@@ -1,4 +1,4 @@
-"""Kept conversations as a table, as aligned lines, or one in full. It loads Rich."""
+"""Kept conversations as a table, as aligned lines, or one in full; and what was found in them. It loads Rich."""
 
 from collections.abc import Sequence
 from typing import TextIO
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from livechat.conversations.export import local
 from livechat.conversations.records import Conversation, Entry, Run
+from livechat.conversations.search import Found
 from livechat.ui.display import tolerant
 from livechat.ui.safe_text import age, clean, duration, money
 
@@ -41,10 +42,12 @@ def as_table(out: TextIO, entries: Sequence[Entry], now: float) -> None:
 
 
 def as_lines(out: TextIO, entries: Sequence[Entry], now: float) -> None:
-    """One conversation a line, in aligned fields."""
+    """A line of headings, then one conversation a line, in aligned fields."""
     tolerant(out)
-    rows = [_words(entry, now) for entry in entries]
+    rows = [list(_HEADS), *(_words(entry, now) for entry in entries)]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    if all(entry.cost is None for entry in entries):
+        widths[_HEADS.index("cost")] = 0
     for row in rows:
         *fields, gist = row
         aligned = [set_cell_size(field, width) for field, width in zip(fields, widths, strict=False) if width]
@@ -65,10 +68,32 @@ def in_full(out: TextIO, kept: Conversation, now: float) -> None:
         for who, said, at in sides:
             if said:
                 when = local(turn.ended if at is None else at, of_day=True)
-                print(f"{when}  {who}: {clean(said)}", file=out)
+                _print_wrapped(f"{when}  ", Text(f"{who}: {clean(said)}"), out)
     for run in kept.runs:
-        print(_continuity(run), file=out)
+        _print_wrapped("", Text(_continuity(run)), out)
     out.flush()
+
+
+def as_found(out: TextIO, found: Sequence[Found]) -> None:
+    """One utterance a line: its conversation, when it was said, and the words around what was looked for."""
+    tolerant(out)
+    for each in found:
+        said = each.utterance
+        line = Text(f"{said.who}: ")
+        for part, looked_for in each.parts:
+            line.append(clean(part), "bold" if looked_for else "")
+        _print_wrapped(f"{said.conversation}  {local(said.at)}  ", line, out)
+    out.flush()
+
+
+def _print_wrapped(head: str, said: Text, out: TextIO) -> None:
+    """At a terminal what does not fit is broken at words, and goes on below itself. A pipe gets one line."""
+    console = Console(file=out, highlight=False, soft_wrap=True)
+    room = max(_GIST, console.width - len(head))
+    rows = said.wrap(console, room) if out.isatty() else [said]
+    for n, row in enumerate(rows):
+        row.rstrip()
+        console.print(Text(" " * len(head) if n else head) + row)
 
 
 def _words(entry: Entry, now: float) -> list[str]:
@@ -87,9 +112,16 @@ def _words(entry: Entry, now: float) -> list[str]:
 
 
 def _continuity(run: Run) -> str:
-    return (
-        f"run of {local(run.began)}: {age(run.ended - run.began)} · links {run.links}"
-        f" · heard {duration(run.captured_ms)} · sent {duration(run.sent_ms)}"
-        f" · sent again {duration(run.replayed_ms)} · lost {duration(run.dropped_ms)}"
-        f" · longest gap {duration(run.longest_gap_ms)}" + ("" if run.cost is None else f" · cost {money(run.cost)}")
+    """Without the figures that are zero."""
+    spans = (
+        ("heard", run.captured_ms),
+        ("sent", run.sent_ms),
+        ("sent again", run.replayed_ms),
+        ("lost", run.dropped_ms),
+        ("longest gap", run.longest_gap_ms),
     )
+    parts = [f"run of {local(run.began)}: {age(run.ended - run.began)}", f"links {run.links}"]
+    parts += [f"{name} {duration(ms)}" for name, ms in spans if round(ms)]
+    if run.cost:
+        parts.append(f"cost {money(run.cost)}")
+    return " · ".join(parts)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from livechat.conversations import rows
-from livechat.conversations.records import Conversation, Entry, KeptTurn, Resumable, Run
+from livechat.conversations.records import Conversation, Entry, KeptTurn, Resumable, Run, Utterance
 from livechat.database import UNLOCK, Database, reason, remedy, write_protected
 from livechat.errors import UsageError
 from livechat.session.context_replay import Exchange
@@ -118,6 +118,21 @@ class Archive:
         return Conversation(
             Entry(*entries[0]), tuple(KeptTurn(*turn) for turn in turns), tuple(Run(*run) for run in runs)
         )
+
+    def utterances(self) -> list[Utterance]:
+        """All that was said, of the newest conversation first."""
+        rows = self._read(
+            "SELECT t.conversation, number, t.user, t.model, s.began, s.answered, t.at FROM readable_turns t"
+            " JOIN readable_conversations c ON c.id = t.conversation"
+            " LEFT JOIN readable_times s USING (conversation, number)"
+            f" {_NEWEST_FIRST}, number"
+        )
+        sides = (
+            (conversation, number, who, ended if at is None else at, said)
+            for conversation, number, user, model, began, answered, ended in rows
+            for who, said, at in (("you", user, began), ("model", model, answered))
+        )
+        return [Utterance(*side) for side in sides if side[-1]]
 
     # ------------------------------------------------------------------------------- to go on with one
 

@@ -4,6 +4,7 @@ Each of them is free of what a terminal obeys, because a file is shown at a term
 """
 
 import dataclasses
+import html
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from livechat.conversations.records import Conversation, Entry, KeptTurn, Run
+from livechat.conversations.records import Conversation, Entry, KeptTurn, Run, Utterance
 from livechat.ui.safe_text import clean, plain_text
 
 _SPEECH = 15.0  # characters in a second, as people speak and as subtitles are read
@@ -42,11 +43,30 @@ def text(kept: Conversation) -> str:
 
 
 def subtitles(kept: Conversation) -> str:
-    """SubRip. The times count from the beginning of the conversation, and are those at which the words came.
+    """SubRip, with the times of `_captions`."""
+    captions = enumerate(_captions(kept), start=1)
+    return "\n".join(
+        f"{n}\n{_time(begin)} --> {_time(end)}\n{'You: ' if who == 'You' else ''}{clean(said)}\n"
+        for n, (begin, end, who, said) in captions
+    )
 
-    The words of a question may come late or all at once. Then it begins as long before its answer as it takes to say.
+
+def web_subtitles(kept: Conversation) -> str:
+    """WebVTT, with the times of `_captions`. Each speaker is a voice, which players may show in a colour."""
+    shown = ["WEBVTT\n"]
+    for begin, end, who, said in _captions(kept):
+        times = f"{_time(begin)} --> {_time(end)}".replace(",", ".")
+        shown.append(f"{times}\n<v {who}>{html.escape(clean(said), quote=False)}\n")
+    return "\n".join(shown)
+
+
+def _captions(kept: Conversation) -> list[tuple[float, float, str, str]]:
+    """From when until when each utterance is shown, who said it ("You" or "Model"), and what.
+
+    The times count from the beginning of the conversation, in seconds, and are those at which the words came. The
+    words of a question may come late or all at once. Then it begins as long before its answer as it takes to say.
     """
-    cues: list[tuple[float, float, str]] = []
+    cues: list[tuple[float, float, str, str]] = []
     before = 0.0
     for turn in kept.turns:
         began, answered = (max(0.0, at - kept.entry.started) for at in _times(turn))
@@ -55,24 +75,33 @@ def subtitles(kept: Conversation) -> str:
             if turn.model:
                 began = min(began, max(before, answered - _spoken_s(turn.user)))
             until = answered if turn.model else ended
-            cues.append((began, max(until, began + _spoken_s(turn.user)), f"You: {turn.user}"))
+            cues.append((began, max(until, began + _spoken_s(turn.user)), "You", turn.user))
         before = ended
         if turn.model:
-            cues.append((answered, max(ended, answered + _spoken_s(turn.model)), turn.model))
+            cues.append((answered, max(ended, answered + _spoken_s(turn.model)), "Model", turn.model))
     cues.sort(key=lambda cue: cue[0])
     for n, (this, following) in enumerate(pairwise(cues)):
         if this[0] < following[0] < this[1]:
-            cues[n] = (this[0], following[0], this[2])
-    shown = [
-        f"{n}\n{_srt(begin)} --> {_srt(end)}\n{clean(said)}\n" for n, (begin, end, said) in enumerate(cues, start=1)
-    ]
-    return "\n".join(shown)
+            cues[n] = (this[0], following[0], *this[2:])
+    return cues
 
 
 def listed(entry: Entry) -> dict[str, Any]:
     """A conversation as an object for programs, its times as ISO 8601."""
     dated = _dated(entry, "started", "seen", "resumable_until")
     return {"type": "conversation"} | dated | {"duration_s": round(entry.duration_s, 1)}
+
+
+def found_in(utterance: Utterance) -> dict[str, Any]:
+    """An utterance as an object for programs. `n`: of its exchange, from 1, as in `json_lines`."""
+    return {
+        "type": "found",
+        "conversation": utterance.conversation,
+        "n": utterance.number + 1,
+        "who": utterance.who,
+        "at": _iso(utterance.at),
+        "text": utterance.text,
+    }
 
 
 def json_lines(kept: Conversation) -> str:
@@ -88,6 +117,7 @@ FORMATS: dict[str, Callable[[Conversation], str]] = {
     "md": markdown,
     "txt": text,
     "srt": subtitles,
+    "vtt": web_subtitles,
     "json": json_lines,
 }
 
@@ -102,7 +132,7 @@ def _spoken_s(said: str) -> float:
     return max(_SHORTEST_S, len(said) / _SPEECH)
 
 
-def _srt(seconds: float) -> str:
+def _time(seconds: float) -> str:
     minutes, ms = divmod(round(seconds * 1000), 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02},{ms % 1000:03}"
 
@@ -112,9 +142,12 @@ def _dated(what: Entry | KeptTurn | Run, *times: str) -> dict[str, Any]:
     fields = dataclasses.asdict(what)
     for name in times:
         if fields[name] is not None:
-            when = datetime.fromtimestamp(fields[name]).astimezone()
-            fields[name] = when.isoformat(timespec="milliseconds")
+            fields[name] = _iso(fields[name])
     return fields
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")
 
 
 def _escaped(said: str) -> str:

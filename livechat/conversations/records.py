@@ -44,6 +44,17 @@ class KeptTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class Utterance:
+    """What one side said in exchange `number` of a conversation, at `at` (epoch seconds). `who`: "you" or "model"."""
+
+    conversation: str
+    number: int
+    who: str
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """How continuous one run of livechat on the conversation was, in milliseconds of speech. As in `Summary`.
 

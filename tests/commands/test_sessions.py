@@ -43,11 +43,17 @@ def filled(env: dict[str, str], *words: str) -> list[str]:
     return identities
 
 
+def newest(env: dict[str, str]) -> str:
+    return str(json.loads(livechat("sessions", "--all", "--json", env=env).stdout.splitlines()[0])["id"])
+
+
 def test_a_pipe_gets_aligned_lines_newest_first_and_nothing_is_cut_in_an_escape(env: dict[str, str]) -> None:
     first, second = filled(env, "hello", HOSTILE)
     done = livechat("sessions", env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    newest, oldest = done.stdout.splitlines()
+    heads, newest, oldest = done.stdout.splitlines()
+    assert heads.split()[:4] == ["id", "last", "used", "long"]
+    assert heads.index("model") == newest.index("gemini-3.8-live")
     assert newest.startswith(f"{second}  20")
     assert oldest.startswith(f"{first}  20")
     assert newest.index("gemini-3.8-live (gemini)") == oldest.index("gemini-3.8-live (gemini)")
@@ -59,12 +65,12 @@ def test_a_pipe_gets_aligned_lines_newest_first_and_nothing_is_cut_in_an_escape(
 
 def test_what_a_conversation_cost_is_a_column_where_it_is_known(env: dict[str, str]) -> None:
     first, _ = filled(env, "hello", "again")
-    assert "$" not in livechat("sessions", env=env).stdout
+    assert "cost" not in livechat("sessions", env=env).stdout
     store = Store(Path(env["LIVECHAT_STATE"]) / FILE, on_trouble=lambda *told: None)
     store.measure(first, time.time(), Summary(1.0, 1, 1, 0, 0, 0, 0, 0, first, "", 0, cost=0.125))
     store.close()
-    newest, oldest = livechat("sessions", env=env).stdout.splitlines()
-    assert "0.12" in oldest
+    heads, newest, oldest = livechat("sessions", env=env).stdout.splitlines()
+    assert oldest.index("0.12") == heads.index("cost")
     assert newest.endswith("again")
     assert [json.loads(line)["cost"] for line in livechat("sessions", "--json", env=env).stdout.splitlines()] == [
         None, 0.125,
@@ -98,7 +104,7 @@ def test_what_may_only_be_read_is_listed_and_that_is_said(
     monkeypatch.setenv("LIVECHAT_STATE", env["LIVECHAT_STATE"])
     assert sessions.sessions(as_json=False) == 0
     out, err = capsys.readouterr()
-    assert out.startswith(identity)
+    assert out.splitlines()[1].startswith(identity)
     assert err == "the kept conversations can only be read: Read-only file system\n"
     assert sessions.show(None, as_json=False) == 0
     assert sessions.export(None, form="txt", output=None) == 0
@@ -136,6 +142,60 @@ def test_an_expired_handle_means_transcript_only() -> None:
         assert "1:00:00" in out.getvalue()
 
 
+def test_one_without_a_word_is_shown_only_when_asked_for(env: dict[str, str]) -> None:
+    store = Store(Path(env["LIVECHAT_STATE"]) / FILE, on_trouble=lambda *told: None)
+    empty = store.begin("gemini", "gemini-3.8-live", {})
+    store.keep(empty, Resumption("handle", 0), 7200.0)
+    store.close()
+    done = livechat("sessions", env=env)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "1 without a word said: --all shows them too\n"
+    (spoken,) = filled(env, "hello")
+    done = livechat("sessions", "--json", env=env)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [spoken]
+    done = livechat("sessions", "--all", env=env)
+    assert [line[:6].strip() for line in done.stdout.splitlines()] == ["id", spoken, empty]
+    assert done.stderr == ""
+
+
+def test_words_are_found_in_what_either_side_said(env: dict[str, str]) -> None:
+    first, second = filled(env, "a rose", HOSTILE)
+    done = livechat("sessions", "find", "ROS", env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(line.partition(" ")[0] for line in done.stdout.splitlines()) == [first, first]
+    assert [line[26:] for line in done.stdout.splitlines()] == ["you: a rose", "model: You said a rose."]
+    hostile = livechat("sessions", "find", "owned", "go", env=env).stdout
+    assert "\x1b" not in hostile
+    assert hostile.startswith(second)
+    found = [
+        json.loads(line) for line in livechat("sessions", "find", "said rose", "--json", env=env).stdout.splitlines()
+    ]
+    assert [(each["conversation"], each["n"], each["who"], each["text"]) for each in found] == [
+        (first, 1, "model", "You said a rose.")
+    ]
+    nothing = livechat("sessions", "find", "tulip", env=env)
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "nobody said tulip\n")
+
+
+def test_what_was_forgotten_is_not_found(env: dict[str, str]) -> None:
+    first, _ = filled(env, "a rose", "a tulip")
+    livechat("sessions", "find", "rose", env=env)
+    assert livechat("sessions", "forget", first, env=env).returncode == 0
+    assert livechat("sessions", "find", "rose", env=env).stdout == ""
+    left = b"".join(file.read_bytes() for file in Path(env["LIVECHAT_STATE"]).rglob("*") if file.is_file())
+    assert b"a rose" not in left
+
+
+def test_a_terminal_breaks_what_was_said_at_words(env: dict[str, str]) -> None:
+    filled(env, "one two three four five six seven eight nine ten eleven twelve")
+    with contextlib.closing(Terminal(40, 20, [LIVECHAT, "sessions", "show"], env)) as terminal:
+        assert terminal.until_ended() == 0
+        rows = [row.rstrip() for row in terminal.rows()]
+    (first,) = (n for n, row in enumerate(rows) if "  you: " in row)
+    assert rows[first].endswith("you: one two three four five")
+    assert rows[first + 1] == " " * 10 + "six seven eight nine ten"
+
+
 def test_without_conversations_there_is_one_line_and_no_error(env: dict[str, str]) -> None:
     done = livechat("sessions", env=env)
     assert (done.returncode, done.stdout) == (0, "")
@@ -155,7 +215,10 @@ def test_without_conversations_there_is_one_line_and_no_error(env: dict[str, str
         (["forget", "abc", "--older-than", "1d"], "say which conversations to forget"),
         (["forget", "nope"], "there is no conversation nope"),
         (["forget", "--older-than", "soon"], "not a duration: 'soon'"),
-        (["--json", "show"], "--json goes behind show"),
+        (["--json", "show"], "--json does not go with show"),
+        (["--all", "show"], "--all does not go with show"),
+        (["find"], "Missing argument"),
+        (["find", "?"], "there is no word to find"),
         (["burn"], "No such command 'burn'"),
     ],
 )
@@ -209,7 +272,7 @@ def test_while_one_goes_on_the_rest_is_listed_and_forgotten_and_it_is_not(env: d
     (old,) = filled(env, "old")
     talk, said = talking("hello", env)
     said.readline()
-    going = livechat("sessions", env=env).stdout.split()[0]
+    going = newest(env)
     assert going != old
     done = livechat("sessions", "forget", going, old[:5], old, env=env)
     assert done.returncode == 2
@@ -232,7 +295,7 @@ def test_an_offline_conversation_is_forgotten_by_the_embedded_server_too(env: di
 
 def test_a_conversation_is_resumed_by_the_beginning_of_its_id(env: dict[str, str]) -> None:
     livechat("talk", "--offline", stdin="hello\n", env=env)
-    identity = livechat("sessions", env=env).stdout.split()[0]
+    identity = newest(env)
     done = livechat("resume", identity[:4], "--offline", stdin="what did I say\n", env=env)
     assert "hello" in done.stdout
     assert done.stderr.splitlines()[-1] == f"livechat resume {identity}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livechat.conversations.export import FORMATS, json_lines, markdown, subtitles, text
+from livechat.conversations.export import FORMATS, json_lines, markdown, subtitles, text, web_subtitles
 from livechat.conversations.records import Conversation, Entry, KeptTurn, Run
 
 STARTED = 1_700_000_000.0
@@ -48,6 +48,15 @@ def test_subtitles_count_from_the_beginning_and_do_not_cover_one_another() -> No
         ("01:00:02,000 --> 01:00:05,000", "dos"),
         ("01:00:07,000 --> 01:00:10,000", "tres"),
     ]
+
+
+def test_subtitles_for_the_web_have_the_same_times_and_the_speakers_as_voices() -> None:
+    conversation = kept(spoken("1 < 2 & 3", "You: yes", at=1.5))
+    assert web_subtitles(conversation) == (
+        "WEBVTT\n\n"
+        "00:00:01.500 --> 00:00:03.500\n<v You>1 &lt; 2 &amp; 3\n\n"
+        "00:00:03.500 --> 00:00:06.500\n<v Model>You: yes\n"
+    )
 
 
 def test_a_question_that_came_all_at_once_is_read_before_its_answer_and_after_what_was_before() -> None:
