@@ -30,7 +30,6 @@ app = Commands(
     livechat talk --offline   Try it now, without a key or a network.
     livechat talk             Talk to Gemini. The key is in GEMINI_API_KEY.
     livechat resume           Continue the newest conversation.
-    livechat sessions         List the conversations that were kept.
     """,
 )
 
@@ -203,6 +202,14 @@ def serve(
         brain_model=brain_model,
         as_json=json,
     )
+
+
+@app.command()
+def doctor(json: Json = False) -> int:
+    """Check this machine, and say what to do about what is missing."""
+    from livechat.commands.doctor.run import doctor
+
+    return doctor(as_json=json)
 
 
 @app.command("models")

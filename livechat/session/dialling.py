@@ -6,7 +6,7 @@ link.load_sdk puts `Connect` in its place.
 
 import socket
 import ssl
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -108,6 +108,16 @@ class Connect(connect):
         self._past_proxy = self._proxy is None
         scheme, place, *_ = urlsplit(self.uri)
         return urlunsplit((scheme, place, target.path, target.query, ""))
+
+
+async def greeting(host: str, port: int, context: ssl.SSLContext | None) -> Mapping[str, str]:
+    """The headers with which a server answers, or refuses, a WebSocket on its root. Raises what a link would meet."""
+    try:
+        connection = await Connect(f"wss://{host}:{port}/", ssl=context or True)
+    except InvalidStatus as refusal:
+        return refusal.response.headers
+    await connection.close()
+    return connection.response.headers if connection.response else {}
 
 
 def _origin(uri: SplitResult) -> tuple[bool, str, int]:

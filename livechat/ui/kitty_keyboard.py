@@ -13,7 +13,7 @@ END = "\x1b[<u"
 RELEASED = "\x1b[32;1:3u"  # the space bar came up
 
 _ANSWER = re.compile(r"\x1b\[\?[\d;]*[uc]")
-_SUPPORTED = re.compile(r"\x1b\[\?\d+u")
+SUPPORTED = re.compile(r"\x1b\[\?\d+u")
 _TEXT_KEY = re.compile(r"\x1b\[\d+(?::\d*)*;(\d*)(?::([123]))?(?:;[\d:]*)?u")
 _OTHER_KEY = re.compile(r"\x1b\[(\d+);(\d*):([123])([A-HPQS~])")  # arrows, Home, Delete, F5
 _PART = re.compile(r"\x1b(?:\[[?\d:;]*)?$")
@@ -31,7 +31,7 @@ class KittyKeyboard:
     def feed(self, data: str) -> str:
         """What a key decoder is to see of `data`."""
         data, self._rest = self._rest + data, ""
-        self.supported = self.supported or bool(_SUPPORTED.search(data))
+        self.supported = self.supported or bool(SUPPORTED.search(data))
         self.awaiting = self.awaiting and not _ANSWER.search(data)
         self.released = self.released or RELEASED in data
         data = _OTHER_KEY.sub(_as_before, _TEXT_KEY.sub("", _ANSWER.sub("", data)))
