@@ -1,4 +1,7 @@
-"""Notices that wait for the right moment to be told."""
+"""Notices that wait for the right moment to be told, and advice that is given once."""
+
+import contextlib
+from pathlib import Path
 
 from livechat.errors import Notice, Notify
 
@@ -24,3 +27,14 @@ class Notices:
     def wait(self) -> None:
         """Let what comes wait for the next `show_on`."""
         self._notify = self._waiting.append
+
+
+def first_time(advice: str, folder: Path) -> bool:
+    """Whether nobody has asked this before, in any run that keeps its state in `folder`."""
+    given = folder / "advice-given" / advice
+    if given.exists():
+        return False
+    with contextlib.suppress(OSError):  # a folder that cannot be written to: then it is given again
+        given.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        given.touch()
+    return True

@@ -11,10 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from livechat.audio.interfaces import Sink, Source
+from livechat.commands.notices import first_time
 from livechat.commands.remember_devices import Choices, open_preferred
 from livechat.conversations.store import Store
 from livechat.errors import DeviceError, Notice, Notify, UsageError
 from livechat.events import Typed
+from livechat.paths import state_folder
 from livechat.settings import Settings
 from livechat.ui.display import Display, choose, colored
 
@@ -97,7 +99,10 @@ def _open_devices(
         if settings.speaker or (listen and settings.mic):
             raise
         instead = "type instead, and read the answers" if listen else "the answers are shown only"
-        notify(Notice(f"{error.message}: {instead}", error.hint))
+        # How to do without is done already; and the rest is read at each start by a person without a sound card.
+        remedy = error.hint.partition("; or do without")[0]
+        first = first_time("no-sound", state_folder(os.environ))
+        notify(Notice(f"{error.message}: {instead}", remedy if first else "`livechat doctor` says what to do"))
         return None, None
 
 

@@ -125,7 +125,7 @@ class Screen:
             if not event.final:
                 self._partials[line.kind] = line
         if not isinstance(event, LinkState):  # the status bar shows it
-            self._finals += lines(event, newlines=True)
+            self._finals += lines(event, newlines=True, bar=True)
         if isinstance(event, Start):
             self._offer(microphone=event.input != KEYBOARD)
             self._conversation = event.conversation
@@ -332,16 +332,17 @@ class Screen:
         elif len(rows) == 1:
             rows.insert(0, styles.prompt(status, width, hint=self._hint(width)))
         room = max(0, height - len(rows) - 1)
-        panel = styles.panel(self._panel(now, width), width, room - 1)
-        if self._detailed and not self._helping and self._preview:
+        helping = self._helping or before + after == "?"  # a line that is only a question mark asks for help
+        panel = styles.panel(self._panel(now, width, helping=helping), width, room - 1)
+        if self._detailed and not helping and self._preview:
             panel += styles.preview(self._preview, width, room - 1 - len(panel))
         rows = [*panel, *rows]
         spoken = [text for line in self._partials.values() for text in styles.entry(line, width)]
         room = max(0, height - len(rows) - 1)
         return [*spoken[max(0, len(spoken) - room) :], Text(), *rows]
 
-    def _panel(self, now: float, width: int) -> list[str]:
-        if self._helping:
+    def _panel(self, now: float, width: int, *, helping: bool) -> list[str]:
+        if helping:
             return shortcuts.help_rows(self._offered, width - 2, typing=self._typing)
         return self._details.rows(now) if self._detailed else []
 

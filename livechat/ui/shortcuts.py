@@ -9,6 +9,7 @@ editors: nobody expects them to shut the microphone. Alt is not used: on a Mac i
 typed letter looks the same.
 """
 
+import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,11 +35,11 @@ class Shortcut:
 
 
 SHORTCUTS = (
-    Shortcut("f1", "help", "these keys"),
+    Shortcut("f1", "help", "these, as does ?"),
     Shortcut("c-o", "mute", "mic off, or on"),
     Shortcut("c-g", "interrupt", "hush the model"),
     Shortcut(" ", "talk", "push to talk"),
-    Shortcut("f2", "video", "show screen, or not"),
+    Shortcut("f2", "video", "screen, on or off"),
     Shortcut("c-l", "details", "of the links"),
     Shortcut("", "save", "to a text file"),
     Shortcut("c-c", "quit", "leave"),
@@ -60,6 +61,14 @@ _WRITING = (
     ("//text", "send /text"),
 )
 _ALWAYS = (("Ctrl-Z", "stop; fg goes on"),)
+# What stands in the status bar, and what it means.
+LEGEND = (
+    ("GoAway", "when the server ends this connection; ~ until it has said so"),
+    ("handle", "the ticket to resume with: its age, whether it is ready (✓), its validity"),
+    ("compress", "how full the context is; the size at which it is compressed → to which"),
+    ("link", "the number of the connection, and its age; reply: the last delay"),
+)
+_NAME = 10  # cells
 
 
 def available(*, microphone: bool, push_to_talk: bool) -> frozenset[Wish]:
@@ -85,4 +94,15 @@ def help_rows(has: frozenset[Wish], width: int, *, typing: bool) -> list[str]:
     cells += [f"{f'/{word} {what}':<23}{does}" for word, (what, does) in TEXTS.items() if typing]
     columns = max(1, width // COLUMN)
     height = -(-len(cells) // columns)
-    return ["".join(cell.ljust(COLUMN) for cell in cells[row::height]).rstrip() for row in range(height)]
+    rows = ["".join(cell.ljust(COLUMN) for cell in cells[row::height]).rstrip() for row in range(height)]
+    return [*rows, "", *legend_rows(width)]
+
+
+def legend_rows(width: int) -> list[str]:
+    """What the fields of the status bar mean, in at most `width` cells; broken at words."""
+    below = " " * _NAME
+    rows: list[str] = []
+    for name, meaning in LEGEND:
+        head = name.ljust(_NAME)
+        rows += textwrap.wrap(meaning, max(20, width), initial_indent=head, subsequent_indent=below)
+    return rows

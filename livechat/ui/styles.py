@@ -4,6 +4,8 @@ Everything is a `Text` with styles laid over it, so that markup in a model's wor
 wider than asked for: a row that the terminal wrapped would break what is drawn in place.
 """
 
+import re
+
 from rich.cells import get_character_cell_size
 from rich.color import Color
 from rich.style import Style
@@ -18,6 +20,9 @@ from livechat.ui.transcript_lines import TranscriptLine
 INDENT = 7  # cells: a label, right-aligned, and a gap
 MEASURE = 100  # cells: longer lines are hard to read
 LEAVE = "Ctrl-C to leave"
+_COMMAND = re.compile(r"`[^`]+`|\b(?:apt|dnf|pacman|brew) (?:install|-S) [\w-]+")
+_LAST_COMMAND = re.compile(r"(?:^|: )(?:`([^`]+)`|((?:\S*python\S*|pip|pipx|uv) [^`]+))$")
+_GLUE = "\ue000"  # stands for a space within a command while rows are broken
 
 _ROLES: dict[Emphasis, str] = {
     "quiet": "dim", "plain": "", "state": "cyan", "strong": "bold", "full": "cyan", "empty": "dim",
@@ -31,7 +36,8 @@ def entry(line: TranscriptLine, width: int) -> list[Text]:
     """The rows of one transcript entry, its label in front of the first, the others below its text."""
     label_style = f"{_STYLES[line.kind]}{' dim' if line.restored else ''}"
     text_style = "dim" if line.restored or line.kind in ("thought", "note", "hint") else ""
-    rows = wrap(line.text, max(2, min(width, MEASURE) - INDENT - 2 * line.cut), cells)
+    room = max(2, min(width, MEASURE) - INDENT - 2 * line.cut)
+    rows = _wrapped_hint(line.text, room) if line.kind == "hint" else wrap(line.text, room, cells)
     texts = []
     for number, row in enumerate(rows):
         label = "" if number else _LABELS[line.kind]
@@ -39,6 +45,16 @@ def entry(line: TranscriptLine, width: int) -> list[Text]:
     if line.cut:
         texts[-1].append(" —", "dim")
     return texts
+
+
+def _wrapped_hint(text: str, width: int) -> list[str]:
+    """A command that a hint ends with has a row of its own, to be copied; no command is broken at its spaces."""
+    last = _LAST_COMMAND.search(text)
+    before = text if last is None else f"{text[: last.start()]}:" if last.start() else ""
+    parts = [_COMMAND.sub(lambda found: found[0].replace(" ", _GLUE), before)] if before else []
+    if last is not None:
+        parts.append((last[1] or last[2]).replace(" ", _GLUE))
+    return [row.replace(_GLUE, " ") for row in wrap("\n".join(parts), width, cells)]
 
 
 def status_line(status: StatusView, width: int) -> Text:

@@ -32,8 +32,11 @@ class TranscriptLine:
     restored: bool = False  # said in an earlier run
 
 
-def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
-    """What `event` adds to the transcript for good. Partial words and measurements add nothing."""
+def lines(event: ev.Output, *, newlines: bool = False, bar: bool = False) -> list[TranscriptLine]:
+    """What `event` adds to the transcript for good. Partial words and measurements add nothing.
+
+    `bar`: it stands above a status bar, which says some of it.
+    """
     match event:
         case ev.UserText(final=True) | ev.ModelText(final=True):
             line = said(event, newlines=newlines)
@@ -45,7 +48,7 @@ def lines(event: ev.Output, *, newlines: bool = False) -> list[TranscriptLine]:
         case ev.ThoughtText():
             return [TranscriptLine("thought", clean(event.text.strip(), newlines=newlines))]
         case ev.Start():
-            return _start(event)
+            return _start(event, bar=bar)
         case ev.Handover():
             return [_handover(event)]
         case ev.LinkState(state="waiting"):
@@ -100,7 +103,7 @@ def closing(summary: ev.Summary, unit: str = "turn") -> list[str]:
     return [f"{age(summary.duration_s)} · {turns} · {links}", ", ".join(filter(None, facts)), *resume]
 
 
-def _start(event: ev.Start) -> list[TranscriptLine]:
+def _start(event: ev.Start, *, bar: bool) -> list[TranscriptLine]:
     where = _BACKENDS.get(event.backend, "your endpoint")
     voice = f" · voice {event.voice}" if event.voice else ""
     heard = "you type" if event.input == KEYBOARD else f"hears {event.input}"
@@ -108,7 +111,8 @@ def _start(event: ev.Start) -> list[TranscriptLine]:
     if event.backend == "offline":
         found.append(TranscriptLine("hint", f"for Gemini, set GEMINI_API_KEY from {KEY_PAGE}"))
     told = "shows the answer" if event.output == SILENT else f"plays to {event.output}"
-    found.append(_note(clean(f"{heard} · {told}")))
+    if not bar or event.input != KEYBOARD or event.output != SILENT:  # there the bar says so: typing only
+        found.append(_note(clean(f"{heard} · {told}")))
     if event.restored:
         known = f"{event.restored} turn{'s' * (event.restored != 1)}"
         found.append(_note(f"conversation {clean(event.conversation)} goes on after {known}"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from livechat.ui.shortcuts import SHORTCUTS, available, help_rows, keys
+from livechat.ui.shortcuts import LEGEND, SHORTCUTS, available, help_rows, keys
 from tests.ui.test_screen import Driven, at, opened
 
 __all__ = ["at"]  # a fixture
@@ -24,9 +24,16 @@ def test_help_lists_every_key_and_any_key_ends_it(at: Callable[..., Driven], col
         assert (known in shown) == (shortcut.wish != "talk")
     for part in ("Enter     send", "Alt-Enter new row", "Up, Down  ", "//text    ", "Ctrl-Z    stop"):
         assert part in shown
-    assert sum(row.startswith("  ") and "·" not in row for row in terminal.rows()) == {60: 16, 80: 9, 120: 6}[columns]
+    assert (
+        sum(row.startswith("  ") and "·" not in row for row in terminal.rows())
+        == {60: 16, 80: 9 + 6, 120: 6 + 4}[columns]
+    )
     assert [row for row in terminal.rows() if row][-1].startswith("○ listening")
     terminal.press("q")  # it closes, and does nothing else
+    terminal.until(lambda: "/quit" not in "".join(terminal.rows()))
+    terminal.press("?")
+    terminal.until_shown("GoAway    when the server ends this connection" if rows > 20 else "these, as does ?")
+    terminal.press("\x7f")
     terminal.until(lambda: "/quit" not in "".join(terminal.rows()))
     terminal.press("/help\r")
     terminal.until_shown("F1     /help")
@@ -48,7 +55,7 @@ def test_help_has_the_keys_there_are() -> None:
     assert not {"mute", "talk"} & {*silent, *keys(silent).values()}
     everything = available(microphone=True, push_to_talk=True)
     assert max(len(row) for row in help_rows(everything, 57, typing=True)) <= 67
-    assert len(help_rows(everything, 118, typing=True)) <= 6
+    assert len(help_rows(everything, 118, typing=True)) <= 6 + 1 + len(LEGEND)
 
 
 def test_no_key_that_writes_is_a_command() -> None:

@@ -49,24 +49,34 @@ def test_the_bar_fits_and_keeps_what_matters(status: StatusView, width: int) -> 
     assert len(shown) <= width
     assert len("".join(part for part, _ in foot(status, width))) <= width
     if width >= 50:
-        assert (status.goaway or "–") in shown
+        assert (status.goaway.removeprefix("~") or "–") in shown
         assert status.handle in shown
-        assert status.compression in shown
+        assert status.compression in shown.replace(" to ", "→")
     if width >= 79:
         assert "GoAway " in shown
         assert "handle " in shown
         assert status.filled is None or "━" in shown or "─" in shown
 
 
-def test_three_layouts() -> None:
+def test_four_layouts_and_in_the_wide_ones_words_instead_of_signs() -> None:
     view = talking((110, ev.HandleState("a", True, 7200)), (110, ev.Usage(26_000, 0, 26_000)))
     status = view.status(151)
-    assert said(status, 119) == (
-        "○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ valid 1h59  context 26k  compress ━━────── 102k→51k"
+    assert said(status, 125) == (
+        "○ listening          0:51  GoAway in about 9:01  handle 0:41 old, valid 1h59  context 26k    "
+        "compress ━━────── at 102k to 51k"
+    )
+    assert said(status, 99) == (
+        "○ listening      0:51  GoAway in about 9:01  handle 0:41 old, valid 1h59  compress ━─── 102k to 51k"
     )
     assert said(status, 79) == ("○ listening     0:51  GoAway ~9:01  handle 0:41 ✓ 1h59  compress ━─── 102k→51k")
     assert "".join(part for part, _ in foot(status, 31)) == "link 1 0:49  mic ────  spk ────"
     assert said(status, 50) == "○ listening  GoAway ~9:01  h 0:41 ✓  ━─── 102k→51k"
+
+
+def test_the_fields_stand_still_while_they_count() -> None:
+    view = talking((110, ev.HandleState("a", True, 7200)))
+    wide = {tuple(map(said(view.status(at), 120).index, ("GoAway", "handle", "compress"))) for at in (115, 165, 229)}
+    assert len(wide) == 1
 
 
 @pytest.mark.parametrize(("compression", "shown"), [(None, "off"), (COMPRESSION, "102k→51k")])
