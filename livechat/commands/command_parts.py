@@ -40,8 +40,8 @@ class _Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The argument before the options: it is what the command is about."""
-        options, *arguments = super().collect_usage_pieces(ctx)
-        return [*arguments, options]
+        options, *_ = super().collect_usage_pieces(ctx)
+        return [*(metavar(each) for each in self.params if each.param_type_name == "argument"), options]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Each panel under its name, as Typer shows panels only with rich, which this help does without."""
@@ -49,7 +49,7 @@ class _Command(TyperCommand):
         for parameter in self.get_params(ctx):
             panel = getattr(parameter, "rich_help_panel", None) or "Options"
             if parameter.param_type_name == "argument":
-                sections["Arguments"].append((_metavar(parameter), getattr(parameter, "help", "")))
+                sections["Arguments"].append((metavar(parameter), getattr(parameter, "help", "")))
             elif (record := parameter.get_help_record(ctx)) is not None:
                 sections.setdefault(panel, []).append(record)
         for title, records in sections.items():
@@ -58,8 +58,10 @@ class _Command(TyperCommand):
                     formatter.write_dl(records)
 
 
-def _metavar(argument: Any) -> str:
-    return f"[{argument.metavar}]{'' if argument.nargs == 1 else '...'}"
+def metavar(argument: Any) -> str:
+    """An argument as help writes it: [ID] may be left out, WORD... may be there more than once."""
+    name = argument.metavar if argument.required else f"[{argument.metavar}]"
+    return f"{name}{'' if argument.nargs == 1 else '...'}"
 
 
 class _Group(TyperGroup):
