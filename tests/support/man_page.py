@@ -1,6 +1,6 @@
 """Writes docs/livechat.1 out of the commands: `python -m tests.support.man_page docs/livechat.1`.
 
-The page is roff with the macros of man(7). What it says is what --help says.
+The page is roff with the macros named man. What it says is what --help says.
 """
 
 from __future__ import annotations
