@@ -82,12 +82,12 @@ class Microphone(DeviceStream):
             if self._overflows > _HICCUPS and not warned:
                 warned = True
                 self._card.notify(Notice("parts of what you say are lost", "this computer is too busy to listen"))
-            try:
-                async with asyncio.timeout(FRAME_MS / 1000 if away else _LOOK_S):
-                    await self._arrived.wait()
-            except TimeoutError:
-                if self.lost:
-                    yield bytes(FRAME_BYTES)
+            # A timer costs a third of asyncio.timeout, and this happens fifty times a second.
+            timer = self._loop.call_later(FRAME_MS / 1000 if away else _LOOK_S, self._arrived.set)
+            await self._arrived.wait()
+            timer.cancel()
+            if self.lost and self._loop.time() >= timer.when():
+                yield bytes(FRAME_BYTES)
 
     def _check_mute(self, frame: bytes) -> None:
         """Notify the person when the microphone gives nothing but exact zeros, and when that ends."""

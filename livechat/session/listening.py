@@ -52,7 +52,12 @@ class Listening:
         """
         self.source, self.silence, self.fast, self.barge_in = source, silence, fast, barge_in
         self._gate, self._detector, self._level_of = gate, detector, level
-        self.level = -90.0  # dBFS, of the last frame
+        self._last = b""
+
+    @property
+    def level(self) -> float:
+        """Of the last frame, in dBFS. It is asked for less often than frames come, so it is measured then."""
+        return self._level_of(self._last) if self._last else -90.0
 
     @property
     def state(self) -> Literal["open", "muted", "held"]:
@@ -73,7 +78,7 @@ class Listening:
 
     def feed(self, frame: bytes, now: float) -> Iterator[Captured]:
         """What goes out for one frame of the source; `now` in seconds."""
-        self.level = self._level_of(frame)
+        self._last = frame
         for out in self._gate.feed(frame, now):
             if out.signal:
                 yield Captured(b"", out.signal, out.signal == "start", TAIL_MS)
