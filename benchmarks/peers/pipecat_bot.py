@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from pipecat.frames.frames import LLMRunFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.runner import PipelineRunner
 from pipecat.pipeline.task import PipelineTask
@@ -21,7 +22,9 @@ async def main() -> None:
     model = GeminiLiveLLMService(api_key="any", settings=settings)
     context = LLMContextAggregatorPair(LLMContext())
     parts = [transport.input(), context.user(), model, transport.output(), context.assistant()]
-    await PipelineRunner().run(PipelineTask(Pipeline(parts)))
+    task = PipelineTask(Pipeline(parts))
+    await task.queue_frames([LLMRunFrame()])  # it opens the session
+    await PipelineRunner().run(task)
 
 
 asyncio.run(main())

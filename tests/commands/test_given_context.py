@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ from tests.support.program import environment, livechat
 
 
 @pytest.fixture
-def store() -> Store:
-    return Store(None, on_trouble=lambda notice: None)
+def store() -> Iterator[Store]:
+    with contextlib.closing(Store(None, on_trouble=lambda notice: None)) as opened:
+        yield opened
 
 
 def test_the_other_conversation_comes_first_and_then_the_files(tmp_path: Path, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,9 @@ def conversation(
             for number, typed in enumerate(runs):
                 resumed = last_of if number else lambda _: None
                 settings = {"model": model, "api_version": api_version(model), **more}
-                if number and (kept := last_of(Store(folder / "store.sqlite3", on_trouble=lambda _: None))):
+                if number:
+                    with contextlib.closing(Store(folder / "store.sqlite3", on_trouble=lambda _: None)) as store:
+                        kept = last_of(store)
                     settings |= kept.options
                     settings.pop("offline", None)
                 code, display = await talk(server, folder, typed=typed, resumed=resumed, **settings)
