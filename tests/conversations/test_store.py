@@ -676,4 +676,5 @@ def test_a_conversation_without_a_word_is_not_left_behind(store: Store) -> None:
     store.measure(silent, 1_700_000_000.0, Summary(1.0, 0, 1, 0, 0, 0, 0, 0, silent, "", 0))
     assert [store.settle(identity) for identity in (silent, heard, held)] == [False, True, True]
     assert store.archive().find(silent) is None
-    assert Store(None, on_trouble=lambda *told: None).settle("aaa222") is False
+    with contextlib.closing(Store(None, on_trouble=lambda *told: None)) as in_memory:
+        assert in_memory.settle("aaa222") is False
