@@ -35,11 +35,6 @@ def extra(name: str) -> str:
     return f"{_installer()} {source}" if source else f"in a clone of livechat's repository: pip install '.[{name}]'"
 
 
-def again() -> str:
-    """The command that installs livechat, with what it needs, once more."""
-    return extra("offline")
-
-
 def have_wheels(system: str, machine: str, *, musl: bool) -> bool:
     """Whether the packages of the extra can be installed on such a computer."""
     return (system, machine) in _HAVE_WHEELS and not musl

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from livechat.config_file import Config, load
-from livechat.errors import LivechatError, UsageError
+from livechat.errors import LivechatError
 from livechat.settings import Settings, resolve
 
 Status = Literal["ok", "warn", "fail", "skip"]
@@ -83,16 +83,3 @@ Check = Callable[[Subject], Finding]
 
 def failed(error: LivechatError, status: Status = "fail") -> Finding:
     return Finding(status, error.message, remedy=error.hint)
-
-
-def settings(subject: Subject) -> Finding:
-    """The configuration file, and flags and variables together."""
-    try:
-        used = subject.settings
-    except UsageError as error:
-        return failed(error)
-    path = subject.config.path
-    where = f"{path}, {len(subject.config.values)} settings" if path.exists() else "no configuration file"
-    notes = "; ".join(note.message for note in used.warnings)
-    remedy = "; ".join(note.hint for note in used.warnings if note.hint)
-    return Finding("warn" if notes else "ok", f"{used.model}, {used.backend}", notes or where, remedy)

@@ -6,8 +6,10 @@ import re
 import sys
 from importlib import metadata
 
-from livechat import __version__, installed
+from livechat import __version__
 from livechat.commands.doctor.finding import Finding, Subject
+from livechat.installed import extra
+from livechat.installed import speech_models as speech_models_remedy
 
 _OLDEST, _NEWEST = (3, 11), (3, 14)  # as in pyproject.toml
 # Packages with compiled parts, which may be there and not load.
@@ -49,7 +51,7 @@ def speech_models(_: Subject) -> Finding:
 
     lacking = make_agent()[1]
     if lacking:
-        return Finding("warn", lacking, "only --offline needs them", installed.speech_models())
+        return Finding("warn", lacking, "only --offline needs them", speech_models_remedy())
     return Finding("ok", "the offline agent hears and speaks")
 
 
@@ -61,4 +63,4 @@ def _there(name: str) -> bool:
 
 
 def _again() -> str:
-    return f"install livechat again: {installed.again()}"
+    return f"install livechat again: {extra('offline')}"

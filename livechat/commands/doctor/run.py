@@ -11,8 +11,17 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 
-from livechat.commands.doctor import installation, network, pictures, sound, storage, terminal, trial_call
-from livechat.commands.doctor.finding import Check, Finding, Subject, failed, settings
+from livechat.commands.doctor import (
+    configuration,
+    installation,
+    network,
+    pictures,
+    sound,
+    storage,
+    terminal,
+    trial_call,
+)
+from livechat.commands.doctor.finding import Check, Finding, Subject, failed
 from livechat.errors import ConfigError, LivechatError
 from livechat.ui.display import colored, tolerant
 from livechat.ui.safe_text import clean
@@ -30,7 +39,7 @@ CHECKS: dict[str, Check] = {
     "camera": pictures.camera,
     "terminal": terminal.terminal,
     "keys": terminal.keys,
-    "settings": settings,
+    "settings": configuration.settings,
     "key": network.key,
     "proxy": network.proxied,
     "dns": network.dns,
