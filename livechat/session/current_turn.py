@@ -84,7 +84,10 @@ class CurrentTurn:
         """The server answers, or says that it is at work: what it was given last is being answered."""
         if not self.interaction.working:
             self.interaction.reset()
-        self.answer = Answer(self.outbox.sent_mark(), piece_at=self.now())
+        usual = self.outbox.sent_mark()
+        mark = self.outbox.heard_mark() if self.transcript.user else usual
+        self.question.overtaken = mark != usual
+        self.answer = Answer(mark, piece_at=self.now())
         self.aftermath.no_doubt()
         self.aftermath.turn_end_due = self.unasked = False
         self._ask_what_cut_in()
@@ -148,6 +151,7 @@ class CurrentTurn:
 
     def person_speaks(self) -> None:
         """The person began to speak: it was they who cut in just before, and no question that was sent."""
+        self.question.overtaken = False
         if self.now() - self._cut_at <= ONSET_S:
             self._unheard_after = None
 

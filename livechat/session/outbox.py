@@ -174,6 +174,17 @@ class Outbox:
         begins = self._speech_from if self._speech_from is not None else next(iter(self._lead), self._next)
         return Mark(self._last_sent, min(self._last_sent, begins - 1))
 
+    def heard_mark(self) -> Mark:
+        """The same where the server has shown that it heard what was said last: the speech going on counts too.
+
+        Our voice detection may notice its end later than a server that answers at once.
+        """
+        mark = self.sent_mark()
+        before = self._asked(mark)  # of a question answered so there is a rest, as short as a cough
+        before_ms = FRAME_MS * len(before)
+        alone = before_ms <= COUGH_MS < self._waiting_ms - before_ms and not any(item.text for item in before)
+        return Mark(self._last_sent, self._last_sent) if self._speech_from is not None and alone else mark
+
     def answered(self, mark: Mark) -> None:
         """The question up to and including `mark` has its answer: it is never sent again."""
         self._settled = self._asked(mark)

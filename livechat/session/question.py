@@ -12,6 +12,7 @@ class Question:
     ended_at: float | None = None  # when the person fell silent or typed; None once an answer began
     noticed: bool = False  # the server showed that it heard it
     passed_over: bool = False  # the server heard it, and does nothing about it
+    overtaken: bool = False  # its answer began before we noticed that the person had stopped
     repeated: bool = False  # it was asked again on this link, because nothing came back
     cuts: int = 0  # how often a lost link cut the answer to it
 

@@ -93,7 +93,7 @@ class Turns:
             self._ask_anew()
             # The server hears them later than we do, and says more of an answer of several utterances until then.
             self._aftermath.limit_rest(self._now() + (IDLE_S if self._interaction.announced else LATE_S))
-        else:
+        elif not self._question.overtaken:  # else it is being answered already
             self._question.ended_at = self._now() - late_ms / 1000
 
     def typed(self, line: str) -> None:

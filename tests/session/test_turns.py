@@ -57,6 +57,24 @@ class Table:
         self.turns.typed(line)
         self.sent()
 
+    def speaks(self, seconds: float) -> None:
+        """The person says something, and our voice detection has not noticed that they have stopped."""
+        self.turns.person(speaking=True, late_ms=0)
+        self.keeps_on(seconds)
+
+    def keeps_on(self, seconds: float) -> None:
+        for _ in range(round(seconds * 50)):
+            self.now += 0.02
+            self.box.add_audio(bytes(640), speech=True)
+            self.sent()
+
+    def stops(self, late_ms: float = 400) -> None:
+        self.turns.person(speaking=False, late_ms=late_ms)
+        for _ in range(30):
+            self.now += 0.02
+            self.box.add_audio(bytes(640), speech=False)
+            self.sent()
+
     def sent(self) -> list[str]:
         return [item.text for item in iter(self.box.next, None)]
 
@@ -77,6 +95,57 @@ class Table:
     @property
     def told(self) -> list[type]:
         return [type(event) for event in self.fed]
+
+
+# --------------------------------------------------------------- a server that is quicker than our detection
+
+
+def test_a_question_that_is_answered_before_we_noticed_its_end_is_not_asked_again() -> None:
+    """Nor the one after it: what our detection took for speech of the first is no question that waits."""
+    table = Table()
+    for question in (1, 2, 3):
+        table.speaks(2.2)
+        table.hear(Heard(1, "Go somewhere."), Said(1, "I heard: Go somewhere."))
+        table.keeps_on(0.5)
+        table.stops()
+        table.hear(Replied(1))
+        assert table.of(Turn)[-1] == Turn(question, None)
+    table.box.hold()
+    assert table.box.rewind() <= 500 + 40  # what our detection took for speech since, and no question
+
+
+def test_the_delay_of_the_next_answer_counts_from_the_next_question() -> None:
+    table = Table()
+    table.speaks(2.2)
+    table.hear(Heard(1, "Go somewhere."), Said(1, "I heard: Go somewhere."))
+    table.keeps_on(0.5)
+    table.stops()
+    table.hear(Replied(1), TurnOver(1, "", ""))
+    table.speaks(2.0)
+    table.stops(late_ms=0)
+    table.hear(Heard(1, "Go forward."), Said(1, "I heard: Go forward."), Replied(1))
+    first, second = table.of(Turn)
+    assert first.reply_ms is None
+    assert second.reply_ms == pytest.approx(800)
+    assert not table.box.waiting()
+
+
+def test_speech_that_begins_while_another_question_waits_is_not_what_is_answered() -> None:
+    table = Table()
+    table.types("what is it")
+    table.speaks(2.2)
+    table.hear(Heard(1, "Go some"), Said(1, "It is ten."), Replied(1))
+    table.box.hold()
+    assert table.box.rewind() >= 2_200
+
+
+@pytest.mark.parametrize("said", [(), (Heard(1, "Ah"),)])
+def test_a_cough_or_what_no_server_heard_is_no_question_that_is_answered(said: tuple[Heard, ...]) -> None:
+    table = Table()
+    table.speaks(1.0 if said else 2.2)
+    table.hear(*said, Said(1, "By the way."), Replied(1))
+    table.box.hold()
+    assert table.box.rewind() >= 1_000
 
 
 # ------------------------------------------------------------------------------------------------ functions
