@@ -75,7 +75,7 @@ def resolve(environ: Mapping[str, str], purpose: models.Purpose = "converse", /,
 
     Raises UsageError for flags that are wrong or do not go together, ConfigError for the environment.
     """
-    environ = {name: _bare(value) if name in _COPIED else value for name, value in environ.items()}
+    environ = {name: bare(value) if name in _COPIED else value for name, value in environ.items()}
     given = {name: value.lower() if FLAGS[name].choices and value else value for name, value in given.items()}
     flags = Flags(**given)
     backend, url, (key, key_from) = _backend(environ, offline=flags.offline, endpoint=flags.endpoint)
@@ -163,13 +163,18 @@ def _key(environ: Mapping[str, str]) -> tuple[str, str] | None:
     """The key and its variable; None if there is none. Raises ConfigError for what would break a header."""
     for name in KEYS:
         if key := environ.get(name):
-            if not key.isascii() or not key.isprintable() or " " in key:
+            if not could_be_key(key):
                 raise ConfigError(f"{name} holds a character that no key has", f"copy it again from {KEY_PAGE}")
             return key, name
     return None
 
 
-def _bare(value: str) -> str:
+def could_be_key(text: str) -> bool:
+    """Whether it holds nothing that would break a header."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def bare(value: str) -> str:
     """A variable's value without what an env file, an editor or a copy leaves around it: quotes, line ends, a BOM."""
     return value.strip("\"' \t\r\n\v\f\xa0\ufeff\u200b")
 

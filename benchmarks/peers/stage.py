@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.calls import _cpu_s
 from benchmarks.echo import Speech, _words, edits
 from benchmarks.rig import virtual_card
 from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
@@ -81,8 +82,7 @@ class Running:
         used = 0.0
         for pid in self.tree():
             with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+                used += _cpu_s(pid)
         return used
 
     def rss_mb(self) -> float:
@@ -109,10 +109,14 @@ def _on_stage(command: list[str], server: LiveServer) -> Iterator[tuple[Running,
     with virtual_card() as card, tempfile.TemporaryDirectory() as folder:
         env = {name: value for name, value in os.environ.items() if not name.startswith("LIVECHAT_")}
         env |= card.environment | server.environment
-        env |= {"GOOGLE_API_KEY": "local", "LIVE_MODEL": MODEL, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+        env |= {
+            "GOOGLE_API_KEY": "local",
+            "GEMINI_API_KEY": "local",
+            "LIVE_MODEL": MODEL,
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+        }
         env |= {"LIVECHAT_STATE": folder, "LIVECHAT_CONFIG": os.devnull}
-        env.pop("GEMINI_API_KEY", None)
-        env["GEMINI_API_KEY"] = "local"
         running = Running(command, env, folder)
         try:
             yield running, card

@@ -37,28 +37,27 @@ def bar(status: StatusView, width: int) -> Spans:
     """The status line in at most `width` cells; every character of it is one cell wide."""
     seen: list[Spans] = [[("◉ sees ", "late"), (status.seen, "late")], [("◉", "late")]] if status.seen else []
     lost: list[Spans] = [[(f"! {status.lost}", "late")], []] if status.lost else []
-    forms: dict[str, list[Spans]] = {
-        "state": _state(status),
-        "seen": seen,
-        "time": [[(status.time.rjust(_TIME_WIDTH), "plain")]],
-        "goaway": [_goaway_in_words(status)],
-        "handle": [_handle_in_words(status)],
-        "compression": _compression_in_words(status),
-        "compressed": _compressed(status),
-        "lost": lost,
-    }
-    if width >= WIDE and (spans := _fitting(forms, _WORDS_GIVE_WAY, width)):
-        return spans
-    forms = {
+    news: dict[str, list[Spans]] = {"compressed": _compressed(status), "lost": lost}
+    if width >= WIDE:
+        words: dict[str, list[Spans]] = {
+            "state": _state(status),
+            "seen": seen,
+            "time": [[(status.time.rjust(_TIME_WIDTH), "plain")]],
+            "goaway": [_goaway_in_words(status)],
+            "handle": [_handle_in_words(status)],
+            "compression": _compression_in_words(status),
+        }
+        if spans := _fitting(words | news, _WORDS_GIVE_WAY, width):
+            return spans
+    signs: dict[str, list[Spans]] = {
         "state": _state(status)[1:],
         "seen": seen,
         "time": [[(status.time, "plain")], []],
         "goaway": _goaway(status),
         "handle": _handle(status),
         "compression": _compression(status),
-        "compressed": _compressed(status),
-        "lost": lost,
     }
+    forms = signs | news
     return _fitting(forms, _GIVE_WAY, width) or _crop(_join([form[-1] for form in forms.values() if form]), width)
 
 

@@ -1,15 +1,11 @@
 """The configuration file, flags and variables: what a conversation that is begun now would be given."""
 
-from livechat.commands.doctor.finding import Finding, Subject, failed
-from livechat.errors import UsageError
+from livechat.commands.doctor.finding import Finding, Subject
 
 
 def settings(subject: Subject) -> Finding:
-    """The configuration file, and flags and variables together."""
-    try:
-        used = subject.settings
-    except UsageError as error:
-        return failed(error)
+    """The configuration file, and flags and variables together. Raises ConfigError or UsageError."""
+    used = subject.settings
     path = subject.config.path
     where = f"{path}, {len(subject.config.values)} settings" if path.exists() else "no configuration file"
     notes = "; ".join(note.message for note in used.warnings)

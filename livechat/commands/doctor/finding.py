@@ -8,7 +8,7 @@ from typing import Literal
 
 from livechat.config_file import Config, load
 from livechat.errors import LivechatError
-from livechat.settings import Settings, resolve
+from livechat.settings import Settings, bare, resolve
 
 Status = Literal["ok", "warn", "fail", "skip"]
 
@@ -42,7 +42,7 @@ class Finding:
         secrets = [value for name, value in environ.items() if _SECRET.search(name) and len(value) >= _SHORTEST]
 
         def clear(text: str) -> str:
-            for secret in (part for value in secrets for part in (value, value.strip("\"' \r\n"))):
+            for secret in (part for value in secrets for part in (value, bare(value)) if part):
                 text = text.replace(secret, "[secret]")
             return _LOGIN.sub("[secret]@", text)
 
@@ -59,6 +59,7 @@ class Subject:
     environ: Mapping[str, str]
     terminal: bool
     failed: set[str] = field(default_factory=set)  # ids of checks
+    greeting: Mapping[str, str] | None = None  # the headers that the server answered with
 
     @cached_property
     def config(self) -> Config:
@@ -81,5 +82,5 @@ class Subject:
 Check = Callable[[Subject], Finding]
 
 
-def failed(error: LivechatError, status: Status = "fail") -> Finding:
-    return Finding(status, error.message, remedy=error.hint)
+def failed(error: LivechatError) -> Finding:
+    return Finding("fail", error.message, remedy=error.hint)

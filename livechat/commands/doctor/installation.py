@@ -42,8 +42,9 @@ def packages(_: Subject) -> Finding:
             broken.append(f"{name}: {error}")
     if not lacking and not broken:
         return Finding("ok", f"all {len(needed)} are there, and load")
+    again = f"install livechat again: {extra('offline')}"
     detail = "; ".join([*(f"{name} is missing" for name in lacking), *broken])
-    return Finding("fail", f"{len(lacking) + len(broken)} packages are missing or do not load", detail, _again())
+    return Finding("fail", f"{len(lacking) + len(broken)} packages are missing or do not load", detail, again)
 
 
 def speech_models(_: Subject) -> Finding:
@@ -60,7 +61,3 @@ def _there(name: str) -> bool:
         return bool(metadata.version(name))
     except metadata.PackageNotFoundError:
         return False
-
-
-def _again() -> str:
-    return f"install livechat again: {extra('offline')}"

@@ -17,13 +17,12 @@ from livechat.errors import KEY_PAGE
 from livechat.session import proxy, trust
 from livechat.session.events import Dial, Ended, Opened, Wire
 from livechat.session.verdicts import judge
-from livechat.settings import KEYS, Settings
+from livechat.settings import KEYS, Settings, bare, could_be_key
 
 _GOOGLE = "generativelanguage.googleapis.com"
 _SETUP_S = 20.0
 _LATE_S, _WRONG_S = 30.0, 300.0  # of the clock; certificates and tokens are refused by one that is far out
 _SHORTEST_KEY = 20
-_AROUND = "\"' \t\r\n\ufeff"
 _NO_SERVER = "without a key livechat talks to its embedded server"
 
 
@@ -37,16 +36,16 @@ def key(subject: Subject) -> Finding:
         remedy = f"for Gemini make a key at {KEY_PAGE}, and set GEMINI_API_KEY; or talk --offline"
         return Finding("warn", "none is set", _NO_SERVER, remedy)
     name, value = next(iter(given.items()))
-    bare = value.strip(_AROUND)
-    if not bare.isascii() or not bare.isprintable() or " " in bare:
+    stripped = bare(value)
+    if not could_be_key(stripped):
         return Finding("fail", f"{name} holds a character that no key has", remedy=f"copy it again from {KEY_PAGE}")
-    if len(bare) < _SHORTEST_KEY:
+    if len(stripped) < _SHORTEST_KEY:
         return Finding("fail", f"{name} is too short for a key", remedy=f"copy it again from {KEY_PAGE}")
-    if len({each.strip(_AROUND) for each in given.values()}) > 1:
+    if len(set(map(bare, given.values()))) > 1:
         return Finding(
             "warn", f"{' and '.join(given)} differ: {name} is used", remedy="unset the one you do not mean"
         )
-    if bare != value:
+    if stripped != value:
         return Finding(
             "warn", f"{name} has quotes, spaces or line ends around it", "they are left out", f"set {name} anew"
         )
@@ -82,12 +81,15 @@ def tls(subject: Subject) -> Finding:
     answered = _answer(subject)
     if isinstance(answered, Finding):
         return answered
+    subject.greeting = answered
     return Finding("ok", f"{_server(subject)[0]} answers, and its certificate is trusted")
 
 
 def clock(subject: Subject) -> Finding:
     """This computer's clock against the server's."""
-    answered = _answer(subject)
+    if "tls" in subject.failed:
+        return Finding("skip", "it needs TLS")
+    answered = _answer(subject) if subject.greeting is None else subject.greeting
     if isinstance(answered, Finding):
         return Finding("skip", "it needs TLS")
     told = answered.get("date")

@@ -9,7 +9,7 @@ import sys
 import time
 
 from livechat.commands.doctor.finding import Finding, Subject
-from livechat.ui.display import colored
+from livechat.ui.display import choose, colored
 from livechat.ui.kitty_keyboard import ASK, SUPPORTED
 
 _COLUMNS, _ROWS = 80, 24  # with less the screen works, and leaves things out
@@ -25,7 +25,7 @@ def terminal(subject: Subject) -> Finding:
     encoding = sys.stdout.encoding or "ascii"
     color = "colours" if colored(subject.environ, tty=True) else "no colours"
     summary = f"{kind or 'TERM is not set'}, {columns}x{rows}, {color}, {encoding}"
-    if kind in ("dumb", "unknown"):
+    if choose(json=False, plain=False, stdin_tty=True, stdout_tty=True, env=subject.environ) != "screen":
         return Finding("warn", f"{summary}: lines instead of a screen", remedy="set TERM, such as xterm-256color")
     if "utf" not in encoding.lower():
         remedy = "set LANG to one that ends in UTF-8, such as C.UTF-8"

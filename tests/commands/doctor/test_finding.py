@@ -9,4 +9,5 @@ def test_values_of_secret_variables_and_logins_are_left_out() -> None:
     shown = found.redacted(environ)
     assert shown.summary == "[secret] at /usr/bin, no"
     assert shown.detail == "[secret] http://[secret]@host:1/x"
+    assert found.redacted({"MY_KEY": '"' * 6}).summary == found.summary  # nothing but quotes is no secret
     assert shown.remedy == "unset [secret]"
