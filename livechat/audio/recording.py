@@ -24,7 +24,8 @@ from livechat.errors import Notice, Notify
 _WAIT = OUTPUT_RATE * 2 // 5  # samples, 0.4 s: sound is written so late, since a frame may come so late
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
 _LOOK_S = FRAME_MS / 1000  # how often the sink is asked what was heard
-_SLACK = OUTPUT_RATE // 25  # samples, 40 ms: a voice that is further off the clock is moved
+_SLACK = OUTPUT_RATE // 25  # samples, 40 ms: a person further off the clock is moved; so long is a pause of the model
+_FAR = _WAIT // 2  # samples: the model's voice is moved in a word as well, before it comes too late to be written
 _FRAMES = 100  # of the person, 2 s: the least late of them shows how far they are off the clock
 _QUIET_DBFS = -50.0  # below this level nobody hears that the voice is moved
 _HELD_BACK = 24  # samples: the delay of the Resampler, see there
@@ -155,6 +156,7 @@ class _RecordedSink:
         self._unheard = Ring(QUEUE_S * OUTPUT_RATE)
         self._converter = RateConverter(OUTPUT_RATE)
         self._end = 0  # the place on the timeline where the voice ended
+        self._last_heard = -OUTPUT_RATE  # the place of the last look that heard something; before the first, long ago
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -174,11 +176,15 @@ class _RecordedSink:
             return
         block = np.empty(heard, np.int16)
         self._unheard.read_into(block)
-        at = self._recording.now() - heard
-        if abs(at - self._end) <= _SLACK:
+        now = self._recording.now()
+        at = now - heard
+        # A card that starts, or a busy machine, says late what was heard, and later by and by. A voice that followed
+        # each of these figures would get a hole in a word that was heard whole. So it is moved after a pause.
+        if at - self._last_heard <= _SLACK and abs(at - self._end) <= _FAR:
             at = self._end
         self._recording.put(block, at, 1)
         self._end = at + heard
+        self._last_heard = now
 
     def play(self, pcm: bytes, rate: int) -> None:
         self._look()

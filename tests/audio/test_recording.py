@@ -206,6 +206,37 @@ def test_a_voice_that_is_away_leaves_silence_as_long(tmp_path: Path) -> None:
     assert second == pytest.approx((3.98, 4.98), abs=0.002)  # the last of 50 frames begins at 0.98
 
 
+def test_a_card_that_is_late_in_saying_what_was_heard_tears_no_word(tmp_path: Path) -> None:
+    """As a card does while it starts on a busy machine: seen to be 5 ms later at each look, up to 70 ms."""
+
+    class Starting(PacedSink):
+        looks = 0
+
+        def pending_ms(self) -> float:
+            self.looks += 1
+            pending = super().pending_ms()
+            return pending + min(70.0, 5.0 * self.looks, 1_000 - pending) if pending else 0.0
+
+    answer = np.random.default_rng(0).integers(-9_000, 9_000, OUTPUT_RATE).astype(np.int16)
+
+    async def main() -> None:
+        sink = Recording(tmp_path / "r.wav", trouble).sink(Starting())
+        playing = asyncio.create_task(sink.run())
+        for _ in range(2):
+            sink.play(answer.tobytes(), OUTPUT_RATE)
+            await asyncio.sleep(1.8)
+        playing.cancel()
+        sink.close()
+
+    run(main())
+    _, model = channels(tmp_path / "r.wav")
+    said = np.flatnonzero(np.abs(model) > 0)
+    first, second = said[0], said[said > 1.5 * OUTPUT_RATE][0]
+    assert np.array_equal(model[first : first + OUTPUT_RATE], answer)
+    assert np.array_equal(model[second : second + OUTPUT_RATE], answer)
+    assert (second - first) / OUTPUT_RATE == pytest.approx(1.8, abs=0.075)
+
+
 def test_a_speaker_is_recorded_as_it_is_heard(tmp_path: Path, card: VirtualCard) -> None:
     """Two answers on the virtual card: what is in the file, and how far apart, is what came out of the speaker."""
     at = np.arange(OUTPUT_RATE) / OUTPUT_RATE
@@ -275,7 +306,8 @@ def test_a_killed_program_leaves_all_but_the_last_second(tmp_path: Path, env: di
     talking.communicate()
     person, _ = channels(path)
     assert np.array_equal(person, as_recorded(speech)[: len(person)])
-    assert len(person) / OUTPUT_RATE > len(samples(SENTENCES[0])) / INPUT_RATE - 0.2 + 0.6 - 1.0
+    # At most a second is lost. On a busy machine the program is half a second late besides.
+    assert len(person) / OUTPUT_RATE > len(samples(SENTENCES[0])) / INPUT_RATE - 0.2 + 0.6 - 1.5
 
 
 def test_resuming_does_not_record_over_what_was_recorded(tmp_path: Path, env: dict[str, str]) -> None:
