@@ -24,7 +24,8 @@ from livechat.errors import Notice, Notify
 _WAIT = OUTPUT_RATE * 2 // 5  # samples, 0.4 s: sound is written so late, since a frame may come so late
 _BLOCK = OUTPUT_RATE * 2 // 5  # samples written at once; with _WAIT, a killed process loses at most a second
 _LOOK_S = FRAME_MS / 1000  # how often the sink is asked what was heard
-_SLACK = OUTPUT_RATE // 25  # samples, 40 ms: a person further off the clock is moved; so long is a pause of the model
+_SLACK = OUTPUT_RATE // 25  # samples, 40 ms: a person who is further off the clock is moved
+_PAUSE = OUTPUT_RATE // 25  # samples, 40 ms without sound: behind it the model's voice is put where the clock says
 _FAR = _WAIT // 2  # samples: the model's voice is moved in a word as well, before it comes too late to be written
 _FRAMES = 100  # of the person, 2 s: the least late of them shows how far they are off the clock
 _QUIET_DBFS = -50.0  # below this level nobody hears that the voice is moved
@@ -180,7 +181,7 @@ class _RecordedSink:
         at = now - heard
         # A card that starts, or a busy machine, says late what was heard, and later by and by. A voice that followed
         # each of these figures would get a hole in a word that was heard whole. So it is moved after a pause.
-        if at - self._last_heard <= _SLACK and abs(at - self._end) <= _FAR:
+        if at - self._last_heard <= _PAUSE and abs(at - self._end) <= _FAR:
             at = self._end
         self._recording.put(block, at, 1)
         self._end = at + heard
