@@ -27,7 +27,7 @@ class LastWords:
         self._inputs = inputs
         self._voice = voice
         self._ended_at: float | None = None  # when the last of them ended
-        self._flowing_at = 0.0  # when a link was last given what waits for an answer; 0: none was
+        self._flowing_at: float | None = None  # when a link was last given what waits for an answer
         self._listened_s = 0.0  # for how long any link could have answered since
 
     def input_ended(self, now: float) -> None:
@@ -45,11 +45,13 @@ class LastWords:
         self._flowing_at = now
 
     def stopped(self, since: float, seconds: float) -> None:
-        """The process was stopped for so long: nobody waited for an answer meanwhile."""
-        if self._ended_at is not None and self._ended_at <= since:
-            self._ended_at += seconds
-        if self._flowing_at <= since:
-            self._flowing_at += seconds
+        """The process was stopped for so long: nobody waited for an answer meanwhile.
+
+        `since` is when it was last seen at work, a moment before the stop: what happened in that moment had no time.
+        """
+        self._ended_at, self._flowing_at = (
+            at if at is None else max(at, min(at, since) + seconds) for at in (self._ended_at, self._flowing_at)
+        )
 
     def listened(self, seconds: float) -> None:
         """A link could have answered for so long."""
@@ -64,7 +66,7 @@ class LastWords:
         """
         if self._ended_at is None or answering:
             return None
-        end = self._end(now - max(self._ended_at, self._flowing_at), waiting=waiting, asks=asks, linked=linked)
+        end = self._end(now - max(self._ended_at, self._flowing_at or 0.0), waiting=waiting, asks=asks, linked=linked)
         if end is not None:
             self._ended_at = None
         return end
@@ -73,6 +75,6 @@ class LastWords:
         if not waiting:  # with a link or without one
             return "answered" if since_s > BEGIN_S or not self._voice else None
         if not linked:
-            return "undelivered" if self._flowing_at and since_s > LAST_LINK_S else None
+            return "undelivered" if self._flowing_at is not None and since_s > LAST_LINK_S else None
         waited = patience(asks=asks)
         return None if since_s < waited and self._listened_s < LAST_LINKS * waited else "unanswered"

@@ -108,6 +108,7 @@ def test_without_a_link_what_was_said_last_is_given_up_after_minutes() -> None:
 def test_before_any_link_was_open_the_machine_alone_decides_when_to_give_up() -> None:
     words = LastWords(1, voice=True)
     words.input_ended(10.0)
+    words.stopped(20.0, 1_000.0)
     assert words.over(1e6, answering=False, waiting=True, asks=True, linked=False) is None
 
 
@@ -118,11 +119,20 @@ def test_time_in_which_the_process_was_stopped_is_no_time_that_was_waited() -> N
     assert ended.over(1_010.0 + LAST_ANSWER_S) == "unanswered"
 
 
-def test_a_link_that_opened_after_the_stop_began_keeps_its_time() -> None:
+def test_a_link_that_opened_in_the_moment_before_the_stop_has_all_of_its_time() -> None:
     ended = question()
-    ended.words.stopped(5.0, 1_000.0)  # before the input ended: it ended after the stop already
-    assert ended.over(10.0 + LAST_ANSWER_S) is None  # the link was given it before, at 1: that moves to 1,001
-    assert ended.over(1_001.0 + LAST_ANSWER_S) == "unanswered"
+    ended.words.flowing(20.05)
+    ended.words.stopped(20.0, 1_000.0)
+    assert ended.over(1_020.0 + LAST_ANSWER_S - 0.1) is None
+    assert ended.over(1_020.0 + LAST_ANSWER_S) == "unanswered"
+
+
+def test_a_link_that_opened_after_the_stop_keeps_its_time() -> None:
+    ended = question()
+    ended.words.flowing(1_020.03)
+    ended.words.stopped(20.0, 1_000.0)
+    assert ended.over(1_020.02 + LAST_ANSWER_S) is None
+    assert ended.over(1_020.04 + LAST_ANSWER_S) == "unanswered"
 
 
 def test_it_is_over_once() -> None:
