@@ -138,5 +138,7 @@ class Sender:
         self._flow = self._known = None
         self._begin()
         replayed = self._outbox.rewind(flow.replay, given=given)
+        if flow.replay == "missing" and not replayed:
+            self._transcript.held()
         self.flowing = True
         self._begun(flow, replayed, self._outbox.dropped_ms - self._dropped_before)

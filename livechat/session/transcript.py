@@ -18,6 +18,7 @@ class Transcript:
         self._typed: list[str] = []
         self._echo: list[str] = []  # typed texts that some models send back as if heard (5)
         self._known = ""  # heard on a link that was lost before the answer came
+        self._lost = ""  # heard on such a link, and not heard again since
         self._ahead = ""  # heard of the next question while this one is being answered
         self._last_model = ""  # of the last exchange, as it came
         self._spoken = self._written = ""  # of this answer: what came with its sound, and what came as text
@@ -108,9 +109,14 @@ class Transcript:
 
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
+        self._lost = _joined(self._heard, self._ahead) if self._heard or self._ahead else self._lost
         self._heard = self.model = self._ahead = self._spoken = self._written = ""
         self._notes = []
         self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
+
+    def held(self) -> None:
+        """The session that goes on holds all speech that waits for an answer: its words will not come again."""
+        self._heard = self._heard or self._lost
 
     def close(self) -> Exchange:
         """The question has its answer."""
@@ -122,7 +128,7 @@ class Transcript:
             self._known = ""
         self._last_model, self._last_notes, self._notes = self.model, self._notes, []
         self._spoken = self._written = ""
-        self._heard, self.model, self._ahead = self._ahead, "", ""
+        self._heard, self.model, self._ahead, self._lost = self._ahead, "", "", ""
         self._typed.clear()
         self._echo.clear()
         return done

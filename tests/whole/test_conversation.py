@@ -206,6 +206,21 @@ def test_a_question_that_the_handle_holds_is_asked_as_a_whole_if_no_answer_comes
     run(main())
 
 
+def test_a_question_that_the_handle_holds_keeps_its_words_where_the_model_is_silent(tmp_path: Path) -> None:
+    """It is not asked again, so no server tells its words again: the transcript had lost them."""
+    speech = write_speech(tmp_path / "q.wav", 1.0, SENTENCES[1], 9.0, SENTENCES[0], 0.5)
+
+    async def main() -> None:
+        async with Server(Knower(answer_s=5.0), faults=parse("#1:silence; #1:drop@8s")) as server:
+            code, display = await talk(server, tmp_path, speech=speech, backend="vertex")
+        assert code == 0
+        assert [h.replayed_ms for h in display.of(Handover)] == [0]
+        assert display.questions == [f"{SENTENCES[1]} {SENTENCES[0]}"]
+        assert display.answers == [f"You said: {SENTENCES[0]}"]
+
+    run(main())
+
+
 def test_an_answer_cut_by_a_drop_is_marked_and_given_again(tmp_path: Path) -> None:
     speech = write_speech(tmp_path / "q.wav", 0.5, SENTENCES[0], 0.5)
 
