@@ -20,7 +20,7 @@ from benchmarks.cleaners import DELAY_MS, cleaner_of
 from benchmarks.rig import result, spread, until, virtual_card
 from livechat.audio.card import Card
 from livechat.audio.dsp import level
-from livechat.audio.interfaces import FRAME_MS, INPUT_RATE
+from livechat.audio.interfaces import FRAME_BYTES, FRAME_MS, INPUT_RATE
 from livechat.audio.microphone import Microphone
 from livechat.audio.speaker import Speaker
 from livechat.commands.hold_conversation import Parts, converse
@@ -102,8 +102,8 @@ async def microphone_to_wire(card: VirtualCard, mode: str = "cancel") -> None:
 
     async def timed(self: link.Link, frame: bytes) -> None:
         await send(self, frame)
-        if frame in sent:
-            late.append((time.monotonic() - sent[frame]) * 1000)
+        now, parts = time.monotonic(), (frame[at : at + FRAME_BYTES] for at in range(0, len(frame), FRAME_BYTES))
+        late.extend((now - sent[part]) * 1000 for part in parts if part in sent)
 
     link.Link.send_audio = timed  # type: ignore[method-assign]
     async with call(mode) as (_, microphone, __):
@@ -112,7 +112,8 @@ async def microphone_to_wire(card: VirtualCard, mode: str = "cancel") -> None:
         def noted(frame: bytes, at: float) -> bytes:
             cleaned = clean(frame, at) if clean else frame
             if level(cleaned) > SPEECH_DBFS:
-                sent[cleaned] = microphone.came[at]
+                block = max(heard for heard in microphone.came if heard < at + FRAME_MS / 2000)
+                sent[cleaned] = microphone.came[block]
             return cleaned
 
         microphone.clean = noted

@@ -40,6 +40,7 @@ class DeviceStream(ABC):
 
     kind: ClassVar[Kind]
     wire_rate: ClassVar[int]  # Hz
+    block_ms: ClassVar[int] = FRAME_MS  # of sound for one callback
     latency: ClassVar[float | str]  # as PortAudio takes it: seconds, or "low" or "high"
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
@@ -90,7 +91,7 @@ class DeviceStream(ABC):
         stream_type = sd.RawInputStream if self.kind == "input" else sd.RawOutputStream
         self._stream = stream_type(
             samplerate=rate,
-            blocksize=rate * FRAME_MS // 1000,
+            blocksize=rate * self.block_ms // 1000,
             device=device.index,
             channels=channels,
             dtype="int16",
@@ -105,7 +106,7 @@ class DeviceStream(ABC):
             logging.INFO if changed else logging.DEBUG,
             "the %s opens: %s gives device %d, %s (%s), at %d Hz, %d channels, blocks of %d samples, latency %.3f s",
             *(WORD[self.kind], self._wanted or "the default", device.index, device.name, device.host),
-            *(rate, channels, rate * FRAME_MS // 1000, self._stream.latency),
+            *(rate, channels, rate * self.block_ms // 1000, self._stream.latency),
         )
 
     def begin(self) -> bool:

@@ -15,8 +15,8 @@ from livechat.audio.portaudio import platform
 from livechat.audio.remedies import SILENT, Zeros, hands_free, is_hands_free
 from livechat.errors import Notice
 
-_BACKLOG = 1500  # blocks kept while the loop is busy elsewhere: 30 s
-_HICCUPS = 5  # overflows that are not mentioned: 100 ms
+_BACKLOG = 750  # blocks kept while the loop is busy elsewhere: 30 s
+_HICCUPS = 3  # overflows that are not mentioned: 120 ms
 _LOOK_S = 0.1  # how soon it is noticed that the microphone is lost
 _AGO_MAX_S = 2.0  # some sound systems give nonsense: where they say more, the stream's latency is believed
 
@@ -34,6 +34,7 @@ class Microphone(DeviceStream):
 
     kind = "input"
     wire_rate = INPUT_RATE
+    block_ms = 2 * FRAME_MS  # half the CPU time of one frame, for 17 ms more (docs/audio.md A2)
     latency = "low"  # two blocks: their size decides, docs/audio.md A2
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:
@@ -76,9 +77,9 @@ class Microphone(DeviceStream):
             away = self.lost and not self._blocks
             while self._blocks:
                 framer, block, at = self._blocks.popleft()
-                for frame in framer.feed(block):
+                for n, frame in enumerate(framer.feed(block)):
                     self._check_mute(frame)
-                    yield self.clean(frame, at) if self.clean else frame
+                    yield self.clean(frame, at + n * FRAME_MS / 1000) if self.clean else frame
             if self._overflows > _HICCUPS and not warned:
                 warned = True
                 self._card.notify(Notice("parts of what you say are lost", "this computer is too busy to listen"))

@@ -55,13 +55,16 @@ async def routes() -> AsyncIterator[dict[Kind, PulseRoute]]:
     known: dict[Kind, PulseRoute] = {}
     while True:
         with _pactl(program, "subscribe") as events:
-            changed = True
+            changed, info = True, ""
             while (line := await _line(events, changed)) != b"":
                 if line:
-                    changed = changed or bool(_MOVED.search(line))
+                    if moved := _MOVED.search(line):
+                        changed, info = True, "" if moved[1] == b"server" else info
                     continue
                 changed = False
-                if (found := await _look(program)) and found != known:
+                info = info or await _ask(program, "info")  # it changes with the server, not with every stream
+                listed = info and await _ask(program, "list")
+                if listed and (found := parse(info, listed, os.getpid())) != known:
                     known, pause = found, _RETRY_S[0]
                     _log.info("the sound server's routes: %s", known)
                     yield known
@@ -77,12 +80,6 @@ async def _line(events: asyncio.StreamReader, changed: bool) -> bytes | None:
             return await events.readline()
     except TimeoutError:
         return None
-
-
-async def _look(program: str) -> dict[Kind, PulseRoute]:
-    """The routes of both directions; empty while the server does not answer."""
-    info, listed = await _ask(program, "info"), await _ask(program, "list")
-    return parse(info, listed, os.getpid()) if info and listed else {}
 
 
 def parse(info: str, listed: str, process: int) -> dict[Kind, PulseRoute]:

@@ -23,6 +23,7 @@ from livechat.audio.interfaces import FRAME_MS
 from livechat.session.events import Replay, Signal
 
 LEAD = 20  # frames of silence kept before speech, 400 ms: after digital silence voice detection takes 280 to notice
+BLOCK = 2  # frames in one message: as many as a microphone gives at once
 PACK = 5  # frames of silence in one message, 100 ms: a message costs the same, however short its sound is
 PACKED_AFTER = 50  # frames, 1 s, without speech: the server must hear at once that a question has ended
 BACKLOG = 250  # frames unsent, 5 s: the link is slow then, and silence is left out so that speech is not late
@@ -130,7 +131,8 @@ class Outbox:
     def next(self) -> Item | None:
         """What the next message holds, now counted as sent; None when nothing is to be sent yet.
 
-        Silence that goes on is sent PACK frames at a time, and at once before anything else.
+        Sound that waits is sent PACK frames at a time. Silence that goes on waits for so much, but never makes
+        anything else wait.
         """
         items = self._pack()
         if not items:
@@ -150,17 +152,19 @@ class Outbox:
         return last if len(items) == 1 else replace(last, audio=b"".join(item.audio for item in items))
 
     def _pack(self) -> list[Item]:
-        """Take what the next message holds from `_unsent`: nothing while more silence is to come."""
+        """Take what the next message holds from `_unsent`: all sound that is there, but not silence alone."""
         items: list[Item] = []
         while self._unsent:
             item = self._items.get(self._unsent[0])
-            if item is not None and items and not item.packs:
+            if item is not None and items and not item.audio:
                 return items
             self._unsent.popleft()
             if item is not None:
                 items.append(item)
-                if not item.packs or len(items) == PACK:
+                if not item.audio or len(items) >= (PACK if item.packs else BLOCK):
                     return items
+        if items and not items[-1].packs:
+            return items
         self._unsent.extend(item.index for item in items)
         return []
 

@@ -487,8 +487,8 @@ def test_of_several_questions_sent_at_once_an_answer_that_is_cut_into_was_to_the
         table.turns.person(speaking=True, late_ms=0)
     table.turns.lost()
     table.box.rewind()
-    again = [item.audio[0] for item in iter(table.box.next, None) if item.speech]
-    assert again[-10:] == (list(range(70, 80)) if cut_by == "what was sent with it" else [])
+    again = b"".join(item.audio for item in iter(table.box.next, None) if item.speech)[::640]
+    assert list(again[-10:]) == (list(range(70, 80)) if cut_by == "what was sent with it" else [])
     assert 1 not in again
 
 
@@ -511,7 +511,8 @@ def test_what_cut_in_is_asked_again_until_it_has_its_answer(first: str, said: li
     table.turns.lost()
     table.box.rewind()
     again = list(iter(table.box.next, None))
-    assert [item.audio[0] for item in again if item.speech][-10:] == list(range(70, 80))
+    loud = [number for number in b"".join(item.audio for item in again)[::640] if number]
+    assert loud[-10:] == list(range(70, 80))
     assert not any(item.text for item in again)
 
 
