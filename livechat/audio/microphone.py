@@ -17,7 +17,7 @@ from livechat.errors import Notice
 
 _BACKLOG = 750  # blocks kept while the loop is busy elsewhere: 30 s
 _HICCUPS = 3  # overflows that are not mentioned: 120 ms
-_LOOK_S = 0.1  # how soon it is noticed that the microphone is lost
+_LOOK_S = 0.1  # how long a lost microphone that gives something again may pause
 _AGO_MAX_S = 2.0  # some sound systems give nonsense: where they say more, the stream's latency is believed
 
 _log = logging.getLogger(__name__)
@@ -83,12 +83,21 @@ class Microphone(DeviceStream):
             if self._overflows > _HICCUPS and not warned:
                 warned = True
                 self._card.notify(Notice("parts of what you say are lost", "this computer is too busy to listen"))
-            # A timer costs a third of asyncio.timeout, and this happens fifty times a second.
+            if not self.lost:
+                await self._arrived.wait()  # without a timer, which would be started 25 times a second
+                continue
             timer = self._loop.call_later(FRAME_MS / 1000 if away else _LOOK_S, self._arrived.set)
             await self._arrived.wait()
             timer.cancel()
             if self.lost and self._loop.time() >= timer.when():
                 yield bytes(FRAME_BYTES)
+
+    def stalled(self) -> bool:
+        """As of any stream; and frames() learns of a loss."""
+        was_lost = self.lost
+        if super().stalled() and not was_lost:
+            self._arrived.set()
+        return self.lost
 
     def _check_mute(self, frame: bytes) -> None:
         """Notify the person when the microphone gives nothing but exact zeros, and when that ends."""

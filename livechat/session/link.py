@@ -162,7 +162,8 @@ class Link:
         """One frame of s16le mono at 16 kHz. A link that is gone ignores it: the outbox still has it."""
         from google.genai import types
 
-        await self._send(audio=types.Blob(data=frame, mime_type=_AUDIO_IN))
+        # Nothing in it needs to be validated, and that would be a third of the message's cost.
+        await self._send(audio=types.Blob.model_construct(data=frame, mime_type=_AUDIO_IN))
 
     async def send_signal(self, signal: ev.Signal) -> None:
         """The person begins or stops speaking (push-to-talk only), or the microphone is muted."""
