@@ -18,7 +18,8 @@ class Transcript:
         self._typed: list[str] = []
         self._echo: list[str] = []  # typed texts that some models send back as if heard (5)
         self._known = ""  # heard on a link that was lost before the answer came
-        self._lost = ""  # heard on such a link, and not heard again since
+        self._lost = ""  # heard on such a link last
+        self._held = ""  # the same, where it is not said again: the session has it
         self._ahead = ""  # heard of the next question while this one is being answered
         self._last_model = ""  # of the last exchange, as it came
         self._spoken = self._written = ""  # of this answer: what came with its sound, and what came as text
@@ -43,7 +44,7 @@ class Transcript:
     @property
     def question(self) -> str:
         """The same. Where this link told no words of it, the words that a lost link heard stand for it."""
-        return self.user or self._known
+        return "\n".join(part for part in (*self._typed, self._words) if part) or self._known
 
     @property
     def heard_text(self) -> str:
@@ -53,7 +54,15 @@ class Transcript:
     @property
     def pending(self) -> str:
         """All that waits for an answer, as far as its words are known."""
-        return "\n".join(part for part in (*self._typed, self.heard_text or self._known) if part)
+        return "\n".join(part for part in (*self._typed, self._words or self._known) if part)
+
+    @property
+    def _words(self) -> str:
+        """What was heard of the question, on the links before too: a session may hear again what it holds."""
+        held, heard = self._held, self.heard_text
+        if held.startswith(heard) or heard.startswith(held):
+            return max(held, heard, key=len)
+        return f"{held} {heard}"
 
     def heard(self, piece: str, *, ahead: bool = False) -> bool:
         """A piece of what the person said, `ahead` of the next question. False where it echoes what was typed."""
@@ -99,24 +108,24 @@ class Transcript:
 
     def fresh(self) -> str:
         """What was heard of the question and not shown as final yet: not what a new link hears again."""
-        text = self.heard_text
+        text = self._words
         return "" if self._known.startswith(text) else text.removeprefix(self._known).strip()
 
     def shown(self) -> None:
         """All of the question that was heard so far has been shown as final."""
         if self.fresh():
-            self._known = self.heard_text
+            self._known = self._words
 
     def lost(self) -> None:
         """The link went before the answer was complete: speech will be heard, and answered, once more."""
-        self._lost = _joined(self._heard, self._ahead) if self._heard or self._ahead else self._lost
-        self._heard = self.model = self._ahead = self._spoken = self._written = ""
+        self._lost = _joined(self._words, self._ahead) or self._lost
+        self._heard = self._held = self.model = self._ahead = self._spoken = self._written = ""
         self._notes = []
         self._echo = [text.strip() for text in self._typed]  # typed text is sent again too
 
     def held(self) -> None:
         """The session that goes on holds all speech that waits for an answer: its words will not come again."""
-        self._heard = self._heard or self._lost
+        self._held = self._lost
 
     def close(self) -> Exchange:
         """The question has its answer."""
@@ -128,7 +137,8 @@ class Transcript:
             self._known = ""
         self._last_model, self._last_notes, self._notes = self.model, self._notes, []
         self._spoken = self._written = ""
-        self._heard, self.model, self._ahead, self._lost = self._ahead, "", "", ""
+        self._heard, self._ahead = self._ahead, ""
+        self.model = self._held = self._lost = ""
         self._typed.clear()
         self._echo.clear()
         return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,31 @@ def test_pieces_of_question_and_answer_become_one_exchange() -> None:
     assert transcript.close() == Exchange("What time is it?", "It is noon.")
     assert transcript.turns == [Exchange("What time is it?", "It is noon.")]
     assert (transcript.user, transcript.model, transcript.fresh()) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "question"),
+    [
+        ([], "What time is it?"),  # the session holds it, and says no word of it again
+        (["What", " time is it?"], "What time is it?"),  # it hears again what it holds
+        (["What", " time is it? Say it."], "What time is it? Say it."),
+        (["Say", " it."], "What time is it? Say it."),  # the next sentence
+    ],
+)
+def test_words_that_a_lost_link_heard_stay_where_the_session_holds_their_sound(
+    pieces: list[str], question: str
+) -> None:
+    transcript = Transcript()
+    hear(transcript, "What", " time is it?")
+    for _ in range(2):  # a link that says nothing is lost as well
+        transcript.lost()
+        transcript.held()
+    hear(transcript, *pieces)
+    assert (transcript.question, transcript.pending) == (question, question)
+    assert transcript.fresh() == question
+    assert transcript.close().user == question
+    hear(transcript, "Thanks.")
+    assert transcript.question == "Thanks."
 
 
 def test_sentences_heard_one_after_the_other_do_not_run_together() -> None:
