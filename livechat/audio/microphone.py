@@ -34,7 +34,7 @@ class Microphone(DeviceStream):
 
     kind = "input"
     wire_rate = INPUT_RATE
-    block_ms = 2 * FRAME_MS  # half the CPU time of one frame, for 17 ms more (docs/audio.md A2)
+    block_ms = 2 * FRAME_MS  # a third less CPU than one frame, for some 20 ms more (docs/audio.md A2)
     latency = "low"  # two blocks: their size decides, docs/audio.md A2
 
     def __init__(self, card: Card, wanted: str | None = None) -> None:

@@ -39,12 +39,12 @@ class Transcript:
     @property
     def user(self) -> str:
         """The question so far: what was typed, then what was heard."""
-        return "\n".join(part for part in (*self._typed, self.heard_text) if part)
+        return self._with_typed(self.heard_text)
 
     @property
     def question(self) -> str:
         """The same. Where this link told no words of it, the words that a lost link heard stand for it."""
-        return "\n".join(part for part in (*self._typed, self._words) if part) or self._known
+        return self._with_typed(self._words) or self._known
 
     @property
     def heard_text(self) -> str:
@@ -54,7 +54,10 @@ class Transcript:
     @property
     def pending(self) -> str:
         """All that waits for an answer, as far as its words are known."""
-        return "\n".join(part for part in (*self._typed, self._words or self._known) if part)
+        return self._with_typed(self._words or self._known)
+
+    def _with_typed(self, heard: str) -> str:
+        return "\n".join(part for part in (*self._typed, heard) if part)
 
     @property
     def _words(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,27 +113,22 @@ def test_before_any_link_was_open_the_machine_alone_decides_when_to_give_up() ->
     assert words.over(1e6, answering=False, waiting=True, asks=True, linked=False) is None
 
 
-def test_time_in_which_the_process_was_stopped_is_no_time_that_was_waited() -> None:
+@pytest.mark.parametrize(
+    ("flowing_at", "counted_from"),
+    [
+        (1.0, 1_010.0),  # the input ended after it, at 10
+        (20.05, 1_020.0),  # in the moment before the stop: it has all of its time
+        (1_020.25, 1_020.25),  # after the stop
+    ],
+)
+def test_time_in_which_the_process_was_stopped_is_no_time_that_was_waited(
+    flowing_at: float, counted_from: float
+) -> None:
     ended = question()
+    ended.words.flowing(flowing_at)
     ended.words.stopped(20.0, 1_000.0)
-    assert ended.over(1_010.0 + LAST_ANSWER_S - 0.1) is None
-    assert ended.over(1_010.0 + LAST_ANSWER_S) == "unanswered"
-
-
-def test_a_link_that_opened_in_the_moment_before_the_stop_has_all_of_its_time() -> None:
-    ended = question()
-    ended.words.flowing(20.05)
-    ended.words.stopped(20.0, 1_000.0)
-    assert ended.over(1_020.0 + LAST_ANSWER_S - 0.1) is None
-    assert ended.over(1_020.0 + LAST_ANSWER_S) == "unanswered"
-
-
-def test_a_link_that_opened_after_the_stop_keeps_its_time() -> None:
-    ended = question()
-    ended.words.flowing(1_020.03)
-    ended.words.stopped(20.0, 1_000.0)
-    assert ended.over(1_020.02 + LAST_ANSWER_S) is None
-    assert ended.over(1_020.04 + LAST_ANSWER_S) == "unanswered"
+    assert ended.over(counted_from + LAST_ANSWER_S - 0.01) is None
+    assert ended.over(counted_from + LAST_ANSWER_S) == "unanswered"
 
 
 def test_it_is_over_once() -> None:
