@@ -27,6 +27,13 @@ def turns(sound: Samples) -> int:
     return sum(now and not before for before, now in zip([False, *heard], heard, strict=False))
 
 
+def answers(seconds: float) -> Samples:
+    """The model's speech in answers of so many seconds; one begins every two seconds."""
+    spoken = MODEL_SPEECH.copy()
+    spoken[np.arange(len(spoken)) % 32_000 >= seconds * 16_000] = 0
+    return spoken
+
+
 def db(sound: Samples) -> float:
     return 10 * float(np.log10(np.mean(sound.astype(float) ** 2) + 1e-9))
 
@@ -44,6 +51,22 @@ def test_on_headphones_a_person_over_the_model_passes_bit_for_bit_once_it_is_kno
     output = through(Canceller(Played(MODEL_SPEECH)), heard)
     known = slice(5 * 16_000, None)
     assert np.array_equal(output[known], delayed(heard, output)[known])
+
+
+def test_headphones_are_known_in_a_talk_of_short_answers_that_are_all_cut_short() -> None:
+    """Each takes less than the two seconds that one answer would need."""
+    played, heard = answers(1.3), np.random.default_rng(2).normal(0, 5, len(MODEL_SPEECH)).astype(np.int16)
+    for began in range(0, len(played) - 2 * 16_000, 2 * 16_000):
+        heard[began + 19_200 : began + 28_800] += PERSON_SPEECH[SPOKEN][:9600]
+    output = through(Canceller(Played(played)), heard)
+    known = slice(7 * 16_000, None)
+    assert np.array_equal(output[known], delayed(heard, output)[known])
+
+
+def test_short_answers_with_an_echo_are_not_taken_for_headphones() -> None:
+    played = answers(1.3)
+    output = through(Canceller(Played(played)), room(played, SILENCE[:0]))
+    assert turns(output) == 0
 
 
 def test_it_works_again_within_two_frames_of_the_first_sound() -> None:
