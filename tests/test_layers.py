@@ -76,6 +76,7 @@ PURE: dict[str, set[str]] = {
     "audio/remedies.py": set(),
     "audio/chirp.py": {"numpy"},  # samples
     "audio/prebuffer.py": set(),
+    "audio/fifo.py": set(),
     "audio/ring.py": {"numpy"},  # samples
     "audio/dsp.py": {"numpy"},  # samples
     "audio/vad.py": {"numpy", "pywebrtc_audio"},  # samples, and voice detection

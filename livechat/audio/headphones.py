@@ -1,8 +1,8 @@
 """Does the microphone hear the speaker at all? With headphones it does not, and then nothing needs to be done.
 
-An echo is there from an answer's first sounds on. So whoever is heard after a second of an answer without an echo is a
-person who cuts in. The count of sound without an echo goes on with the next answer. Otherwise a talk of short answers,
-each of them cut short, would never come to its end.
+An echo is there from an answer's first sounds on. So whoever is heard after a second of an answer without an echo is
+a person who cuts in. The count of sound without an echo goes on with the next answer. Otherwise a talk of short
+answers, each of them cut short, would never come to its end.
 """
 
 from __future__ import annotations

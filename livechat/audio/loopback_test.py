@@ -45,10 +45,10 @@ class TimedSpeaker(Speaker):
     began: float | None = None  # time.monotonic()
 
     def _callback(self, *args: Any) -> None:
-        now, before = time.monotonic(), self._ring.read
+        now, before = time.monotonic(), self._fifo.read
         super()._callback(*args)
         lead = _LEAD_S * self.rate
-        if before <= lead < self._ring.read:
+        if before <= lead < self._fifo.read:
             self.began = now + (lead - before) / self.rate
 
 

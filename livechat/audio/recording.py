@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from livechat.audio.dsp import RateConverter, Resampler, level
+from livechat.audio.fifo import Fifo
 from livechat.audio.interfaces import FRAME_MS, INPUT_RATE, OUTPUT_RATE, QUEUE_S, Sink, Source
-from livechat.audio.ring import Ring, Samples
+from livechat.audio.ring import Samples
 from livechat.audio.sound_file import create
 from livechat.errors import Notice, Notify
 
@@ -154,7 +155,7 @@ class _RecordedSink:
         self.name = sink.name
         self._sink = sink
         self._recording = recording
-        self._unheard = Ring(QUEUE_S * OUTPUT_RATE)
+        self._unheard = Fifo(QUEUE_S * OUTPUT_RATE)
         self._converter = RateConverter(OUTPUT_RATE)
         self._end = 0  # the place on the timeline where the voice ended
         self._last_heard = -OUTPUT_RATE  # the place of the last look that heard something; before the first, long ago

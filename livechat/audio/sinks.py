@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from livechat.audio.dsp import RateConverter, level
+from livechat.audio.fifo import Fifo
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE, QUEUE_S
-from livechat.audio.ring import Ring, Samples
+from livechat.audio.ring import Samples
 from livechat.audio.sound_file import create
 from livechat.errors import DeviceError
 
@@ -24,7 +25,7 @@ class PacedSink:
     name = "none"
 
     def __init__(self) -> None:
-        self._ring = Ring(QUEUE_S * OUTPUT_RATE)
+        self._fifo = Fifo(QUEUE_S * OUTPUT_RATE)
         self._converter = RateConverter(OUTPUT_RATE)
         self._loop: asyncio.AbstractEventLoop | None = None  # from run() to close()
         self._began = 0.0  # the loop's clock at run()
@@ -48,7 +49,7 @@ class PacedSink:
         due = round((self._loop.time() - self._began) * OUTPUT_RATE)
         while self._done < due and not self._error:
             block = np.empty(min(due - self._done, OUTPUT_RATE), np.int16)
-            said = self._ring.read_into(block)
+            said = self._fifo.read_into(block)
             self._done += len(block)
             self._last = block[-OUTPUT_RATE // 50 :].tobytes()
             self._hear(block, said)
@@ -59,7 +60,7 @@ class PacedSink:
     def play(self, pcm: bytes, rate: int) -> None:
         """Queue sound to be heard from now on. What does not fit into the queue is dropped. See Sink.play."""
         self._advance()
-        self._ring.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
+        self._fifo.write(np.frombuffer(self._converter.feed(pcm, rate), np.int16))
 
     def finish(self) -> None:
         """Does nothing: this sink waits for nothing."""
@@ -73,11 +74,11 @@ class PacedSink:
     def flush(self) -> float:
         self._advance()
         self._converter.flush()
-        return self._ring.flush() * 1000 / OUTPUT_RATE
+        return self._fifo.flush() * 1000 / OUTPUT_RATE
 
     def pending_ms(self) -> float:
         self._advance()
-        return self._ring.pending * 1000 / OUTPUT_RATE
+        return self._fifo.pending * 1000 / OUTPUT_RATE
 
     def level(self) -> float:
         return level(self._last)

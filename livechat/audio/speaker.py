@@ -10,9 +10,10 @@ import numpy as np
 from livechat.audio.card import Card
 from livechat.audio.device_stream import DeviceStream
 from livechat.audio.dsp import SILENCE_DBFS, RateConverter, level
+from livechat.audio.fifo import Fifo
 from livechat.audio.interfaces import FRAME_MS, OUTPUT_RATE, QUEUE_S
 from livechat.audio.prebuffer import Prebuffer
-from livechat.audio.ring import History, Ring, Samples
+from livechat.audio.ring import History, Samples
 from livechat.errors import Notice
 
 _LINGER_S = 0.2  # the stream is stopped after so long with nothing to play
@@ -55,7 +56,7 @@ class Speaker(DeviceStream):
     def _prepare(self, rate: int, channels: int) -> None:
         if rate != self.rate:
             self.rate = rate
-            self._ring = Ring(QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
+            self._fifo = Fifo(QUEUE_S * rate, kept=round(_AHEAD_MAX_S * rate))
             self._history = History(round(_HISTORY_S * rate))
             self._converter = RateConverter(rate)
         self._history.silence(0)
@@ -70,7 +71,7 @@ class Speaker(DeviceStream):
         block = self._block[:frames]
         taken = 0
         if self._on and self._open and not self.lost:  # a suspended device would swallow a buffer at each attempt
-            taken = self._ring.read_into(block)
+            taken = self._fifo.read_into(block)
             if taken < frames:
                 self._open = False
                 self._dry = True
@@ -127,11 +128,11 @@ class Speaker(DeviceStream):
 
     def _ready(self) -> bool:
         """Is enough queued to start playing, or will no more come for now?"""
-        if self._paused_ms is not None or not self._ring.pending:
+        if self._paused_ms is not None or not self._fifo.pending:
             return False
         seconds = self._prebuffer.seconds
         waited = time.monotonic() - self._came_at
-        return self._finished or self._ring.pending >= seconds * self.rate or waited > seconds
+        return self._finished or self._fifo.pending >= seconds * self.rate or waited > seconds
 
     def play(self, pcm: bytes, rate: int) -> None:
         if self._dry and not self._finished:
@@ -140,7 +141,7 @@ class Speaker(DeviceStream):
         self._dry = self._finished = False
         self._came_at = time.monotonic()
         samples = np.frombuffer(self._converter.feed(pcm, rate), np.int16)
-        if self._ring.write(samples) < len(samples) and not self._overfull:
+        if self._fifo.write(samples) < len(samples) and not self._overfull:
             self._overfull = True
             self._card.notify(
                 Notice(
@@ -165,7 +166,7 @@ class Speaker(DeviceStream):
                 self._card.worker.submit(self._go_back, handed)
 
     def _go_back(self, seconds: float) -> None:
-        self._ring.go_back(round(seconds * self.rate))  # on the worker's thread: no callback reads now
+        self._fifo.go_back(round(seconds * self.rate))  # on the worker's thread: no callback reads now
         self._paused_ms = 0.0 if self._paused_ms is not None else None
 
     def resume(self) -> None:
@@ -175,7 +176,7 @@ class Speaker(DeviceStream):
     def flush(self) -> float:
         """Become silent within a few ms. Returns how many ms were queued and not yet heard."""
         unheard = self.pending_ms()
-        self._ring.flush()
+        self._fifo.flush()
         self._paused_ms = None
         self._converter.flush()
         if self.running:
@@ -194,7 +195,7 @@ class Speaker(DeviceStream):
     def pending_ms(self) -> float:
         """How many ms are queued and not yet heard, by the sound system's own clock."""
         handed = self._handed() * 1000 if self._paused_ms is None else self._paused_ms
-        return self._ring.pending / self.rate * 1000 + handed
+        return self._fifo.pending / self.rate * 1000 + handed
 
     def busy(self) -> bool:
         """Is anything being heard, or about to be?"""
