@@ -11,6 +11,7 @@ is so when nothing was played for as long as an echo lasts, and with headphones 
 from __future__ import annotations
 
 from functools import partial
+from random import Random
 
 import numpy as np
 
@@ -54,9 +55,11 @@ class Canceller:
         self._aec3 = AudioProcessor(INPUT_RATE, 1, echo_cancellation=True, noise_suppression=True)
         self._aec3_output = np.zeros(_AEC3_EARLY + FRAME, np.float32)
         self._filter, self._residual, self._gate = EchoFilter(), ResidualEcho(), Gate()
-        # Phases of comfort noise, one row for a frame: to draw them is cheaper than to compute them.
-        self._random = np.random.default_rng(1)
-        self._phases = np.exp(2j * np.pi * self._random.random((_HISSES, BINS))).astype(np.complex64)
+        # Phases of comfort noise, one row for a frame: to draw them is cheaper than to compute them. numpy.random
+        # would take 3 MB.
+        self._random = Random(1)
+        angles = np.array([self._random.random() for _ in range(_HISSES * BINS)]).reshape(_HISSES, BINS)
+        self._phases = np.exp(2j * np.pi * angles).astype(np.complex64)
         self._headphones = Headphones()
         # What passes through, one frame late, and whether it did in the last frame.
         self._before = SILENCE.tobytes()
@@ -196,7 +199,7 @@ class Canceller:
             self._tails[1] = 0
             sound: Sound = self._overlapped(own[None])[0]
             return sound
-        phases = self._phases[self._random.integers(_HISSES)]
+        phases = self._phases[self._random.randrange(_HISSES)]
         left, hiss = self._overlapped(np.stack([own, _HISS * np.sqrt(self._residual.noise) * phases]))
         shares = share + (self._own - share) * _RAMP
         levels = level + (self._level - level) * _RAMP

@@ -9,6 +9,7 @@ lists the files that the runner joins.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from typing import Any
 
 from livechat import events as shown
@@ -83,8 +84,7 @@ class Runner:
             goes_on=family.goes_on,
         )  # fmt: skip
         self.turns = Turns(turn, barge_in=listening.barge_in, silent=family.silent)
-        self.links = 0
-        self.longest_gap_ms = 0.0
+        self.links, self.longest_gap_ms = 0, 0.0
         self._inbox: asyncio.Queue[ev.Input | ev.Wire] = asyncio.Queue()
         self._link: Linklike | None = None
         self._links: list[asyncio.Task[None]] = []  # the one that lives, and any that is still closing
@@ -97,8 +97,7 @@ class Runner:
         )
         self._calls = FunctionCalls(tools, respond=self._respond, show=show)
         self._context = ContextCount()
-        self._sleep_watch = SleepWatch()
-        self._pacing = FastPacing()
+        self._sleep_watch, self._pacing = SleepWatch(), FastPacing()
         voice = listening.source is not None
         self._last_words = LastWords(voice + (lines is not None), voice=voice)
 
@@ -361,10 +360,10 @@ class Runner:
         await self._catch_up(2 * CATCH_UP_S)
 
     async def _meter(self) -> None:
-        """Levels and who speaks, ten times a second; and whether all is said."""
+        """Who speaks, and whether all is said, ten times a second; levels every other time: each is a new screen."""
         spoke = shown.Speaking(person=False, model=False)
         self._sleep_watch.begin(self._now(), self._wall())
-        while True:
+        for look in count():
             await asyncio.sleep(LOOK_S)
             at = self._now()
             passed = self._sleep_watch.look(at, self._wall())
@@ -377,7 +376,8 @@ class Runner:
             speaking = shown.Speaking(self.turns.speaking, self._sink.pending_ms() > 0)
             if speaking != spoke:
                 self._show(spoke := speaking)
-            self._show(shown.Levels(self._listening.level, self._sink.level()))
+            if look % 2:
+                self._show(shown.Levels(self._listening.level, self._sink.level()))
             if late := self.turns.overdue():
                 self._inbox.put_nowait(late)
             if self._leave_when_heard and not self.turns.incomplete and self._sink.pending_ms() == 0:
