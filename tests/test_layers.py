@@ -186,6 +186,7 @@ HOMES = {
     "prompt_toolkit": {"commands/devices_view.py", "ui/line_editor.py", "ui/screen.py", "ui/terminal.py"},
     "pydantic": {"session/live_config.py"},  # the schema of a function's parameters
     "pytest": {"pytest_plugin.py"},
+    "pulsectl": {"audio/pulse_routes.py"},  # libpulse
     "pywebrtc_audio": {"audio/vad.py", "audio/echo_canceller.py"},  # who speaks, and what is an echo
     # What is drawn, and where.
     "rich": {
@@ -218,6 +219,7 @@ LAZY = {
     "platformdirs",
     "onnxruntime",
     "hibari",
+    "pulsectl",
     "pywebrtc_audio",
 }
 

@@ -1,29 +1,25 @@
 """Which devices the sound server has connected our streams to, and each change of that.
 
 PulseAudio and PipeWire move streams, for example to a new default device. PortAudio is not told: its device is
-"default" all the time. `pactl subscribe` is a process of its own that waits until the server reports a change. It
-costs nothing, disturbs no stream, and may hang or die with the server. Without pactl no change is announced, and
-sound works all the same.
+"default" all the time. A thread asks the server through libpulse. It disturbs no stream, and a server that hangs or
+dies holds up this thread alone. Without libpulse no change is announced, and sound works all the same.
 """
 
 import asyncio
 import logging
 import os
-import re
-import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from subprocess import DEVNULL, PIPE, Popen
+from threading import Event, Thread
+from typing import Any
 
 from livechat.audio.device_choice import Kind
 
 _SETTLE_S = 0.5  # when a server starts or a device appears, several changes come at once
-_ANSWER_S = 2.0  # a server that takes longer hangs
+_LOOK_S = 2.0  # how often the thread looks whether it should end: another thread cannot wake it safely
 _RETRY_S = 1.0, 30.0  # the first and the longest pause between attempts to reach the server
-_MOVED = re.compile(rb"'change' on (server|source-output|sink-input)")
-_WORDS: dict[Kind, tuple[str, str]] = {"input": ("Source", "Source Output"), "output": ("Sink", "Sink Input")}
+_MOVES = ("server", "source_output", "sink_input")  # what changes when a stream is moved, in pulsectl's words
 
 
 _log = logging.getLogger(__name__)
@@ -45,95 +41,91 @@ class PulseRoute:
     used: PulseDevice | None
 
 
-async def routes() -> AsyncIterator[dict[Kind, PulseRoute]]:
-    """The routes of both directions now, and again after each change. Ends at once if there is no pactl."""
-    program = shutil.which("pactl")
-    if sys.platform != "linux" or program is None:
-        _log.info("without pactl, it is not known which device the sound server uses")
+Routes = dict[Kind, PulseRoute]
+
+
+async def routes() -> AsyncIterator[Routes]:
+    """The routes of both directions now, and again after each change. Ends at once if there is no libpulse."""
+    if sys.platform != "linux":
         return
-    pause, longest = _RETRY_S
-    known: dict[Kind, PulseRoute] = {}
-    while True:
-        with _pactl(program, "subscribe") as events:
-            changed, info = True, ""
-            while (line := await _line(events, changed)) != b"":
-                if line:
-                    if moved := _MOVED.search(line):
-                        changed, info = True, "" if moved[1] == b"server" else info
-                    continue
-                changed = False
-                info = info or await _ask(program, "info")  # it changes with the server, not with every stream
-                listed = info and await _ask(program, "list")
-                if listed and (found := parse(info, listed, os.getpid())) != known:
-                    known, pause = found, _RETRY_S[0]
-                    _log.info("the sound server's routes: %s", known)
-                    yield known
-        _log.info("the sound server has ended, or cannot be reached; next attempt in %.0f s", pause)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, longest)
-
-
-async def _line(events: asyncio.StreamReader, changed: bool) -> bytes | None:
-    """The next line of the server, b"" at its end. None when nothing more follows a change."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[Routes | None] = asyncio.Queue()
+    listener = _Listener(lambda found: loop.call_soon_threadsafe(told.put_nowait, found))
+    listener.start()
     try:
-        async with asyncio.timeout(_SETTLE_S if changed else None):
-            return await events.readline()
-    except TimeoutError:
-        return None
-
-
-def parse(info: str, listed: str, process: int) -> dict[Kind, PulseRoute]:
-    """The routes of `process`, from what `pactl info` and `pactl list` print in English."""
-    blocks = re.split(r"\n\n", listed)
-    found: dict[Kind, PulseRoute] = {}
-    for kind, (device, stream) in _WORDS.items():
-        devices: dict[str, PulseDevice] = {}  # by number and by name
-        for block in blocks:
-            if match := re.match(rf"{device} #(\d+)\n(?:.*\n)*?\tName: (.+)\n\tDescription: (.+)", block):
-                devices[match[1]] = devices[match[2]] = PulseDevice(match[2], match[3])
-        default = re.search(rf"^Default {device}: (.+)$", info, re.MULTILINE)
-        used = None
-        for block in blocks:
-            ours = f'\tapplication.process.id = "{process}"\n' in f"{block}\n"
-            if ours and (match := re.match(rf"{stream} #\d+\n(?:.*\n)*?\t{device}: (\d+)\n", block)):
-                used = devices.get(match[1])
-        found[kind] = PulseRoute(devices.get(default[1]) if default else None, used)
-    return found
-
-
-async def _ask(program: str, question: str) -> str:
-    """pactl's answer, or "" if there is none in time."""
-    with _pactl(program, question) as answer:
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                return (await answer.read()).decode("utf-8", "replace")
-        except TimeoutError:
-            return ""
-
-
-@contextmanager
-def _pactl(program: str, argument: str) -> Iterator[asyncio.StreamReader]:
-    """Run pactl for as long as the block lasts, and give what it prints.
-
-    Not with asyncio's own subprocesses: to end one they wait for it, and a second cancellation interrupts that wait.
-    """
-    env = {**os.environ, "LC_ALL": "C.UTF-8"}  # else it prints in the person's language
-    process = Popen([program, argument], stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=env, bufsize=0)  # noqa: S603
-    loop, output, reader = asyncio.get_running_loop(), process.stdout, asyncio.StreamReader()
-    assert output is not None  # noqa: S101 - a pipe was asked for
-
-    def take() -> None:
-        if data := output.read(2**16):
-            reader.feed_data(data)
-        else:
-            reader.feed_eof()
-            loop.remove_reader(output)
-
-    loop.add_reader(output, take)
-    try:
-        yield reader
+        while (found := await told.get()) is not None:
+            yield found
     finally:
-        loop.remove_reader(output)
-        output.close()
-        process.kill()
-        process.wait()
+        listener.ended.set()
+
+
+class _Listener(Thread):
+    """Tells the routes when they have changed, until `ended` is set; None if they cannot be known."""
+
+    def __init__(self, tell: Callable[[Routes | None], object]) -> None:
+        super().__init__(name="pulse", daemon=True)
+        self._tell = tell
+        self._known: Routes = {}
+        self._moved = True
+        self.ended = Event()
+
+    def run(self) -> None:
+        try:
+            import pulsectl
+            from pulsectl._pulsectl import LibPulse  # its CallError comes where the server ends within a call
+        except (ImportError, OSError):
+            _log.info("without libpulse, it is not known which device the sound server uses")
+            self._say(None)
+            return
+        pause, longest = _RETRY_S
+        while not self.ended.is_set():
+            try:
+                with pulsectl.Pulse("livechat", connect=False) as pulse:
+                    pulse.connect()
+                    pause = _RETRY_S[0]
+                    self._listen(pulse)
+            except (pulsectl.PulseError, pulsectl.PulseDisconnected, LibPulse.CallError):
+                _log.info("the sound server has ended, or cannot be reached; next attempt in %.0f s", pause)
+                self.ended.wait(pause)
+                pause = min(2 * pause, longest)
+
+    def _listen(self, pulse: Any) -> None:
+        pulse.event_mask_set(*_MOVES)
+        pulse.event_callback_set(self._take)
+        changed = True
+        while not self.ended.is_set():
+            self._moved = False
+            pulse.event_listen(_SETTLE_S if changed else _LOOK_S)
+            if changed and not self._moved and (found := routes_of(pulse, os.getpid())) != self._known:
+                self._known = found
+                _log.info("the sound server's routes: %s", found)
+                self._say(found)
+            changed = self._moved
+
+    def _take(self, event: Any) -> None:
+        self._moved = self._moved or event.t == "change"
+
+    def _say(self, found: Routes | None) -> None:
+        try:
+            self._tell(found)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            self.ended.set()
+
+
+def routes_of(pulse: Any, process: int) -> Routes:
+    """The routes of `process`, by what `pulse`, a pulsectl.Pulse, lists."""
+    server = pulse.server_info()
+    outputs = [(stream.proplist, stream.sink) for stream in pulse.sink_input_list()]
+    inputs = [(stream.proplist, stream.source) for stream in pulse.source_output_list()]
+    return {
+        "input": _route(server.default_source_name, pulse.source_list(), inputs, process),
+        "output": _route(server.default_sink_name, pulse.sink_list(), outputs, process),
+    }
+
+
+def _route(default: str, devices: list[Any], streams: list[tuple[dict[str, str], int]], process: int) -> PulseRoute:
+    """`streams`: the properties of each, and the index of its device."""
+    known = {device.index: PulseDevice(device.name, device.description) for device in devices}
+    ours = [index for properties, index in streams if properties.get("application.process.id") == str(process)]
+    named = {device.name: device for device in known.values()}
+    return PulseRoute(named.get(default), known.get(ours[-1]) if ours else None)

@@ -1,91 +1,74 @@
-"""Which device of the sound server a stream of ours is on, by what pactl says; with a server: test_card.py."""
+"""Which device of the sound server a stream of ours is on, by what libpulse says; with a server: test_card.py."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from types import SimpleNamespace
 
 import pytest
 
-from livechat.audio.pulse_routes import PulseDevice, PulseRoute, parse, routes
+from livechat.audio.pulse_routes import PulseDevice, PulseRoute, routes, routes_of
 
-INFO = """Server String: /run/user/1000/pulse/native
-Server Name: PulseAudio (on PipeWire 1.2.7)
-Default Sample Specification: float32le 2ch 48000Hz
-Default Sink: alsa_output.pci-0000_00_1f.3.analog-stereo
-Default Source: alsa_input.usb-Jabra_Evolve-00.mono-fallback
-"""
 
-LISTED = """Module #1
-	Name: libpipewire-module-rt
-	Argument: {
-            nice.level    = -11
-        }
+def device(index: int, name: str, description: str) -> SimpleNamespace:
+    return SimpleNamespace(index=index, name=name, description=description)
 
-Sink #48
-	State: RUNNING
-	Name: alsa_output.pci-0000_00_1f.3.analog-stereo
-	Description: Built-in Audio Analog Stereo
-	Monitor Source: alsa_output.pci-0000_00_1f.3.analog-stereo.monitor
 
-Source #48
-	State: IDLE
-	Name: alsa_output.pci-0000_00_1f.3.analog-stereo.monitor
-	Description: Monitor of Built-in Audio Analog Stereo
+def stream(process: int | None, **to: int) -> SimpleNamespace:
+    return SimpleNamespace(proplist={} if process is None else {"application.process.id": str(process)}, **to)
 
-Source #51
-	State: SUSPENDED
-	Name: alsa_input.usb-Jabra_Evolve-00.mono-fallback
-	Description: Jabra Evolve Mono
 
-Source #60
-	State: RUNNING
-	Name: bluez_input.AC_80.0
-	Description: WH-1000XM4
+class Server:
+    """What pulsectl lists of one with a headset of which only the microphone is the default."""
 
-Source Output #77
-	Driver: PipeWire
-	Client: 70
-	Source: 48
-	Properties:
-		application.name = "a recorder"
-		application.process.id = "123"
+    def __init__(self) -> None:
+        self.default = ("alsa_input.usb-Jabra", "alsa_output.pci")
+        self.sinks = [device(48, "alsa_output.pci", "Built-in Audio")]
+        self.sources = [
+            device(48, "alsa_output.pci.monitor", "Monitor of Built-in Audio"),
+            device(51, "alsa_input.usb-Jabra", "Jabra Evolve Mono"),
+            device(60, "bluez_input.AC_80.0", "WH-1000XM4"),
+        ]
 
-Source Output #78
-	Driver: PipeWire
-	Client: 71
-	Source: 60
-	Properties:
-		application.process.id = "1234"
-		application.process.binary = "python3.12"
+    def server_info(self) -> SimpleNamespace:
+        source, sink = self.default
+        return SimpleNamespace(default_source_name=source, default_sink_name=sink)
 
-Client #70
-	Driver: PipeWire
-	Properties:
-		application.process.id = "1234"
-"""
+    def sink_list(self) -> list[SimpleNamespace]:
+        return self.sinks
 
-HEADSET = PulseDevice("alsa_input.usb-Jabra_Evolve-00.mono-fallback", "Jabra Evolve Mono")
-BUILT_IN = PulseDevice("alsa_output.pci-0000_00_1f.3.analog-stereo", "Built-in Audio Analog Stereo")
+    def source_list(self) -> list[SimpleNamespace]:
+        return self.sources
+
+    def sink_input_list(self) -> list[SimpleNamespace]:
+        return [stream(None, sink=48)]
+
+    def source_output_list(self) -> list[SimpleNamespace]:
+        return [stream(123, source=48), stream(1234, source=60)]
+
+
+HEADSET = PulseDevice("alsa_input.usb-Jabra", "Jabra Evolve Mono")
+BUILT_IN = PulseDevice("alsa_output.pci", "Built-in Audio")
 
 
 def test_our_own_stream_is_told_from_others_and_from_the_default() -> None:
-    assert parse(INFO, LISTED, 1234) == {
+    assert routes_of(Server(), 1234) == {
         "input": PulseRoute(HEADSET, PulseDevice("bluez_input.AC_80.0", "WH-1000XM4")),
         "output": PulseRoute(BUILT_IN, None),
     }
-    assert parse(INFO, LISTED, 12)["input"] == PulseRoute(HEADSET, None)
+    assert routes_of(Server(), 12)["input"] == PulseRoute(HEADSET, None)
 
 
-@pytest.mark.parametrize(
-    ("info", "listed"), [("", ""), (INFO, ""), ("", LISTED), (INFO, "Source #1\n\tState: IDLE\n")]
-)
-def test_what_pactl_does_not_say_is_not_known(info: str, listed: str) -> None:
-    assert parse(info, listed, 1)["output"].used is None
-    assert parse(info, "", 1)["input"] == PulseRoute(None, None)
+def test_a_device_that_is_not_listed_is_not_known() -> None:
+    """It went away between two questions, or the server has none."""
+    server = Server()
+    server.default, server.sources = (server.default[0], "@DEFAULT_SINK@"), []
+    assert routes_of(server, 1234) == {"input": PulseRoute(None, None), "output": PulseRoute(None, None)}
 
 
-def test_without_pactl_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nonexistent")
+def test_without_libpulse_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pulsectl", None)
 
     async def main() -> None:
         assert [found async for found in routes()] == []
