@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.remedies import MISSING, Platform
 from livechat.errors import DeviceError, UsageError
 
 Kind = Literal["input", "output"]  # of a device, as PortAudio names it
 WORD = {"input": "microphone", "output": "speaker"}
+WIRE_RATE: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}  # Hz, to and from the server
 FLAG = {"input": "--mic", "output": "--speaker"}
 _CARD = re.compile(r" \(hw:\d+,\d+\)$")
 

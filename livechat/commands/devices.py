@@ -10,8 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from livechat import leaving
-from livechat.audio.device_choice import WORD, Device, Kind, choose
-from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
+from livechat.audio.device_choice import WIRE_RATE, WORD, Device, Kind, choose
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import MISSING
 from livechat.commands.notices import Notices
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from livechat.commands.devices_view import DeviceRow
 
 _METER_S = 5.0
-_WIRE_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 
 
 def devices(
@@ -126,7 +124,7 @@ def _rows(found: Sequence[Device], chosen: dict[Kind, Device]) -> list[DeviceRow
     from livechat.commands.devices_view import DeviceRow
 
     rows = []
-    for kind, wire_rate in _WIRE_RATES.items():
+    for kind, wire_rate in WIRE_RATE.items():
         for device in found:
             if channels := device.channels(kind):
                 opens = supported_format(device, kind, wire_rate)

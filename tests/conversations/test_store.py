@@ -427,10 +427,9 @@ def test_opening_again_changes_nothing(path: Path, trouble: Trouble) -> None:
         store = Store(path, on_trouble=trouble)
         store.begin("offline", f"m{n}", {})
         store.close()
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM conversations").fetchone() == (3,)
         tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    db.close()
     assert tables == {"conversations", "handles", "turns", "times", "runs", "costs", "devices"}
 
 
@@ -475,9 +474,8 @@ def test_how_continuous_a_run_was_is_kept_as_it_goes_on(store: Store, path: Path
     for links in (2, 3):
         summary = Summary(60.0, 4, links, 60_000, 59_000, 900, 20, 250.0, identity, "", 0)
         store.measure(identity, 1_700_000_000.0, summary)
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT ended - began, links, replayed_ms, dropped_ms, longest_gap_ms FROM runs").fetchall()
-    db.close()
     assert rows == [(60.0, 3, 900.0, 20.0, 250.0)]
 
 

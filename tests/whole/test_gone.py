@@ -158,7 +158,7 @@ def test_while_the_offline_voice_is_made_for_a_long_text(talk: Callable[..., Tal
     assert soundfile.info(str(output)).samplerate == 24_000
     with wave.open(str(tmp_path / "both.wav")) as both:
         assert both.getnchannels() == 2
-    with sqlite3.connect(tmp_path / "state" / "conversations.sqlite3") as kept:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "conversations.sqlite3")) as kept:
         assert kept.execute("SELECT user FROM turns").fetchall() == [(LONG,)]
 
 
@@ -191,12 +191,14 @@ def test_while_another_program_has_locked_the_store(talk: Callable[..., Talk], t
     answering = talk("--text", "--offline")
     answering.say("hello")
     answering.until("turn")
-    with sqlite3.connect(tmp_path / "state" / "conversations.sqlite3", isolation_level=None) as other:
+    path = tmp_path / "state" / "conversations.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         summary = answering.gone(signal.SIGINT, 130)
+        other.execute("ROLLBACK")
+        (turn,) = other.execute("SELECT user, model FROM turns").fetchall()
     assert summary["resume"] == f"livechat resume {summary['conversation']}"  # what was kept before is there
     assert summary["kept"] is False
-    (turn,) = other.execute("SELECT user, model FROM turns")
     assert turn[0] == "hello"
     assert turn[1]
 

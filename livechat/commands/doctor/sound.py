@@ -7,9 +7,8 @@ import contextlib
 from functools import partial
 
 from livechat.audio.card import Card
-from livechat.audio.device_choice import Device, Kind, choose
+from livechat.audio.device_choice import WIRE_RATE, Device, Kind, choose
 from livechat.audio.dsp import SILENCE_DBFS
-from livechat.audio.interfaces import INPUT_RATE, OUTPUT_RATE
 from livechat.audio.portaudio import list_devices, platform, sounddevice, supported_format
 from livechat.audio.quiet_stderr import quiet_stderr
 from livechat.audio.remedies import SILENT, hands_free, is_hands_free, monitor, refused
@@ -17,7 +16,6 @@ from livechat.commands.doctor.finding import Finding, Subject, failed
 from livechat.commands.remember_devices import Choices, open_preferred, open_store
 from livechat.errors import DeviceError, Notice
 
-_RATES: dict[Kind, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 _QUIET_DBFS, _NOISY_DBFS = -84.0, -35.0
 
 
@@ -68,7 +66,7 @@ def _device(subject: Subject, kind: Kind) -> Finding:
         except DeviceError as error:
             return failed(error)
         device = chosen[kind]
-        opens = card.call(partial(supported_format, device, kind, _RATES[kind]))
+        opens = card.call(partial(supported_format, device, kind, WIRE_RATE[kind]))
     summary = f"{device.name} ({device.host})"
     if opens is None:
         return Finding("fail", f"{summary} does not open", remedy=refused(platform(), ()))
@@ -90,7 +88,7 @@ def _chosen(subject: Subject, *kinds: Kind) -> tuple[Card, dict[Kind, Device]]:
     with contextlib.closing(open_store(told.append)) as store:
         choices = Choices(store, subject.config)
         chosen: dict[Kind, Device] = {}
-        for kind in kinds or _RATES:
+        for kind in kinds or WIRE_RATE:
             fitting = partial(choose, found, kind=kind, where=platform())
             chosen[kind] = open_preferred(fitting, kind, None, choices, told.append)
     return card, chosen
