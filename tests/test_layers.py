@@ -37,18 +37,19 @@ MAY_KNOW = {
     "installed.py": (),
     "testing.py": ("server",),
     "pytest_plugin.py": ("testing",),
-    "audio/": ("audio", "errors", "paths", "process", "worker"),
+    "ticks.py": (),
+    "audio/": ("audio", "errors", "paths", "process", "ticks", "worker"),
     # What is kept is what a session is resumed and told the past with. A terminal may show what is kept.
     "conversations/": (
         "conversations", "database", "errors", "events", "session.context_replay", "session.events", "ui.safe_text",
     ),
     # Outputs only: how links are kept is not its business.
-    "ui/": ("ui", "errors", "events", "paths", "process"),
+    "ui/": ("ui", "errors", "events", "paths", "process", "ticks"),
     # It shares no code with session/: one bug cannot hide in both.
     "server/": ("server", "errors", "database", "durations"),
     "captions/": ("captions", "session", "errors", "events", "models", "audio.interfaces"),
     "video/": ("video", "errors", "events", "paths", "worker"),
-    "session/": ("session", "errors", "events", "models", "prices", "settings", "audio.interfaces"),
+    "session/": ("session", "errors", "events", "models", "prices", "settings", "ticks", "audio.interfaces"),
 }  # fmt: skip
 # What puts the parts together: the commands.
 JOINS = {

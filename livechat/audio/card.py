@@ -18,6 +18,7 @@ from livechat.audio.portaudio import list_devices, platform, restart, sounddevic
 from livechat.audio.pulse_routes import PulseDevice, routes
 from livechat.audio.remedies import hands_free, is_hands_free, monitor, refused
 from livechat.errors import DeviceError, Notice, Notify
+from livechat.ticks import tick
 from livechat.worker import Worker
 
 _RETRY_S = 0.25, 5.0  # the first and the longest pause between attempts to reopen
@@ -110,7 +111,7 @@ class Card:
 
     async def _lost(self) -> bool:
         """Is any stream without its device? Waits for a poll, then asks each."""
-        await asyncio.sleep(POLL_S)
+        await tick(POLL_S)
         lost = [stream.stalled() for stream in self._streams]
         return any(lost)
 

@@ -32,6 +32,7 @@ from livechat.session.transcript import Transcript
 from livechat.session.turn_record import Ledger
 from livechat.session.turns import Turns
 from livechat.session.video import Video
+from livechat.ticks import tick
 
 TIMER_S = 1e-6  # so much before its time a timer may go off
 CATCH_UP_S = 0.3  # after a stop, what came meanwhile lies in the socket: it is read before anything is sent
@@ -364,7 +365,7 @@ class Runner:
         spoke = shown.Speaking(person=False, model=False)
         self._sleep_watch.begin(self._now(), self._wall())
         for look in count():
-            await asyncio.sleep(LOOK_S)
+            await tick(LOOK_S)
             at = self._now()
             passed = self._sleep_watch.look(at, self._wall())
             await self._catch_up()

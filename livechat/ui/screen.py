@@ -24,6 +24,7 @@ from rich.text import Text
 
 from livechat.errors import LivechatError, Notice, UsageError
 from livechat.events import Command, LinkState, ModelText, Output, Preview, Seeing, Start, Summary, Typed, UserText
+from livechat.ticks import tick
 from livechat.ui import shortcuts, slash_words, styles, typed_ahead
 from livechat.ui.details import Details
 from livechat.ui.display import tolerant
@@ -146,7 +147,7 @@ class Screen:
             self._terminal.take()
             while not self._terminal.lost():
                 self._draw()
-                await asyncio.sleep(FRAME_S)
+                await tick(FRAME_S)
             self._end()
         except OSError:
             self._end()  # the terminal has gone
