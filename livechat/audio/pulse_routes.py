@@ -66,7 +66,7 @@ class _Listener(Thread):
         super().__init__(name="pulse", daemon=True)
         self._tell = tell
         self._known: Routes = {}
-        self._moved = True
+        self._moved = False  # since the last look
         self.ended = Event()
 
     def run(self) -> None:
