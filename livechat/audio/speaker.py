@@ -118,7 +118,7 @@ class Speaker(DeviceStream):
                     self._open = True
                     if not self.running:
                         self._start()
-                # While it plays nothing is to be done before it may run dry. To look each 20 ms cost 4 % of a call.
+                # Nothing is to be done before it may run dry. To look each 20 ms was a quarter of the loop's turns.
                 await self._woken(max(_STEP_S, self._lasts() - self.latency) if self._open else _STEP_S / 2)
             elif not await self._woken(_LINGER_S if self.running else None):
                 self._stop()
